@@ -1,0 +1,125 @@
+"""Texts on their way from a link to an article."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class MainText(BaseModel):
+    """The main text of a page, without its furniture."""
+
+    text: str
+    title: str | None = None
+    author: str | None = None
+    date: str | None = Field(None, description="ISO date")
+
+
+class BibliographicCandidate(BaseModel):
+    """What one extra link says about the book itself; kept for consolidation."""
+
+    title: str | None = None
+    authors: list[str] | None = None
+    isbn_10: str | None = None
+    isbn_13: str | None = None
+    publisher: str | None = None
+    publication_date: str | None = None
+    pages: int | None = None
+    language: str | None = None
+    description: str | None = None
+
+
+class LinkPage(BaseModel):
+    """An extra link after fetching: its text and what it says about the book."""
+
+    url: str
+    final_url: str | None = None
+    title: str | None = None
+    author: str | None = None
+    date: str | None = None
+    text: str = ""
+    fetched_by: str | None = Field(None, description="http | browser")
+    bibliography: BibliographicCandidate = Field(default_factory=BibliographicCandidate)
+    error: str | None = Field(None, description="why the link gave nothing; the run goes on without it")
+
+
+class LinkSummary(BaseModel):
+    """A model's reading of one link."""
+
+    summary: str = Field(description="two to six sentences, only what the page says")
+    topics: list[str] = Field(default_factory=list, description="three to eight short topics")
+    key_points: list[str] = Field(default_factory=list, description="three to eight statements of the page")
+
+
+class ResearchNote(BaseModel):
+    """One finding of internet research, or the note that a source gave none."""
+
+    source: str = Field(description="openlibrary | wikipedia | tavily | …")
+    url: str | None = None
+    title: str | None = None
+    text: str = ""
+    error: str | None = None
+
+
+class ResearchInsight(BaseModel):
+    """What research says about the book as a whole (`book.extracted.web_research`)."""
+
+    themes: list[str] = Field(default_factory=list)
+    target_audience: str = ""
+    summary: str = ""
+
+
+class WebResearch(BaseModel):
+    """Research as it is kept: the raw notes and the reading of them."""
+
+    notes: list[ResearchNote] = Field(default_factory=list)
+    insight: ResearchInsight = Field(default_factory=ResearchInsight)
+
+
+class Passage(BaseModel):
+    """A piece of a source with the topic it speaks of."""
+
+    source: str
+    url: str | None = None
+    text: str
+
+
+class KnowledgeBase(BaseModel):
+    """What the article may draw on; stored in `knowledge_base`."""
+
+    context: str = Field(description="the brief for the writer, in plain text")
+    passages: list[Passage] = Field(default_factory=list)
+    topic_index: dict[str, list[int]] = Field(default_factory=dict, description="topic → numbers of passages")
+
+
+class DraftArticle(BaseModel):
+    """A model's answer to the article prompt."""
+
+    title: str
+    content: str = Field(description="Markdown with headings")
+
+
+class Claim(BaseModel):
+    """A number, date, name or ISBN in the article, held against the facts."""
+
+    text: str = Field(description="as it stands in the article")
+    kind: str = Field(description="number | date | name | isbn")
+    supported: bool
+    evidence: str | None = Field(None, description="which fact or source supports it")
+    sentence: str = Field("", description="the sentence that carries it")
+
+
+class Article(BaseModel):
+    """One revision of an article; stored in `articles`."""
+
+    article_id: str
+    submission_id: str
+    title: str
+    content: str = Field(description="Markdown")
+    word_count: int
+    revision: int = 1
+    status: str = Field("ready_for_review", description="ready_for_review | approved | published | rejected")
+    claims: list[Claim] = Field(default_factory=list)
+    flags: list[str] = Field(default_factory=list, description="what a reviewer should know, e.g. too_short")
+    sources: list[str] = Field(default_factory=list, description="addresses the article rests on")
+    author: str = Field("", description="provider/model, or the editor who made this revision")
+    created: str = ""
