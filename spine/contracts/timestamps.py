@@ -22,6 +22,4 @@ def _aware(value: object) -> object:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
-Timestamp = Annotated[
-    datetime, BeforeValidator(_aware), PlainSerializer(iso, return_type=str, when_used="json")
-]
+Timestamp = Annotated[datetime, BeforeValidator(_aware), PlainSerializer(iso, return_type=str, when_used="json")]
