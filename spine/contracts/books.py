@@ -49,7 +49,9 @@ class FieldProvenance(BaseModel):
 
     source: str
     reason: str = Field(description="one sentence for a person")
-    conflicts: list[SourcedValue] = Field(default_factory=list, description="what other sources say instead")
+    conflicts: list[SourcedValue] = Field(
+        default_factory=list[SourcedValue], description="what other sources say instead"
+    )
 
 
 class ConsolidatedBook(BaseModel):
@@ -57,5 +59,7 @@ class ConsolidatedBook(BaseModel):
 
     metadata: BookMetadata
     provenance: dict[str, FieldProvenance] = Field(default_factory=dict, description="by metadata field")
-    sources: list[SourcedValue] = Field(default_factory=list, description="every source with its BookMetadata")
+    sources: list[SourcedValue] = Field(
+        default_factory=list[SourcedValue], description="every source with its BookMetadata"
+    )
     notes: list[str] = Field(default_factory=list, description="e.g. an ISBN that failed its check")

@@ -109,7 +109,7 @@ class StageRecord(BaseModel):
     model: str | None = None
     prompt_version: int | None = None
     fallback_reason: str | None = None
-    attempts: list[dict[str, Any]] = Field(default_factory=list, description="model attempts, in order")
+    attempts: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]], description="model attempts, in order")
     usage: Usage = Field(default_factory=Usage)
 
 
@@ -126,7 +126,7 @@ class Submission(BaseModel):
     stages: dict[str, StageRecord] = Field(default_factory=dict)
     epochs: dict[str, int] = Field(default_factory=dict, description="by stage; bumped by a rerun")
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict, description="by stage; from retry_step")
-    errors: list[StepError] = Field(default_factory=list)
+    errors: list[StepError] = Field(default_factory=list[StepError])
     notes: list[str] = Field(default_factory=list)
     created: Timestamp = Field(default_factory=utc_now)
     updated: Timestamp = Field(default_factory=utc_now)

@@ -71,7 +71,7 @@ class ResearchInsight(BaseModel):
 class WebResearch(BaseModel):
     """Research as it is kept: the raw notes and the reading of them."""
 
-    notes: list[ResearchNote] = Field(default_factory=list)
+    notes: list[ResearchNote] = Field(default_factory=list[ResearchNote])
     insight: ResearchInsight = Field(default_factory=ResearchInsight)
 
 
@@ -87,7 +87,7 @@ class KnowledgeBase(BaseModel):
     """What the article may draw on; stored in `knowledge_base`."""
 
     context: str = Field(description="the brief for the writer, in plain text")
-    passages: list[Passage] = Field(default_factory=list)
+    passages: list[Passage] = Field(default_factory=list[Passage])
     topic_index: dict[str, list[int]] = Field(default_factory=dict, description="topic → numbers of passages")
 
 
@@ -118,7 +118,7 @@ class Article(BaseModel):
     word_count: int
     revision: int = 1
     status: str = Field("ready_for_review", description="ready_for_review | approved | published | rejected")
-    claims: list[Claim] = Field(default_factory=list)
+    claims: list[Claim] = Field(default_factory=list[Claim])
     flags: list[str] = Field(default_factory=list, description="what a reviewer should know, e.g. too_short")
     sources: list[str] = Field(default_factory=list, description="addresses the article rests on")
     author: str = Field("", description="provider/model, or the editor who made this revision")
