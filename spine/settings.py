@@ -21,17 +21,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore")
 
     home: Path = Field(default_factory=lambda: Path.home() / ".millrace", description="all state lives here")
-    port: int = Field(8800, ge=0, le=65535, description="the gateway's port")
+    port: int = Field(default=8800, ge=0, le=65535, description="the gateway's port")
     redis_url: SecretStr | None = None
     mongo_url: SecretStr | None = None
-    database_url: SecretStr | None = Field(None, description="Prefect's database")
+    database_url: SecretStr | None = Field(default=None, description="Prefect's database")
     chroma_url: str | None = None
-    token: SecretStr | None = Field(None, description="admin token of the gateway")
+    token: SecretStr | None = Field(default=None, description="admin token of the gateway")
     allow_private_hosts: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="host:port pairs that the URL guard lets through"
     )
-    browser: str | None = Field(None, description="path of a Chromium")
-    queue_enabled: bool = Field(True, description="false: work runs in place")
+    browser: str | None = Field(default=None, description="path of a Chromium")
+    queue_enabled: bool = Field(default=True, description="false: work runs in place")
     env: Literal["development", "production"] = "development"
     personas: Path | None = None
 

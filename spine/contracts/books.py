@@ -20,18 +20,18 @@ class BookMetadata(BaseModel):
     """One page's facts about a book. What the page does not say is None."""
 
     title: str | None = None
-    authors: list[str] | None = Field(None, description="role Author only, in the page's order")
+    authors: list[str] | None = Field(default=None, description="role Author only, in the page's order")
     asin: str | None = None
-    isbn_10: str | None = Field(None, description="10 characters without hyphens")
-    isbn_13: str | None = Field(None, description="13 digits without hyphens")
-    price_book: Money | None = Field(None, description="new, buy-now, printed edition")
-    price_ebook: Money | None = Field(None, description="buy-now, electronic edition")
-    rating: float | None = Field(None, ge=0, le=5)
-    rating_count: int | None = Field(None, ge=0)
-    pages: int | None = Field(None, ge=0)
-    language: str | None = Field(None, description="as the page names it")
+    isbn_10: str | None = Field(default=None, description="10 characters without hyphens")
+    isbn_13: str | None = Field(default=None, description="13 digits without hyphens")
+    price_book: Money | None = Field(default=None, description="new, buy-now, printed edition")
+    price_ebook: Money | None = Field(default=None, description="buy-now, electronic edition")
+    rating: float | None = Field(default=None, ge=0, le=5)
+    rating_count: int | None = Field(default=None, ge=0)
+    pages: int | None = Field(default=None, ge=0)
+    language: str | None = Field(default=None, description="as the page names it")
     publisher: str | None = None
-    publication_date: str | None = Field(None, description="ISO date: YYYY, YYYY-MM or YYYY-MM-DD")
+    publication_date: str | None = Field(default=None, description="ISO date: YYYY, YYYY-MM or YYYY-MM-DD")
     cover_image_url: str | None = None
     description: str | None = None
 

@@ -77,8 +77,10 @@ class Job(BaseModel):
     flow_run_id: str | None = None
     trace_id: str = ""
     worker: str | None = None
-    lease_until: Timestamp | None = Field(None, description="a running job whose lease ran out lost its process")
-    run_after: Timestamp | None = Field(None, description="not before this moment (retry backoff)")
+    lease_until: Timestamp | None = Field(
+        default=None, description="a running job whose lease ran out lost its process"
+    )
+    run_after: Timestamp | None = Field(default=None, description="not before this moment (retry backoff)")
     cancel_requested: bool = False
     error: JobError | None = None
     usage: Usage = Field(default_factory=Usage)

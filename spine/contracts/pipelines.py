@@ -26,9 +26,9 @@ class AiSettings(BaseModel):
 
     provider: str | None = None
     model_id: str | None = None
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, ge=1, le=200_000)
-    timeout_seconds: float | None = Field(None, gt=0, le=1800)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1, le=200_000)
+    timeout_seconds: float | None = Field(default=None, gt=0, le=1800)
 
 
 class StepConfig(AiSettings):
@@ -38,8 +38,8 @@ class StepConfig(AiSettings):
     type: StepType
     name: str = ""
     enabled: bool = True
-    optional: bool = Field(False, description="only an optional step can be switched off")
-    delay_seconds: float = Field(0, ge=0, le=3600)
+    optional: bool = Field(default=False, description="only an optional step can be switched off")
+    delay_seconds: float = Field(default=0, ge=0, le=3600)
     prompt_id: str | None = None
     default_prompt_purpose: str | None = None
     credential_id: str | None = None
@@ -53,9 +53,9 @@ class PipelineConfig(BaseModel):
     name: str
     version: str
     steps: list[StepConfig]
-    allow_extractive: bool = Field(True, description="may a run fall back on the provider that needs no model")
-    budget_tokens: int | None = Field(None, ge=1, description="per submission")
-    budget_usd: float | None = Field(None, gt=0, description="per submission")
+    allow_extractive: bool = Field(default=True, description="may a run fall back on the provider that needs no model")
+    budget_tokens: int | None = Field(default=None, ge=1, description="per submission")
+    budget_usd: float | None = Field(default=None, gt=0, description="per submission")
     revision: int = 1
     updated: Timestamp = Field(default_factory=utc_now)
 

@@ -16,14 +16,14 @@ class ProgressEvent(BaseModel):
     job_id: str
     subject_id: str = ""
     pipeline: str = ""
-    progress: float = Field(0.0, ge=0, le=100, description="percent; never falls within an attempt")
+    progress: float = Field(default=0.0, ge=0, le=100, description="percent; never falls within an attempt")
     current_step: str = ""
-    status: str | None = Field(None, description="job status, on `state` events")
+    status: str | None = Field(default=None, description="job status, on `state` events")
     message: str = ""
     level: str = "info"
-    stream: str | None = Field(None, description="stdout | stderr for agent output")
-    elapsed: float = Field(0.0, description="seconds since the attempt began")
-    eta: float | None = Field(None, description="seconds left, None while unknown")
+    stream: str | None = Field(default=None, description="stdout | stderr for agent output")
+    elapsed: float = Field(default=0.0, description="seconds since the attempt began")
+    eta: float | None = Field(default=None, description="seconds left, None while unknown")
     worker: str = ""
     attempt: int = 1
     timestamp: Timestamp = Field(default_factory=utc_now)

@@ -50,9 +50,9 @@ class SubmitRequest(BaseModel):
     goodreads_url: str | None = None
     author_site: str | None = None
     other_links: list[str] = Field(default_factory=list, max_length=50)
-    language: str = Field("en", pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="language of the article")
-    min_words: int = Field(600, ge=50, le=10_000)
-    max_words: int = Field(1200, ge=50, le=20_000)
+    language: str = Field(default="en", pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="language of the article")
+    min_words: int = Field(default=600, ge=50, le=10_000)
+    max_words: int = Field(default=1200, ge=50, le=20_000)
     auto_publish: bool = False
     pipeline_id: str = "book-review"
 
@@ -100,7 +100,7 @@ class StepError(BaseModel):
 class StageRecord(BaseModel):
     """What happened in one stage the last time it ran."""
 
-    status: str = Field("pending", description="pending | running | completed | failed | skipped")
+    status: str = Field(default="pending", description="pending | running | completed | failed | skipped")
     cached: bool = False
     started: Timestamp | None = None
     finished: Timestamp | None = None
@@ -120,7 +120,7 @@ class Submission(BaseModel):
     request: SubmitRequest
     status: SubmissionStatus = SubmissionStatus.PENDING
     title: str | None = None
-    job_id: str | None = Field(None, description="the latest job")
+    job_id: str | None = Field(default=None, description="the latest job")
     article_id: str | None = None
     book_id: str | None = None
     stages: dict[str, StageRecord] = Field(default_factory=dict)

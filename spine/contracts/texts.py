@@ -11,7 +11,7 @@ class MainText(BaseModel):
     text: str
     title: str | None = None
     author: str | None = None
-    date: str | None = Field(None, description="ISO date")
+    date: str | None = Field(default=None, description="ISO date")
 
 
 class BibliographicCandidate(BaseModel):
@@ -37,9 +37,9 @@ class LinkPage(BaseModel):
     author: str | None = None
     date: str | None = None
     text: str = ""
-    fetched_by: str | None = Field(None, description="http | browser")
+    fetched_by: str | None = Field(default=None, description="http | browser")
     bibliography: BibliographicCandidate = Field(default_factory=BibliographicCandidate)
-    error: str | None = Field(None, description="why the link gave nothing; the run goes on without it")
+    error: str | None = Field(default=None, description="why the link gave nothing; the run goes on without it")
 
 
 class LinkSummary(BaseModel):
@@ -104,8 +104,8 @@ class Claim(BaseModel):
     text: str = Field(description="as it stands in the article")
     kind: str = Field(description="number | date | name | isbn")
     supported: bool
-    evidence: str | None = Field(None, description="which fact or source supports it")
-    sentence: str = Field("", description="the sentence that carries it")
+    evidence: str | None = Field(default=None, description="which fact or source supports it")
+    sentence: str = Field(default="", description="the sentence that carries it")
 
 
 class Article(BaseModel):
@@ -117,9 +117,9 @@ class Article(BaseModel):
     content: str = Field(description="Markdown")
     word_count: int
     revision: int = 1
-    status: str = Field("ready_for_review", description="ready_for_review | approved | published | rejected")
+    status: str = Field(default="ready_for_review", description="ready_for_review | approved | published | rejected")
     claims: list[Claim] = Field(default_factory=list[Claim])
     flags: list[str] = Field(default_factory=list, description="what a reviewer should know, e.g. too_short")
     sources: list[str] = Field(default_factory=list, description="addresses the article rests on")
-    author: str = Field("", description="provider/model, or the editor who made this revision")
+    author: str = Field(default="", description="provider/model, or the editor who made this revision")
     created: str = ""

@@ -1,0 +1,1 @@
+"""The outside world behind the ports. Foreign errors are translated here; only `spine.services` imports these."""

@@ -1,0 +1,89 @@
+"""The queue in front of the lanes: one docket (Redis streams, at-least-once) per queue name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from docket import Docket, Worker
+from redis.exceptions import RedisError
+
+from spine.contracts.jobs import Job
+from spine.errors import ExternalServiceError
+
+RUN_JOB = "run_job"
+RunJob = Callable[[str], Awaitable[None]]
+
+REDELIVERY = timedelta(seconds=5)
+"""After this long without a sign of life docket hands a message to another worker; the job's own lease decides
+whether that worker may run it."""
+
+
+async def run_job(job_id: str) -> None:
+    """Stands in for the lane's handler where jobs are only enqueued."""
+    raise AssertionError(f"job {job_id} was delivered to a process that runs no jobs")
+
+
+def docket_name(queue: str) -> str:
+    return f"millrace-{queue}"
+
+
+class DocketQueue:
+    """A `JobStarter`. Dockets are opened on first use and live until `close`; connections belong to one event loop."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._open: dict[str, Docket] = {}
+        self._stack = AsyncExitStack()
+        self._lock = asyncio.Lock()
+
+    async def start(self, job: Job) -> None:
+        """Enqueue the job's next attempt; the attempt is part of the key, so that twice is once."""
+        try:
+            docket = await self._docket(job.queue)
+            await docket.add(RUN_JOB, when=job.run_after, key=f"{job.job_id}:{job.attempts}")(job.job_id)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise ExternalServiceError(
+                f"The queue did not take job {job.job_id}; the sweeper will hand it over.", service="redis"
+            ) from error
+
+    async def depth(self, queue: str) -> int:
+        """Messages that wait or run in the queue."""
+        docket = await self._docket(queue)
+        async with docket.redis() as redis:
+            waiting = await redis.xlen(docket.stream_key)
+            scheduled = await redis.zcard(docket.queue_key)
+        return int(waiting) + int(scheduled)
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+        self._open.clear()
+
+    async def _docket(self, queue: str) -> Docket:
+        async with self._lock:
+            if queue not in self._open:
+                docket = Docket(name=docket_name(queue), url=self._url)
+                docket.register(run_job, names=[RUN_JOB])
+                self._open[queue] = await self._stack.enter_async_context(docket)
+            return self._open[queue]
+
+
+async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, name: str) -> None:
+    """Run the queue's jobs until cancelled; then stop taking new ones and wait for those in flight."""
+
+    async def deliver(job_id: str) -> None:
+        await handler(job_id)
+
+    async with Docket(name=docket_name(queue), url=url) as docket:
+        docket.register(deliver, names=[RUN_JOB])
+        async with Worker(
+            docket,
+            name=name,
+            concurrency=concurrency,
+            redelivery_timeout=REDELIVERY,
+            reconnection_delay=timedelta(seconds=1),
+        ) as worker:
+            await worker.run_forever()
+

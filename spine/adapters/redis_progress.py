@@ -1,0 +1,114 @@
+"""Progress events in Redis: a capped stream per job to replay from, one channel that wakes the readers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from spine.contracts.progress import ProgressEvent
+
+CHANNEL = "task_updates"
+KEEP_SECONDS = 24 * 3600
+KEEP_EVENTS = 20_000
+
+_logger = logging.getLogger("millrace.progress")
+
+# One step in Redis: take the next number, store, keep for a day, wake the readers. The caller's last number is a
+# floor, so that the count goes on upwards when Redis was emptied in the middle of a job.
+_PUBLISH = """
+local seq = redis.call('INCR', KEYS[2])
+local floor = tonumber(ARGV[2])
+if seq <= floor then seq = floor + 1; redis.call('SET', KEYS[2], seq) end
+local event = string.gsub(ARGV[1], '"seq":0', '"seq":' .. seq, 1)
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], seq .. '-0', 'event', event)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('PUBLISH', ARGV[5], event)
+return seq
+"""
+
+
+class RedisProgressLog:
+    """A `ProgressLog`. Streams live 24 hours after their last event; with Redis away, events are dropped
+    and one warning is logged until it is back."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._script = redis.register_script(_PUBLISH)
+        self._last: dict[str, int] = {}
+        self._degraded = False
+
+    async def publish(self, event: ProgressEvent) -> ProgressEvent:
+        floor = self._last.get(event.job_id, 0)
+        body = _with_seq_first(event)
+        try:
+            seq = int(
+                await self._script(
+                    keys=[_stream(event.job_id), _counter(event.job_id)],
+                    args=[body, floor, KEEP_SECONDS, KEEP_EVENTS, CHANNEL],
+                )
+            )
+        except (RedisError, OSError, TimeoutError) as error:
+            self._warn_once(error)
+            return event
+        self._recovered()
+        self._remember(event, seq)
+        return event.model_copy(update={"seq": seq})
+
+    async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
+        try:
+            rows: Any = await self._redis.xrange(
+                _stream(job_id), min=f"({since}-0" if since else "-", count=limit
+            )
+        except (RedisError, OSError, TimeoutError) as error:
+            self._warn_once(error)
+            return []
+        return [ProgressEvent.model_validate_json(fields[b"event"]) for _, fields in rows]
+
+    async def announcements(self) -> AsyncIterator[ProgressEvent]:
+        """Never ends by itself: a lost connection is taken up again, what was missed is in the streams."""
+        while True:
+            try:
+                async with self._redis.pubsub() as channel:
+                    await channel.subscribe(CHANNEL)
+                    async for message in channel.listen():
+                        if message["type"] == "message":
+                            yield ProgressEvent.model_validate_json(message["data"])
+            except (RedisError, OSError, TimeoutError) as error:
+                self._warn_once(error)
+                await asyncio.sleep(0.5)
+
+    def _remember(self, event: ProgressEvent, seq: int) -> None:
+        self._last[event.job_id] = seq
+        if len(self._last) > 10_000:
+            self._last.pop(next(iter(self._last)))
+
+    def _warn_once(self, error: Exception) -> None:
+        if not self._degraded:
+            self._degraded = True
+            _logger.warning("progress is not delivered: Redis does not answer (%s)", type(error).__name__)
+
+    def _recovered(self) -> None:
+        if self._degraded:
+            self._degraded = False
+            _logger.warning("progress is delivered again")
+
+
+def _with_seq_first(event: ProgressEvent) -> str:
+    """The event as JSON with `seq` in front, so that the script's one substitution cannot meet a message's text."""
+    fields: dict[str, Any] = event.model_dump(mode="json")
+    return json.dumps({"seq": 0, **{k: v for k, v in fields.items() if k != "seq"}}, separators=(",", ":"))
+
+
+def _stream(job_id: str) -> str:
+    return f"millrace:progress:{job_id}"
+
+
+def _counter(job_id: str) -> str:
+    return f"millrace:progress:{job_id}:seq"

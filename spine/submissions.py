@@ -1,0 +1,265 @@
+"""The review desk's rules: what may be done to a submission and its article, and which job that starts.
+
+Every method is one read and one conditional write; nothing is held between calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spine.contracts.jobs import RUNNING_STATUSES, Job, JobStatus
+from spine.contracts.submissions import StepError, Submission, SubmissionStatus, SubmitRequest
+from spine.contracts.texts import Article
+from spine.contracts.timestamps import iso, utc_now
+from spine.errors import ConflictError, DuplicateError, InvalidInputError, NotFoundError
+from spine.idempotency import digest, new_id
+from spine.jobs import JobLedger
+from spine.ports import Document, Documents
+
+SUBMISSIONS = "submissions"
+ARTICLES = "articles"
+BOOK_REVIEW = "book_review"
+
+STAGES = (
+    "amazon_scrape",
+    "additional_links_scrape",
+    "summarize_additional_links",
+    "consolidate_book_data",
+    "internet_research",
+    "context_generation",
+    "article_generation",
+    "publishing",
+)
+"""The steps of the template `book-review`, in order."""
+
+OVERRIDE_FIELDS = frozenset(
+    {
+        "provider",
+        "model_id",
+        "temperature",
+        "max_tokens",
+        "timeout_seconds",
+        "prompt",
+        "prompt_version",
+        "min_words",
+        "max_words",
+        "input",
+    }
+)
+"""What a rerun may change of a stage: its model settings, its prompt, the word bounds, its input document."""
+
+_ACTIVE = {*RUNNING_STATUSES, JobStatus.PENDING, JobStatus.RETRY}
+
+
+class ReviewDesk:
+    """Submissions and articles in `documents`, their jobs in `ledger`."""
+
+    def __init__(self, documents: Documents, ledger: JobLedger) -> None:
+        self._documents = documents
+        self._ledger = ledger
+
+    # -- starting ----------------------------------------------------------------------------------------
+
+    async def submit(
+        self, request: SubmitRequest, *, idempotency_key: str | None = None, submission_id: str | None = None
+    ) -> tuple[Submission, Job]:
+        """A stored submission with its first job. A known idempotency key gives the submission it made."""
+        key = f"submit:{idempotency_key}" if idempotency_key else None
+        if key and (known := await self._ledger.by_key(key)):
+            return await self.get(known.subject_id), known
+        # The submission's id follows from the key, so that a crash between the two writes leaves no second one.
+        identity = submission_id or (f"sub_{digest(key)}" if key else new_id("sub"))
+        submission = Submission(submission_id=identity, request=request)
+        try:
+            await self._documents.insert(SUBMISSIONS, submission_document(submission))
+        except DuplicateError:
+            submission = await self.get(identity)
+        return await self._start(submission, key)
+
+    async def retry(self, submission_id: str, *, fresh: bool = False) -> tuple[Submission, Job]:
+        """Run the whole pipeline again; finished stages come from the cache unless `fresh`."""
+        submission = await self._idle(submission_id)
+        if fresh:
+            await self._bump(submission, STAGES[0])
+        return await self._start(submission)
+
+    async def retry_step(self, submission_id: str, stage: str, overrides: dict[str, Any]) -> tuple[Submission, Job]:
+        """Run `stage` and those after it again, with edits to what the stage is given."""
+        check_overrides(stage, overrides)
+        submission = await self._idle(submission_id)
+        await self._bump(submission, stage, overrides)
+        return await self._start(submission)
+
+    async def _start(self, submission: Submission, key: str | None = None) -> tuple[Submission, Job]:
+        job, _ = await self._ledger.create(
+            BOOK_REVIEW,
+            submission.submission_id,
+            idempotency_key=key,
+            params=submission.request.model_dump(mode="json"),
+        )
+        changed = await self._update(
+            submission.submission_id, set={"job_id": job.job_id, "status": str(SubmissionStatus.PENDING)}
+        )
+        return changed, job
+
+    async def _bump(self, submission: Submission, stage: str, overrides: dict[str, Any] | None = None) -> None:
+        """Put `stage` and those after it into a new epoch, so that their cached results no longer count."""
+        later = STAGES[STAGES.index(stage) :]
+        changes: dict[str, Any] = {f"epochs.{name}": submission.epochs.get(name, 0) + 1 for name in later}
+        if overrides:
+            changes[f"overrides.{stage}"] = {**submission.overrides.get(stage, {}), **overrides}
+        await self._update(submission.submission_id, set=changes)
+
+    async def _idle(self, submission_id: str) -> Submission:
+        submission = await self.get(submission_id)
+        if submission.job_id is None:
+            raise NotFoundError(f"Submission {submission_id} was never run; there is nothing to retry.")
+        job = await self._ledger.get(submission.job_id)
+        if job.status in _ACTIVE:
+            raise ConflictError(
+                f"Job {job.job_id} of this submission is {job.status}; cancel it or wait until it has ended."
+            )
+        return submission
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    async def get(self, submission_id: str) -> Submission:
+        document = await self._documents.get(SUBMISSIONS, submission_id)
+        if document is None:
+            raise NotFoundError(f"There is no submission {submission_id}.")
+        return submission_from(document)
+
+    async def article(self, submission_id: str, revision: int | None = None) -> Article:
+        """The newest revision, or the one asked for."""
+        where: dict[str, Any] = {"submission_id": submission_id}
+        if revision is not None:
+            where["revision"] = revision
+        found = await self._documents.find(ARTICLES, where, sort=[("revision", -1)], limit=1)
+        if not found:
+            await self.get(submission_id)
+            what = f"revision {revision} of the article" if revision else "article"
+            raise NotFoundError(f"Submission {submission_id} has no {what} yet.")
+        return article_from(found[0])
+
+    # -- deciding ----------------------------------------------------------------------------------------
+
+    async def edit_article(
+        self, submission_id: str, *, content: str, title: str | None, word_count: int, editor: str, if_match: int | None
+    ) -> Article:
+        """A new revision by a person. `if_match` is the revision the person has read."""
+        current = await self.article(submission_id)
+        if if_match is not None and if_match != current.revision:
+            raise ConflictError(
+                f"The article is at revision {current.revision}, not {if_match}; read it again before you edit."
+            )
+        if not content.strip():
+            raise InvalidInputError("The article's content is empty.")
+        edited = current.model_copy(
+            update={
+                "content": content,
+                "title": title or current.title,
+                "word_count": word_count,
+                "author": editor,
+                "status": "ready_for_review",
+            }
+        )
+        return await self.add_revision(edited)
+
+    async def add_revision(self, article: Article) -> Article:
+        """Store `article` as the revision after the newest one."""
+        while True:
+            newest = await self._documents.find(
+                ARTICLES, {"submission_id": article.submission_id}, sort=[("revision", -1)], limit=1
+            )
+            revision = newest[0]["revision"] + 1 if newest else 1
+            stored = article.model_copy(
+                update={
+                    "revision": revision,
+                    "article_id": f"{article.submission_id}:{revision}",
+                    "created": iso(utc_now()),
+                }
+            )
+            try:
+                await self._documents.insert(ARTICLES, article_document(stored))
+            except DuplicateError:
+                continue  # somebody else took this number
+            return stored
+
+    async def approve(self, submission_id: str) -> Submission:
+        return await self._decide(submission_id, SubmissionStatus.APPROVED)
+
+    async def reject(self, submission_id: str, reason: str) -> Submission:
+        if not reason.strip():
+            raise InvalidInputError("A rejection needs a reason that the writer can act on.")
+        return await self._decide(submission_id, SubmissionStatus.REJECTED, note=f"rejected: {reason.strip()}")
+
+    async def _decide(self, submission_id: str, verdict: SubmissionStatus, note: str | None = None) -> Submission:
+        article = await self.article(submission_id)
+        where = {"_id": submission_id, "status": {"$in": [SubmissionStatus.READY_FOR_REVIEW, verdict]}}
+        document = await self._documents.update(
+            SUBMISSIONS,
+            where,
+            set={"status": str(verdict), "updated": iso(utc_now())},
+            push={"notes": note} if note else None,
+        )
+        if document is None:
+            state = (await self.get(submission_id)).status
+            raise ConflictError(f"The submission is {state}; only one that is ready_for_review can be decided on.")
+        await self._documents.update(ARTICLES, {"_id": article.article_id}, set={"status": str(verdict)})
+        return submission_from(document)
+
+    # -- the pipeline's side -----------------------------------------------------------------------------
+
+    async def note(self, submission_id: str, **changes: Any) -> Submission:
+        """Set fields of the submission (dotted paths allowed as keys of `set`)."""
+        return await self._update(submission_id, set=changes)
+
+    async def record_failure(self, submission_id: str, error: StepError) -> Submission:
+        return await self._update(
+            submission_id,
+            set={"status": str(SubmissionStatus.FAILED)},
+            push={"errors": error.model_dump(mode="json")},
+        )
+
+    async def _update(
+        self, submission_id: str, *, set: dict[str, Any], push: dict[str, Any] | None = None
+    ) -> Submission:
+        document = await self._documents.update(
+            SUBMISSIONS, {"_id": submission_id}, set={**set, "updated": iso(utc_now())}, push=push
+        )
+        if document is None:
+            raise NotFoundError(f"There is no submission {submission_id}.")
+        return submission_from(document)
+
+
+def check_overrides(stage: str, overrides: dict[str, Any]) -> None:
+    """Refuse an unknown stage or field by name."""
+    if stage not in STAGES:
+        raise InvalidInputError(f"There is no stage {stage!r}; the stages are {', '.join(STAGES)}.")
+    unknown = sorted(set(overrides) - OVERRIDE_FIELDS)
+    if unknown:
+        raise InvalidInputError(
+            f"Cannot override {', '.join(unknown)}; choose from {', '.join(sorted(OVERRIDE_FIELDS))}."
+        )
+    if "input" in overrides and not isinstance(overrides["input"], dict):
+        raise InvalidInputError("`input` is an object: the fields of the stage's input document to replace.")
+
+
+def submission_document(submission: Submission) -> Document:
+    fields = submission.model_dump(mode="json")
+    return {"_id": fields.pop("submission_id"), **fields}
+
+
+def submission_from(document: Document) -> Submission:
+    fields = dict(document)
+    return Submission(submission_id=fields.pop("_id"), **fields)
+
+
+def article_document(article: Article) -> Document:
+    fields = article.model_dump(mode="json")
+    return {"_id": fields.pop("article_id"), **fields}
+
+
+def article_from(document: Document) -> Article:
+    fields = dict(document)
+    return Article(article_id=fields.pop("_id"), **fields)

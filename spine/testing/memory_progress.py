@@ -1,0 +1,36 @@
+"""The in-memory twin of the progress log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+from spine.contracts.progress import ProgressEvent
+
+
+class MemoryProgressLog:
+    """A `ProgressLog` that lives as long as its object; announcements reach readers of the same process."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[ProgressEvent]] = defaultdict(list)
+        self._readers: set[asyncio.Queue[ProgressEvent]] = set()
+
+    async def publish(self, event: ProgressEvent) -> ProgressEvent:
+        stored = event.model_copy(update={"seq": len(self.events[event.job_id]) + 1})
+        self.events[event.job_id].append(stored)
+        for reader in self._readers:
+            reader.put_nowait(stored)
+        return stored
+
+    async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
+        return [event for event in self.events[job_id] if event.seq > since][:limit]
+
+    async def announcements(self) -> AsyncIterator[ProgressEvent]:
+        reader: asyncio.Queue[ProgressEvent] = asyncio.Queue()
+        self._readers.add(reader)
+        try:
+            while True:
+                yield await reader.get()
+        finally:
+            self._readers.discard(reader)

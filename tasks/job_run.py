@@ -1,0 +1,180 @@
+"""One attempt of a job around the body of a flow: lease, heartbeat, cancel, time limits, progress, outcome.
+
+Whoever starts a flow, the lane, a Prefect worker or a Python call, the same job record and progress come out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect.runtime import flow_run as prefect_flow_run
+
+from spine.contracts.jobs import Job, JobStatus, Usage
+from spine.errors import ConflictError, JobCancelledError, MillraceError, TimeLimitError
+from spine.jobs import JobLedger, describe
+from spine.progress import ProgressReporter, announce_state
+from spine.services import Services
+
+_logger = logging.getLogger("millrace.jobs")
+_assigned: ContextVar[Job | None] = ContextVar("millrace_job", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Seconds from the start of an attempt: the soft limit warns, the hard limit ends it (resumable)."""
+
+    soft: float
+    hard: float
+
+
+@contextmanager
+def assigned(job: Job) -> Iterator[None]:
+    """Inside the block, the flow that is called next runs this job, which the caller has leased."""
+    token = _assigned.set(job)
+    try:
+        yield
+    finally:
+        _assigned.reset(token)
+
+
+def assigned_job() -> Job | None:
+    """The job that the lane handed to this flow; None when the flow was started in another way."""
+    return _assigned.get()
+
+
+@dataclass
+class JobRun:
+    """What a flow's body sees of its job."""
+
+    job: Job
+    services: Services
+    reporter: ProgressReporter
+    limits: TimeLimits
+    usage: Usage = field(default_factory=Usage)
+    result: dict[str, Any] = field(default_factory=dict[str, Any])
+    current_step: str = ""
+    cancel_requested: bool = False
+    lease_lost: bool = False
+
+    async def progress(self, percent: float, step: str, message: str = "") -> None:
+        self.current_step = step
+        await self.reporter.progress(percent, step, message)
+
+    async def log(self, message: str, level: str = "info") -> None:
+        await self.reporter.log(message, level=level)
+
+
+async def adopt_job(ledger: JobLedger, worker: str, **fields: Any) -> Job:
+    """Make and lease the job of a flow run that no lane started; a rerun of the same flow run finds its job."""
+    flow_run_id = prefect_flow_run.get_id()
+    key = f"flow-run:{flow_run_id}" if flow_run_id else None
+    job, new = await ledger.create(idempotency_key=key, **fields)
+    if not new and job.status in (JobStatus.FAILURE, JobStatus.DEAD):
+        job = await ledger.redrive(job.job_id)
+    elif not new and job.status.is_final:
+        rerun = f"{key}:{prefect_flow_run.get_run_count()}"
+        job, _ = await ledger.create(idempotency_key=rerun, **fields)
+    begun = await ledger.begin(job.job_id, worker, flow_run_id)
+    if begun is None:
+        raise ConflictError(f"Job {job.job_id} is being run elsewhere; its progress is on the dashboard.")
+    return begun
+
+
+@asynccontextmanager
+async def job_run(services: Services, job: Job, limits: TimeLimits) -> AsyncIterator[JobRun]:
+    """Run the block as one attempt of the leased `job` and record how it ended.
+
+    Raises what the block raised; `TimeLimitError` at the hard limit, `JobCancelledError` after a cancel.
+    """
+    reporter = ProgressReporter(job, services.progress, services.ledger)
+    run = JobRun(job=job, services=services, reporter=reporter, limits=limits)
+    block = asyncio.current_task()
+    assert block is not None
+    if flow_run_id := prefect_flow_run.get_id():
+        await services.ledger.note_flow_run(job, flow_run_id)
+    await reporter.state(JobStatus.STARTED, f"attempt {job.attempts} of {job.max_attempts}")
+    watch = asyncio.create_task(_watch(run, block), name=f"watch {job.job_id}")
+    scope = asyncio.timeout(limits.hard)
+    try:
+        async with scope:
+            yield run
+        await _end(run, JobStatus.SUCCESS)
+    except asyncio.CancelledError:
+        await _stopped(run, block)
+        raise
+    except TimeoutError as error:
+        if not scope.expired():
+            await _end(run, JobStatus.FAILURE, error)
+            raise
+        limit = TimeLimitError(
+            f"The work did not end within {limits.hard:.0f} s; finished stages are kept, a retry resumes them.",
+            limit_seconds=limits.hard,
+        )
+        await _end(run, JobStatus.FAILURE, limit)
+        raise limit from error
+    except Exception as error:
+        await _end(run, JobStatus.FAILURE, error)
+        raise
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+
+
+async def _watch(run: JobRun, block: asyncio.Task[Any]) -> None:
+    """Renew the lease, look for a cancel, warn at the soft limit, until the attempt ends."""
+    ledger, warned, began = run.services.ledger, False, time.monotonic()
+    while True:
+        await asyncio.sleep(min(1.0, ledger.lease.total_seconds() / 3))
+        try:
+            job = await ledger.heartbeat(run.job)
+        except MillraceError as error:
+            _logger.warning("the lease of %s was not renewed: %s", run.job.job_id, error)
+            continue
+        if job is None or job.cancel_requested:
+            run.lease_lost, run.cancel_requested = job is None, job is not None
+            block.cancel()
+            return
+        if not warned and time.monotonic() - began > run.limits.soft:
+            warned = True
+            await run.log(f"still running after {run.limits.soft:.0f} s; it ends at {run.limits.hard:.0f} s", "warning")
+
+
+async def _stopped(run: JobRun, block: asyncio.Task[Any]) -> None:
+    """The block was cancelled: by our watch (a cancel, or another process took over), or because the process ends."""
+    if run.cancel_requested:
+        block.uncancel()
+        await _end(run, JobStatus.REVOKED)
+        raise JobCancelledError(f"Job {run.job.job_id} was cancelled.")
+    if run.lease_lost:
+        block.uncancel()
+        raise ConflictError(f"Attempt {run.job.attempts} of job {run.job.job_id} was taken over by another process.")
+    await asyncio.shield(run.services.ledger.release(run.job))
+
+
+async def _end(run: JobRun, status: JobStatus, error: Exception | None = None) -> None:
+    """Record the outcome first, then tell it: a watcher that hears of the end finds the record complete."""
+    ledger, job = run.services.ledger, run.job
+    if status is JobStatus.SUCCESS:
+        ended = await ledger.succeed(job, run.result, run.usage)
+    elif status is JobStatus.REVOKED:
+        ended = await ledger.revoke(job, run.usage)
+    else:
+        assert error is not None
+        ended = await ledger.fail(job, describe(error, run.current_step), run.usage)
+    if ended is None:
+        _logger.warning("job %s had been ended or taken over when this attempt came to %s", job.job_id, status)
+        return
+    await run.reporter.state(status, str(error) if error else "")
+
+
+async def give_up(services: Services, job: Job) -> None:
+    """Tell watchers that a job was moved to the dead-letter list."""
+    await announce_state(services.progress, job, job.error.message if job.error else "")
