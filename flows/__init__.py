@@ -1,0 +1,1 @@
+"""The stories: one flow per pipeline. What Prefect runs."""

@@ -18,7 +18,7 @@ from spine.adapters.guarded_http import GuardedHttpFetcher
 from spine.adapters.models import PydanticAiModels
 from spine.documents import ensure_indexes
 from spine.jobs import JobLedger
-from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
+from spine.ports import Documents, Models, PageFetcher, ProgressLog
 from spine.research_port import ResearchSource
 from spine.settings import Settings, settings
 from spine.testing.memory_progress import MemoryProgressLog

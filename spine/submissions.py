@@ -48,6 +48,7 @@ OVERRIDE_FIELDS = frozenset(
 )
 """What a rerun may change of a stage: its model settings, its prompt, the word bounds, its input document."""
 
+_SETTLED = [str(status) for status in ("ready_for_review", "approved", "published", "rejected", "failed")]
 _ACTIVE = {*RUNNING_STATUSES, JobStatus.PENDING, JobStatus.RETRY}
 
 
@@ -60,21 +61,23 @@ class ReviewDesk:
 
     # -- starting ----------------------------------------------------------------------------------------
 
-    async def submit(
-        self, request: SubmitRequest, *, idempotency_key: str | None = None, submission_id: str | None = None
-    ) -> tuple[Submission, Job]:
+    async def submit(self, request: SubmitRequest, *, idempotency_key: str | None = None) -> tuple[Submission, Job]:
         """A stored submission with its first job. A known idempotency key gives the submission it made."""
         key = f"submit:{idempotency_key}" if idempotency_key else None
         if key and (known := await self._ledger.by_key(key)):
             return await self.get(known.subject_id), known
         # The submission's id follows from the key, so that a crash between the two writes leaves no second one.
-        identity = submission_id or (f"sub_{digest(key)}" if key else new_id("sub"))
-        submission = Submission(submission_id=identity, request=request)
+        submission = await self.accept(request, f"sub_{digest(key)}" if key else None)
+        return await self._start(submission, key)
+
+    async def accept(self, request: SubmitRequest, submission_id: str | None = None) -> Submission:
+        """Store a submission without starting a job; a known id gives the submission that has it."""
+        submission = Submission(submission_id=submission_id or new_id("sub"), request=request)
         try:
             await self._documents.insert(SUBMISSIONS, submission_document(submission))
         except DuplicateError:
-            submission = await self.get(identity)
-        return await self._start(submission, key)
+            return await self.get(submission.submission_id)
+        return submission
 
     async def retry(self, submission_id: str, *, fresh: bool = False) -> tuple[Submission, Job]:
         """Run the whole pipeline again; finished stages come from the cache unless `fresh`."""
@@ -220,6 +223,26 @@ class ReviewDesk:
             set={"status": str(SubmissionStatus.FAILED)},
             push={"errors": error.model_dump(mode="json")},
         )
+
+    async def job_ended_outside(self, job: Job, message: str) -> Submission | None:
+        """A job that ended with no flow to say so (cancelled while it waited, given up): its submission failed.
+
+        None when the submission has gone on to another job or had ended already.
+        """
+        error = StepError(
+            step=job.current_step,
+            message=message,
+            error_class=job.error.error_class if job.error else "JobCancelledError",
+            error_code=job.error.error_code if job.error else "cancelled",
+            attempt=job.attempts,
+        )
+        document = await self._documents.update(
+            SUBMISSIONS,
+            {"_id": job.subject_id, "job_id": job.job_id, "status": {"$nin": _SETTLED}},
+            set={"status": str(SubmissionStatus.FAILED), "updated": iso(utc_now())},
+            push={"errors": error.model_dump(mode="json")},
+        )
+        return submission_from(document) if document is not None else None
 
     async def _update(
         self, submission_id: str, *, set: dict[str, Any], push: dict[str, Any] | None = None

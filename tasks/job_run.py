@@ -19,7 +19,7 @@ from prefect.runtime import flow_run as prefect_flow_run
 from spine.contracts.jobs import Job, JobStatus, Usage
 from spine.errors import ConflictError, JobCancelledError, MillraceError, TimeLimitError
 from spine.jobs import JobLedger, describe
-from spine.progress import ProgressReporter, announce_state
+from spine.progress import ProgressReporter
 from spine.services import Services
 
 _logger = logging.getLogger("millrace.jobs")
@@ -173,8 +173,3 @@ async def _end(run: JobRun, status: JobStatus, error: Exception | None = None) -
         _logger.warning("job %s had been ended or taken over when this attempt came to %s", job.job_id, status)
         return
     await run.reporter.state(status, str(error) if error else "")
-
-
-async def give_up(services: Services, job: Job) -> None:
-    """Tell watchers that a job was moved to the dead-letter list."""
-    await announce_state(services.progress, job, job.error.message if job.error else "")

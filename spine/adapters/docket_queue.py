@@ -86,4 +86,3 @@ async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, na
             reconnection_delay=timedelta(seconds=1),
         ) as worker:
             await worker.run_forever()
-

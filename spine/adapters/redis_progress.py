@@ -63,9 +63,7 @@ class RedisProgressLog:
 
     async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
         try:
-            rows: Any = await self._redis.xrange(
-                _stream(job_id), min=f"({since}-0" if since else "-", count=limit
-            )
+            rows: Any = await self._redis.xrange(_stream(job_id), min=f"({since}-0" if since else "-", count=limit)
         except (RedisError, OSError, TimeoutError) as error:
             self._warn_once(error)
             return []

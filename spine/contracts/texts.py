@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, Field
 
 
@@ -91,11 +93,30 @@ class KnowledgeBase(BaseModel):
     topic_index: dict[str, list[int]] = Field(default_factory=dict, description="topic → numbers of passages")
 
 
+class ContextBrief(BaseModel):
+    """A model's answer to the context prompt: what the writer should know, in plain text."""
+
+    context: str = Field(min_length=1, description="the brief for the writer")
+
+
+_PROSE_FROM_WORDS = 80
+
+
 class DraftArticle(BaseModel):
     """A model's answer to the article prompt."""
 
-    title: str
-    content: str = Field(description="Markdown with headings")
+    title: str = Field(min_length=1)
+    content: str = Field(min_length=1, description="Markdown with headings")
+
+    @classmethod
+    def from_text(cls, text: str) -> Self | None:
+        """A plain Markdown answer read as an article: its first heading is the title. None when it is not one."""
+        lines = text.strip().splitlines()
+        first = next((n for n, line in enumerate(lines) if line.startswith("#") and line.strip("# ")), None)
+        if first is None or len(text.split()) < _PROSE_FROM_WORDS:
+            return None
+        body = "\n".join(lines[first + 1 :]).strip()
+        return cls(title=lines[first].strip("# "), content=body) if body else None
 
 
 class Claim(BaseModel):

@@ -1,0 +1,64 @@
+"""What happens when a job reaches a process that may run it: lease it, run its flow, never let the error out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from deployments.runners import runner_for
+from spine.contracts.jobs import Job, Usage
+from spine.errors import MillraceError
+from spine.jobs import describe
+from spine.services import Services
+from tasks.job_run import assigned
+
+_logger = logging.getLogger("millrace.lane")
+
+
+@dataclass
+class JobHandler:
+    """Runs jobs in this process. `running` empties as they end; nothing of it outlives the process."""
+
+    services: Services
+    running: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, "asyncio.Task[None]"])
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    done: int = 0
+
+    async def __call__(self, job_id: str) -> None:
+        """Run the job's next attempt here, unless it is finished or leased to another process."""
+        job = await self.services.ledger.begin(job_id, self.services.worker)
+        if job is None:
+            return
+        work = asyncio.create_task(self._run(job), name=f"job {job_id}")
+        self.running[job_id] = work
+        try:
+            await asyncio.wait([work])
+        finally:
+            self.running.pop(job_id, None)
+            self.done += 1
+            self.ended.set()
+
+    async def stop(self) -> None:
+        """End what still runs; each job goes back to the queue without losing an attempt."""
+        for work in list(self.running.values()):
+            work.cancel()
+        if self.running:
+            await asyncio.wait(list(self.running.values()), timeout=10)
+
+    async def _run(self, job: Job) -> None:
+        try:
+            with assigned(job):
+                await runner_for(job.pipeline)(job)
+        except asyncio.CancelledError:
+            _logger.info("job %s goes back to the queue", job.job_id)
+        except MillraceError as error:
+            _logger.warning("job %s ended with %s: %s", job.job_id, type(error).__name__, error)
+            await self._record(job, error)
+        except Exception as error:
+            _logger.exception("job %s met an unexpected error", job.job_id)
+            await self._record(job, error)
+
+    async def _record(self, job: Job, error: Exception) -> None:
+        """For errors from before the flow's own bookkeeping began; a job that was ended already is left alone."""
+        await self.services.ledger.fail(job, describe(error), Usage())

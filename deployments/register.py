@@ -1,0 +1,84 @@
+"""What a fresh stack needs before its first job: seeds, blocks, the work pool, limits and automations.
+
+Every step finds what is there already; running it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from datetime import timedelta
+
+from blocks.document_database import DocumentDatabase
+from blocks.language_model import LanguageModelCredentials
+from blocks.search_provider import SearchProvider
+from spine.documents import ensure_indexes
+from spine.services import open_documents
+from spine.settings import Settings, settings
+from tasks.book_review.configuration import seed
+
+_logger = logging.getLogger("millrace.register")
+
+WORK_POOL = "millrace"
+RESULTS_BLOCK = "millrace-results"
+RESULT_TTL = timedelta(days=7)
+BLOCKS = (LanguageModelCredentials, SearchProvider, DocumentDatabase)
+QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
+"""Without these a Redis that is away costs each task a quarter of a minute."""
+
+
+async def register() -> None:
+    """Prepare the documents and the Prefect server that the environment names."""
+    config = settings()
+    await asyncio.gather(_seed_documents(config), _prepare_prefect(config))
+
+
+async def _seed_documents(config: Settings) -> None:
+    documents = open_documents(config)
+    try:
+        await ensure_indexes(documents)
+        for added in await seed(documents):
+            _logger.info("added %s", added)
+    finally:
+        await documents.close()
+
+
+async def _prepare_prefect(config: Settings) -> None:
+    await asyncio.gather(_save_results_block(config), _register_block_types(), _create_work_pool())
+
+
+async def _save_results_block(config: Settings) -> None:
+    from prefect_redis import RedisDatabase
+    from pydantic import SecretStr
+
+    if config.redis_url is None:
+        return
+    url = config.redis_url.get_secret_value()
+    block = RedisDatabase(
+        connection_url=SecretStr(f"{url}{'&' if '?' in url else '?'}{QUICK_TO_NOTICE}"),
+        key_ttl=int(RESULT_TTL.total_seconds()),
+    )
+    await block.save(RESULTS_BLOCK, overwrite=True)  # pyright: ignore[reportGeneralTypeIssues]
+
+
+async def _register_block_types() -> None:
+    for block in BLOCKS:
+        await block.register_type_and_schema()  # pyright: ignore[reportGeneralTypeIssues]
+
+
+async def _create_work_pool() -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    async with get_client() as client:
+        try:
+            await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+        except ObjectAlreadyExists:
+            return
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    asyncio.run(register())

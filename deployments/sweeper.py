@@ -1,0 +1,40 @@
+"""The round that leaves no job behind: hands over what was acked and never started, and what lost its process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from deployments.runners import tell_subject
+from spine.errors import MillraceError
+from spine.ports import JobStarter
+from spine.presence import Presence
+from spine.progress import announce_state
+from spine.services import Services
+
+_logger = logging.getLogger("millrace.sweeper")
+EVERY_SECONDS = 2.0
+
+
+async def sweep_forever(services: Services, presence: Presence, starter: JobStarter, holder: str) -> None:
+    """Every lane runs this; one at a time does the work, and another takes over when it falls silent."""
+    while True:
+        try:
+            if await presence.lead("sweeper", holder, EVERY_SECONDS * 3):
+                await sweep_once(services, starter)
+                await presence.tick()
+        except MillraceError as error:
+            _logger.warning("the sweep was skipped: %s", error)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def sweep_once(services: Services, starter: JobStarter) -> int:
+    """How many jobs were handed to the queue (those that were there already cost nothing)."""
+    found = await services.ledger.sweep()
+    for job in found.dead:
+        _logger.error("job %s (%s) is dead after %d attempts", job.job_id, job.pipeline, job.attempts)
+        await announce_state(services.progress, job, "no attempt left; re-drive it from the dead-letter list")
+        await tell_subject(services, job)
+    for job in found.restart:
+        await starter.start(job)
+    return len(found.restart)

@@ -1,0 +1,206 @@
+"""One review in progress: its stages with their statuses, cache keys, records and errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect.runtime import flow_run as prefect_flow_run
+
+from spine.contracts.jobs import Job
+from spine.contracts.pipelines import PipelineConfig, StepConfig
+from spine.contracts.submissions import StageRecord, StepError, Submission, SubmissionStatus, SubmitRequest
+from spine.contracts.timestamps import utc_now
+from spine.errors import JobCancelledError, MillraceError
+from spine.idempotency import digest, stage_key
+from spine.jobs import describe
+from spine.ports import ModelChoice
+from spine.services import Services
+from spine.submissions import BOOK_REVIEW, ReviewDesk
+from tasks.book_review.configuration import StageSettings, load_pipeline, load_prompt, settle_stage
+from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
+
+LIMITS = TimeLimits(soft=28 * 60, hard=30 * 60)
+
+_ENTERING = {
+    "amazon_scrape": SubmissionStatus.SCRAPING_AMAZON,
+    "additional_links_scrape": SubmissionStatus.PROCESSING_LINKS,
+    "summarize_additional_links": SubmissionStatus.SUMMARIZING,
+    "consolidate_book_data": SubmissionStatus.CONSOLIDATING,
+    "internet_research": SubmissionStatus.RESEARCHING,
+    "context_generation": SubmissionStatus.GENERATING_CONTEXT,
+    "article_generation": SubmissionStatus.GENERATING_ARTICLE,
+}
+"""Stage → what the submission's status says while it runs."""
+
+_SHARE = {
+    "amazon_scrape": (0, 15),
+    "additional_links_scrape": (15, 35),
+    "summarize_additional_links": (35, 50),
+    "consolidate_book_data": (50, 55),
+    "internet_research": (55, 70),
+    "context_generation": (70, 80),
+    "article_generation": (80, 98),
+}
+"""Stage → the stretch of the whole job's progress that it stands for, in percent."""
+
+
+@dataclass
+class Stage:
+    """One stage while it runs. Its record is written to the submission when it ends."""
+
+    id: str
+    settings: StageSettings
+    subject_id: str
+    epoch: int
+    overrides: dict[str, Any]
+    run: JobRun
+    record: StageRecord = field(default_factory=StageRecord)
+
+    @property
+    def delay_seconds(self) -> float:
+        return self.settings.step.delay_seconds
+
+    @property
+    def chain(self) -> tuple[ModelChoice, ...]:
+        return self.settings.chain
+
+    def key(self, **inputs: Any) -> str:
+        """The cache key of one call in this stage."""
+        return stage_key(self.subject_id, self.id, self.epoch, **inputs, **self.settings.fingerprint)
+
+    def edited(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The stage's input with the fields that a rerun replaced."""
+        return {**document, **self.overrides.get("input", {})}
+
+    async def progress(self, done: int, of: int, message: str = "") -> None:
+        """`done` of `of` parts of this stage are finished."""
+        begin, end = _SHARE[self.id]
+        await self.run.progress(begin + (end - begin) * (done / of if of else 1), self.id, message)
+
+
+@dataclass
+class Review:
+    """The submission under review, its job's attempt, and the pipeline that says how."""
+
+    run: JobRun
+    desk: ReviewDesk
+    submission: Submission
+    pipeline: PipelineConfig
+
+    @property
+    def request(self) -> SubmitRequest:
+        return self.submission.request
+
+    @property
+    def services(self) -> Services:
+        return self.run.services
+
+    def step(self, stage_id: str) -> StepConfig:
+        return self.pipeline.step(stage_id)
+
+    def is_enabled(self, stage_id: str) -> bool:
+        step = self.step(stage_id)
+        return step.enabled or not step.optional
+
+    @asynccontextmanager
+    async def stage(self, stage_id: str) -> AsyncIterator[Stage]:
+        """Run the block as a stage: status and progress before, record and error after."""
+        stage = await self._open(stage_id)
+        await self._note(stage, status=_ENTERING[stage_id])
+        await stage.progress(0, 1, self.step(stage_id).name)
+        try:
+            yield stage
+        except BaseException as error:
+            stage.record.status = "failed"
+            stage.record.finished = utc_now()
+            if isinstance(error, Exception) and not isinstance(error, JobCancelledError):
+                await self._note(stage)
+                await self._record_failure(stage_id, error)
+            raise
+        stage.record.status = "completed"
+        stage.record.finished = utc_now()
+        self.run.usage = self.run.usage + stage.record.usage
+        await self._note(stage)
+        await stage.progress(1, 1)
+
+    async def skip(self, stage_id: str, why: str) -> None:
+        """Note that an optional stage was left out."""
+        record = StageRecord(status="skipped", note=why)
+        self.submission = await self.desk.note(
+            self.submission.submission_id, **{f"stages.{stage_id}": record.model_dump(mode="json")}
+        )
+
+    async def note(self, **changes: Any) -> None:
+        """Set fields of the submission."""
+        self.submission = await self.desk.note(self.submission.submission_id, **changes)
+
+    async def _open(self, stage_id: str) -> Stage:
+        step, overrides = self.step(stage_id), self.submission.overrides.get(stage_id, {})
+        prompt = await load_prompt(self.services.documents, step, overrides)
+        settled = settle_stage(
+            step, prompt, None, overrides, self.services.models.available(), self.pipeline.allow_extractive
+        )
+        self.run.current_step = stage_id
+        return Stage(
+            id=stage_id,
+            settings=settled,
+            subject_id=self.submission.submission_id,
+            epoch=self.submission.epochs.get(stage_id, 0),
+            overrides=overrides,
+            run=self.run,
+            record=StageRecord(status="running", started=utc_now(), prompt_version=prompt.version if prompt else None),
+        )
+
+    async def _note(self, stage: Stage, status: SubmissionStatus | None = None) -> None:
+        changes: dict[str, Any] = {f"stages.{stage.id}": stage.record.model_dump(mode="json")}
+        if status is not None:
+            changes["status"] = str(status)
+        await self.note(**changes)
+
+    async def _record_failure(self, stage_id: str, error: Exception) -> None:
+        described = describe(error, stage_id)
+        self.submission = await self.desk.record_failure(
+            self.submission.submission_id,
+            StepError(
+                step=stage_id,
+                message=described.message,
+                error_class=described.error_class,
+                error_code=described.error_code,
+                attempt=self.run.job.attempts,
+            ),
+        )
+
+
+@asynccontextmanager
+async def open_review(services: Services, request: SubmitRequest) -> AsyncIterator[Review]:
+    """The review that the lane assigned to this flow, or a new one for a flow that was started in another way."""
+    desk = ReviewDesk(services.documents, services.ledger)
+    job = assigned_job() or await _adopt(services, desk, request)
+    try:
+        async with job_run(services, job, LIMITS) as run:
+            submission = await desk.get(job.subject_id)
+            pipeline = await load_pipeline(services.documents, submission.request.pipeline_id)
+            yield Review(run=run, desk=desk, submission=submission, pipeline=pipeline)
+    except MillraceError as error:
+        # A stage has recorded its own failure; this is for what ended the review between or above the stages.
+        ended = job.model_copy(update={"error": describe(error)})
+        await desk.job_ended_outside(ended, str(error))
+        raise
+
+
+async def _adopt(services: Services, desk: ReviewDesk, request: SubmitRequest) -> Job:
+    """A submission and job for a flow run from the Prefect UI, a schedule or Python; a rerun finds its own."""
+    flow_run_id = prefect_flow_run.get_id()
+    submission = await desk.accept(request, f"sub_{digest('flow-run', flow_run_id)}" if flow_run_id else None)
+    job = await adopt_job(
+        services.ledger,
+        services.worker,
+        pipeline=BOOK_REVIEW,
+        subject_id=submission.submission_id,
+        params=request.model_dump(mode="json"),
+    )
+    await desk.note(submission.submission_id, job_id=job.job_id)
+    return job

@@ -1,0 +1,16 @@
+"""Opening the services of a flow run or a lane: the real ones, with credentials from Prefect blocks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from blocks.credentials import BlockCredentials
+from spine.services import Services, open_services
+
+
+@asynccontextmanager
+async def open_run_services() -> AsyncIterator[Services]:
+    """The surrounding services when there are some, else real ones until the end of the block."""
+    async with BlockCredentials() as credentials, open_services(credentials=credentials.find) as services:
+        yield services
