@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from blocks.language_model import LanguageModelCredentials
-from spine.ports import ProviderCredential
-from spine.provider_keys import environment_credential
+from spine.provider_keys import ProviderCredential, environment_credential
 
 _logger = logging.getLogger("millrace.credentials")
 REFRESH_SECONDS = 15.0
@@ -79,7 +78,7 @@ async def saved_blocks() -> dict[str, LanguageModelCredentials]:
     slug = LanguageModelCredentials.get_block_type_slug()
     async with get_client() as client:
         try:
-            documents = await client.get_block_documents_by_type(block_type_slug=slug, include_secrets=True)
+            documents = await client.read_block_documents_by_type(slug, include_secrets=True)
         except ObjectNotFound:
             return {}
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 
-from spine.jobs import JOBS
+from spine.documents import JOBS
 from tasks.opening import open_run_services
 
 

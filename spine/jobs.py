@@ -14,11 +14,11 @@ from typing import Any
 
 from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobError, JobStatus, Usage
 from spine.contracts.timestamps import iso, utc_now
+from spine.documents import JOBS
 from spine.errors import ConflictError, DuplicateError, MillraceError, NotFoundError
 from spine.idempotency import new_id
 from spine.ports import Document, Documents
 
-JOBS = "jobs"
 LEASE = timedelta(seconds=15)
 """How long a running job is believed alive after its last heartbeat (one every third of this)."""
 

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
 
 from spine.adapters.chromium_browser import ChromiumBrowser
-from spine.adapters.guarded_http import GuardedHttpFetcher
+from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
+from spine.adapters.guarded_post import post_for_json
 from spine.adapters.models import PydanticAiModels
+from spine.adapters.research_sources import default_sources
 from spine.documents import ensure_indexes
 from spine.jobs import JobLedger
 from spine.ports import Documents, Models, PageFetcher, ProgressLog
-from spine.research_port import ResearchSource
+from spine.provider_keys import CredentialLookup, environment_credential
+from spine.research_port import PostJson, ResearchSource
 from spine.settings import Settings, settings
 from spine.testing.memory_progress import MemoryProgressLog
 
@@ -54,7 +59,7 @@ def current_services() -> Services:
 
 
 @contextmanager
-def using(services: Services) -> Iterator[Services]:
+def using(services: Services) -> Generator[Services]:
     """Make `services` the current ones inside the block."""
     token = _active.set(services)
     try:
@@ -64,19 +69,21 @@ def using(services: Services) -> Iterator[Services]:
 
 
 @asynccontextmanager
-async def open_services(given: Settings | None = None) -> AsyncIterator[Services]:
+async def open_services(
+    given: Settings | None = None, credentials: CredentialLookup = environment_credential
+) -> AsyncGenerator[Services]:
     """The surrounding services when there are some, else real ones that are closed at the end of the block."""
     surrounding = _active.get()
     if surrounding is not None and given is None:
         yield surrounding
         return
     async with AsyncExitStack() as stack:
-        services = await _build(given or settings(), stack)
+        services = await _build(given or settings(), credentials, stack)
         with using(services):
             yield services
 
 
-async def _build(config: Settings, stack: AsyncExitStack) -> Services:
+async def _build(config: Settings, credentials: CredentialLookup, stack: AsyncExitStack) -> Services:
     documents = open_documents(config)
     stack.push_async_callback(documents.close)
     await ensure_indexes(documents)
@@ -85,16 +92,16 @@ async def _build(config: Settings, stack: AsyncExitStack) -> Services:
     stack.push_async_callback(pages.close)
     browser = ChromiumBrowser(executable=config.browser, allow=allow)
     stack.push_async_callback(browser.close)
-    models = PydanticAiModels(find_credential)
+    models = PydanticAiModels(credentials)
     stack.push_async_callback(models.close)
     return Services(
         settings=config,
         documents=documents,
-        progress=await _open_progress(config, stack),
+        progress=_open_progress(config, stack),
         models=models,
         pages=pages,
         browser=browser,
-        research=research_sources(pages),
+        research=_open_research(allow, stack),
     )
 
 
@@ -110,11 +117,37 @@ def open_documents(config: Settings) -> Documents:
     return open_sqlite_documents(config.documents_path)
 
 
-async def _open_progress(config: Settings, stack: AsyncExitStack) -> ProgressLog:
+def _open_progress(config: Settings, stack: AsyncExitStack) -> ProgressLog:
     if config.redis_url is None:
         return MemoryProgressLog()
+    from spine.adapters.redis_client import open_redis
     from spine.adapters.redis_progress import RedisProgressLog
 
-    redis = open_redis(config)
+    redis = open_redis(config.redis_url.get_secret_value())
     stack.push_async_callback(redis.aclose)
     return RedisProgressLog(redis)
+
+
+def _open_research(allow: frozenset[str], stack: AsyncExitStack) -> list[ResearchSource]:
+    """Research has a fetcher of its own: the addresses that the operator gave its services are let through there,
+    and only there."""
+    fetcher = GuardedHttpFetcher(allow=allow | configured_hosts(os.environ))
+    stack.push_async_callback(fetcher.close)
+    return default_sources(fetcher, post_json=_posting(stack, allow | configured_hosts(os.environ)))
+
+
+def configured_hosts(environment: Mapping[str, str]) -> frozenset[str]:
+    """host:port of the research services whose addresses the operator set."""
+    given = (environment.get(name) for name in ("OPENLIBRARY_URL", "WIKIPEDIA_URL", "TAVILY_BASE_URL"))
+    parts = [urlsplit(address) for address in given if address]
+    return frozenset(f"{one.hostname}:{one.port or (443 if one.scheme == 'https' else 80)}" for one in parts)
+
+
+def _posting(stack: AsyncExitStack, allow: frozenset[str]) -> PostJson:
+    client = guarded_client(allow, timeout=15.0)
+    stack.push_async_callback(client.aclose)
+
+    async def post_json(url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+        return await post_for_json(client, url, body, headers)
+
+    return post_json

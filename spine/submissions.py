@@ -11,13 +11,12 @@ from spine.contracts.jobs import RUNNING_STATUSES, Job, JobStatus
 from spine.contracts.submissions import StepError, Submission, SubmissionStatus, SubmitRequest
 from spine.contracts.texts import Article
 from spine.contracts.timestamps import iso, utc_now
+from spine.documents import ARTICLES, SUBMISSIONS
 from spine.errors import ConflictError, DuplicateError, InvalidInputError, NotFoundError
 from spine.idempotency import digest, new_id
 from spine.jobs import JobLedger
 from spine.ports import Document, Documents
 
-SUBMISSIONS = "submissions"
-ARTICLES = "articles"
 BOOK_REVIEW = "book_review"
 
 STAGES = (
@@ -163,6 +162,7 @@ class ReviewDesk:
                 "title": title or current.title,
                 "word_count": word_count,
                 "author": editor,
+                "made_from": None,
                 "status": "ready_for_review",
             }
         )

@@ -89,7 +89,7 @@ class StepError(BaseModel):
 
     step: str
     message: str
-    error_class: str = Field(alias="class")
+    error_class: str = Field(serialization_alias="class", validation_alias="class")
     error_code: str = ""
     timestamp: Timestamp = Field(default_factory=utc_now)
     attempt: int = 1

@@ -60,6 +60,7 @@ class ResearchNote(BaseModel):
     title: str | None = None
     text: str = ""
     error: str | None = None
+    unreachable: bool = Field(default=False, description="the source did not answer; asking again may help")
 
 
 class ResearchInsight(BaseModel):
@@ -142,5 +143,6 @@ class Article(BaseModel):
     claims: list[Claim] = Field(default_factory=list[Claim])
     flags: list[str] = Field(default_factory=list, description="what a reviewer should know, e.g. too_short")
     sources: list[str] = Field(default_factory=list, description="addresses the article rests on")
+    made_from: str | None = Field(default=None, description="key of the stage run that wrote it; None for an edit")
     author: str = Field(default="", description="provider/model, or the editor who made this revision")
     created: str = ""

@@ -14,13 +14,12 @@ from spine.contracts.pipelines import (
     ResolvedStep,
     StepConfig,
 )
+from spine.documents import PIPELINE_CONFIGS, PROMPTS
 from spine.errors import InvalidInputError, NotFoundError
 from spine.ports import Document, Documents, ModelChoice
 from tasks.book_review.prompts import DEFAULT_PROMPTS
 from tasks.book_review.template import SLUG, TEMPLATE
 
-PIPELINES = "pipeline_configs"
-PROMPTS = "prompts"
 _AI_FIELDS = frozenset(AiSettings.model_fields)
 
 
@@ -46,7 +45,7 @@ class StageSettings:
 
 
 async def load_pipeline(documents: Documents, slug: str) -> PipelineConfig:
-    stored = await documents.get(PIPELINES, slug)
+    stored = await documents.get(PIPELINE_CONFIGS, slug)
     if stored is not None:
         return pipeline_from(stored)
     if slug == SLUG:
@@ -113,8 +112,8 @@ def prompt_document(prompt: Prompt) -> Document:
 async def seed(documents: Documents) -> list[str]:
     """Store the template and the default prompts where nothing is stored yet; says what was added."""
     added: list[str] = []
-    if await documents.get(PIPELINES, SLUG) is None:
-        await documents.upsert(PIPELINES, pipeline_document(TEMPLATE))
+    if await documents.get(PIPELINE_CONFIGS, SLUG) is None:
+        await documents.upsert(PIPELINE_CONFIGS, pipeline_document(TEMPLATE))
         added.append(f"pipeline {SLUG} v{TEMPLATE.version}")
     for prompt in DEFAULT_PROMPTS:
         if await documents.count(PROMPTS, {"purpose": prompt.purpose}) == 0:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prefect.runtime import flow_run as prefect_flow_run
@@ -64,8 +64,15 @@ class Stage:
         return self.settings.step.delay_seconds
 
     @property
-    def chain(self) -> tuple[ModelChoice, ...]:
-        return self.settings.chain
+    def made_in(self) -> str:
+        """Job and attempt: an answer that carries another one came from the cache."""
+        return f"{self.run.job.job_id}:{self.run.job.attempts}"
+
+    def chain_for(self, longest_answer: int = 0) -> tuple[ModelChoice, ...]:
+        """The providers to ask; where nobody set a limit, it leaves room for `longest_answer` tokens."""
+        if self.settings.resolved.max_tokens.origin != "default":
+            return self.settings.chain
+        return tuple(replace(one, max_tokens=max(one.max_tokens, longest_answer)) for one in self.settings.chain)
 
     def key(self, **inputs: Any) -> str:
         """The cache key of one call in this stage."""
@@ -106,7 +113,7 @@ class Review:
         return step.enabled or not step.optional
 
     @asynccontextmanager
-    async def stage(self, stage_id: str) -> AsyncIterator[Stage]:
+    async def stage(self, stage_id: str) -> AsyncGenerator[Stage]:
         """Run the block as a stage: status and progress before, record and error after."""
         stage = await self._open(stage_id)
         await self._note(stage, status=_ENTERING[stage_id])
@@ -116,6 +123,7 @@ class Review:
         except BaseException as error:
             stage.record.status = "failed"
             stage.record.finished = utc_now()
+            stage.record.attempts = [*stage.record.attempts, *getattr(error, "attempts", [])]
             if isinstance(error, Exception) and not isinstance(error, JobCancelledError):
                 await self._note(stage)
                 await self._record_failure(stage_id, error)
@@ -175,7 +183,7 @@ class Review:
 
 
 @asynccontextmanager
-async def open_review(services: Services, request: SubmitRequest) -> AsyncIterator[Review]:
+async def open_review(services: Services, request: SubmitRequest) -> AsyncGenerator[Review]:
     """The review that the lane assigned to this flow, or a new one for a flow that was started in another way."""
     desk = ReviewDesk(services.documents, services.ledger)
     job = assigned_job() or await _adopt(services, desk, request)

@@ -1,0 +1,119 @@
+"""Filling in what small OpenAI-compatible servers leave out of a chat completion.
+
+SDKs insist on ids, indexes, finish reasons and token counts, while the answer itself is all that is needed. An error
+object inside a 200 (gateways do that) becomes the error response that it is. Everything but `lenient_client` is pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import httpx2
+
+Json = dict[str, Any]
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_BODY_HEADERS = {"content-length", "content-encoding", "transfer-encoding", "content-type"}
+
+
+def lenient_client(**options: Any) -> httpx2.AsyncClient:
+    """An `httpx2.AsyncClient` whose chat completions are mended before an SDK sees them."""
+    import httpx2
+
+    class LenientClient(httpx2.AsyncClient):
+        async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+            response = await super().send(request, **options)
+            if response.status_code != 200 or not request.url.path.endswith("/chat/completions"):
+                return response
+            mended = mend(await response.aread())
+            if mended is None:
+                return response
+            status, body = mended
+            kept = [(name, value) for name, value in response.headers.items() if name.lower() not in _BODY_HEADERS]
+            return httpx2.Response(status, headers=kept, json=body, request=request)
+
+    return LenientClient(**options)
+
+
+def mend(raw: bytes) -> tuple[int, Json] | None:
+    """The status and body that the server should have sent; None leaves its response as it is."""
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict):
+        return None
+    given = cast("Json", body)
+    if given.get("choices"):
+        return 200, mended_completion(given)
+    return (_status_of(given["error"]), given) if given.get("error") else None
+
+
+def mended_completion(body: Json) -> Json:
+    """The completion with every field that the SDKs ask for."""
+    return {
+        **body,
+        "id": str(body.get("id") or "chatcmpl"),
+        "object": "chat.completion",
+        "created": int(_number(body.get("created"))),
+        "model": str(body.get("model") or "unknown"),
+        "choices": [_choice(place, choice) for place, choice in enumerate(body["choices"]) if _is_object(choice)],
+        "usage": _usage(body.get("usage")),
+    }
+
+
+def _choice(place: int, choice: Json) -> Json:
+    message = choice.get("message") or {"content": choice.get("text")}
+    called = bool(message.get("tool_calls") or message.get("function_call"))
+    finish = choice.get("finish_reason") or ("tool_calls" if called else "stop")
+    return {**choice, "index": place, "finish_reason": finish, "message": _message(message)}
+
+
+def _message(message: Json) -> Json:
+    calls = message.get("tool_calls") or []
+    if message.get("function_call"):  # the form before tools
+        calls = [*calls, {"function": message["function_call"]}]
+    mended = {name: value for name, value in message.items() if name not in ("tool_calls", "function_call")}
+    if calls:
+        mended["tool_calls"] = [_call(place, call) for place, call in enumerate(calls)]
+    return {**mended, "role": "assistant", "content": _content(message.get("content"))}
+
+
+def _call(place: int, call: Json) -> Json:
+    function = call.get("function") or {}
+    arguments = function.get("arguments")
+    written = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+    named = {"name": str(function.get("name") or ""), "arguments": written}
+    return {**call, "id": str(call.get("id") or f"call{place:05}"), "type": "function", "function": named}
+
+
+def _content(content: object) -> object:
+    """Text and lists of typed parts pass; an object is an answer that was not written down as text."""
+    if content is None or isinstance(content, str):
+        return content
+    parts = cast("list[Any]", content) if isinstance(content, list) else []
+    if parts and all(_is_object(part) and "type" in part for part in parts):
+        return parts
+    return json.dumps(content)
+
+
+def _usage(usage: Any) -> Json:
+    given: Json = usage if _is_object(usage) else {}
+    return {**given, **{name: int(_number(given.get(name))) for name in _COUNTS}}
+
+
+def _status_of(error: Any) -> int:
+    code = error.get("code") if _is_object(error) else None
+    status = int(_number(code))
+    return status if 400 <= status < 600 else 502
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, Mapping)

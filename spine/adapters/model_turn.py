@@ -1,0 +1,122 @@
+"""One provider's turn at a request: its calls, its re-asks, at most one wait, and what it spent.
+
+Ask, read the answer liberally, re-ask with what was wrong; where tools are refused, ask without them for the rest
+of the turn. The time limit of a choice holds for each call by itself; a wait for `Retry-After` comes on top.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Generic
+
+from spine.adapters.model_answers import Reading, read_answer
+from spine.adapters.model_errors import error_from_exception, redact
+from spine.adapters.model_prices import price_usd
+from spine.adapters.model_wire import ModelWire, Question, WireReply
+from spine.provider_keys import ProviderCredential
+from spine.errors import ContentFilteredError, InvalidModelOutputError, MillraceError, RateLimitError
+from spine.model_chain import Attempt
+from spine.ports import ModelChoice, ModelRequest, T
+
+
+@dataclass(slots=True)
+class Turn(Generic[T]):
+    """Lives for one turn; calls, tokens, re-asks and cost are noted on `attempt`."""
+
+    request: ModelRequest[T]
+    attempt: Attempt[T]
+    credential: ProviderCredential
+    wire: ModelWire
+    longest_wait: float
+    waited: bool = False
+
+    async def take(self) -> T | MillraceError:
+        """The valid answer, or why this provider gave none."""
+        outcome = await self._converse()
+        self.attempt.cost_usd = self._cost()
+        return outcome
+
+    @property
+    def _choice(self) -> ModelChoice:
+        return self.attempt.choice
+
+    async def _converse(self) -> T | MillraceError:
+        question = Question(self.request.system, self.request.prompt, self.request.output_type)
+        for reasks in range(self.request.max_reasks + 1):
+            self.attempt.reasks = reasks
+            question, reply = await self._send(question)
+            if isinstance(reply, MillraceError):
+                return reply
+            reading = self._read(reply)
+            if reading.output is not None:
+                return reading.output
+            if reply.finish_reason == "content_filter":
+                return ContentFilteredError(f"{self._choice.provider} refused to answer", service=self._choice.provider)
+            question = replace(question, previous=reply.as_said, problem=reading.problem)
+        return InvalidModelOutputError(self._safe(self._still_invalid(question.problem)))
+
+    def _read(self, reply: WireReply) -> Reading[T]:
+        """The answer when it is valid and stands the request's own check."""
+        reading = read_answer(reply.text, reply.tool_calls, self.request.output_type)
+        if reply.finish_reason == "length" and (reading.output is None or reading.from_prose):
+            return Reading(problem=f"it was cut off after {self._choice.max_tokens} tokens, so it has to be shorter")
+        if reading.output is None or self.request.check is None:
+            return reading
+        objection = self.request.check(reading.output)
+        return Reading(problem=objection) if objection else reading
+
+    async def _send(self, question: Question) -> tuple[Question, WireReply | MillraceError]:
+        """The reply, and the question in the form in which it was taken."""
+        reply = await self._call(question)
+        if question.with_tools and getattr(reply, "refuses_tools", False):
+            question = replace(question, with_tools=False)
+            reply = await self._call(question)
+        if (wait := self._patience(reply)) is not None:
+            self.waited = True
+            await asyncio.sleep(wait)
+            reply = await self._call(question)
+        return question, reply
+
+    def _patience(self, reply: WireReply | MillraceError) -> float | None:
+        """Seconds to wait before the same provider is asked again; None: it is not worth waiting."""
+        if self.waited or not isinstance(reply, RateLimitError) or reply.retry_after is None:
+            return None
+        return reply.retry_after if reply.retry_after <= self.longest_wait else None
+
+    async def _call(self, question: Question) -> WireReply | MillraceError:
+        self.attempt.calls += 1
+        try:
+            reply = await self.wire.send(question, self._choice, self.credential)
+        except Exception as error:  # every SDK has its own tree; none of it may leave
+            return error_from_exception(
+                self._choice.provider, error, timeout_seconds=self._choice.timeout_seconds, secrets=self._secrets
+            )
+        self.attempt.input_tokens += reply.input_tokens
+        self.attempt.output_tokens += reply.output_tokens
+        self.attempt.answers += 1
+        return reply
+
+    def _cost(self) -> float | None:
+        """Calls that brought no answer are not billed."""
+        attempt = self.attempt
+        if not attempt.answers:
+            return 0.0
+        return price_usd(
+            self._choice.provider,
+            self._choice.model_id,
+            attempt.input_tokens,
+            attempt.output_tokens,
+            self.credential.base_url,
+        )
+
+    def _still_invalid(self, problem: str) -> str:
+        asked = self.attempt.reasks + 1
+        return f"{self._choice.provider}: still invalid after {asked} answers: {problem}"
+
+    def _safe(self, text: str) -> str:
+        return redact(text, self._secrets)
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return (self.credential.api_key.get_secret_value(),)

@@ -1,0 +1,128 @@
+"""Documents in one SQLite file: the store of a stack that has no MongoDB."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from spine.adapters import sqlite_queries as queries
+from spine.adapters.sqlite_queries import Sql
+from spine.adapters.sqlite_threads import SqliteThreads
+from spine.document_changes import apply_change, parse_change
+from spine.document_conditions import checked_window, parse_sort, parse_where
+from spine.document_values import body_of, checked_collection, checked_path, plain_document
+from spine.errors import InvalidInputError
+from spine.ports import Document, Sort, Where
+
+
+def open_sqlite_documents(path: Path) -> SqliteDocuments:
+    """The store in the file at `path`, which is made when it is first used. Nothing is opened here."""
+    return SqliteDocuments(path)
+
+
+class SqliteDocuments:
+    """`spine.ports.Documents` in a file that many tasks, loops and processes of one machine share.
+
+    State lives in the file: one table per collection, so that each index holds one collection's documents only. What a
+    call returns from is on the disk. Threads and connections live from the first call to `close`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._threads = SqliteThreads(path)
+        self._tables: set[str] = set()
+
+    async def get(self, collection: str, id: str) -> Document | None:
+        found = await self.find(collection, {"_id": id}, limit=1)
+        return found[0] if found else None
+
+    async def find(
+        self, collection: str, where: Where | None = None, *, sort: Sort | None = None, limit: int = 0, skip: int = 0
+    ) -> list[Document]:
+        """Documents that match, by `_id` when no sort is given."""
+        checked_window(limit, skip)
+        sql = queries.select(
+            checked_collection(collection), parse_where(where), parse_sort(sort), limit=limit, skip=skip
+        )
+        await self._prepare(collection)
+        return await self._threads.read(lambda connection: [json.loads(body) for _, body in _rows(connection, sql)])
+
+    async def insert(self, collection: str, document: Document) -> str:
+        stored = plain_document({"_id": uuid4().hex, **document})
+        sql = queries.insert(checked_collection(collection), stored["_id"], body_of(stored))
+        await self._write(collection, sql)
+        return stored["_id"]
+
+    async def upsert(self, collection: str, document: Document) -> None:
+        stored = plain_document(document)
+        if "_id" not in stored:
+            raise InvalidInputError(f"A document that is put into {collection} needs its `_id`")
+        await self._write(collection, queries.upsert(checked_collection(collection), stored["_id"], body_of(stored)))
+
+    async def update(
+        self,
+        collection: str,
+        where: Where,
+        *,
+        set: Mapping[str, Any] | None = None,
+        inc: Mapping[str, int | float] | None = None,
+        push: Mapping[str, Any] | None = None,
+        unset: Sequence[str] = (),
+        sort: Sort | None = None,
+    ) -> Document | None:
+        """Change the first match (by `_id` when no sort is given) and return it as it is afterwards."""
+        change = parse_change(set, inc, push, unset)
+        first = queries.select(checked_collection(collection), parse_where(where), parse_sort(sort), limit=1)
+
+        def work(connection: sqlite3.Connection) -> Document | None:
+            row = _execute(connection, first).fetchone()
+            if row is None:
+                return None
+            changed = apply_change(json.loads(row[1]), change)
+            if not change.is_empty:
+                _execute(connection, queries.replace(collection, row[0], body_of(changed)))
+            return changed
+
+        await self._prepare(collection)
+        return await self._threads.write(work)
+
+    async def delete(self, collection: str, where: Where) -> int:
+        return await self._write(collection, queries.delete(checked_collection(collection), parse_where(where)))
+
+    async def count(self, collection: str, where: Where | None = None) -> int:
+        sql = queries.count(checked_collection(collection), parse_where(where))
+        await self._prepare(collection)
+        return await self._threads.read(lambda connection: _rows(connection, sql)[0][0])
+
+    async def ensure_index(self, collection: str, paths: Sequence[str], *, unique: bool = False) -> None:
+        """Create the index if it is missing; DuplicateError when stored documents break a unique one."""
+        checked = [checked_path(path) for path in paths]
+        await self._write(collection, queries.create_index(checked_collection(collection), checked, unique=unique))
+
+    async def ping(self) -> None:
+        await self._threads.read(lambda connection: connection.execute("SELECT 1").fetchone())
+
+    async def close(self) -> None:
+        await self._threads.close()
+
+    async def _write(self, collection: str, sql: Sql) -> int:
+        """How many documents the statement changed."""
+        await self._prepare(collection)
+        return await self._threads.write(lambda connection: _execute(connection, sql).rowcount)
+
+    async def _prepare(self, collection: str) -> None:
+        if collection not in self._tables:
+            if not await self._threads.read(lambda connection: _rows(connection, queries.find_table(collection))):
+                await self._threads.write(lambda connection: _rows(connection, queries.create_table(collection)))
+            self._tables.add(collection)
+
+
+def _execute(connection: sqlite3.Connection, sql: Sql) -> sqlite3.Cursor:
+    return connection.execute(sql.text, sql.values)
+
+
+def _rows(connection: sqlite3.Connection, sql: Sql) -> list[tuple[Any, ...]]:
+    return _execute(connection, sql).fetchall()

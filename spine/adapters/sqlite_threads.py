@@ -1,0 +1,200 @@
+"""Runs SQLite work off the event loop: one thread writes in groups, a few others read meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Generic, TypeVar
+
+from spine.adapters.sqlite_file import open_connection
+from spine.document_values import duplicate
+from spine.errors import DatabaseError, MillraceError
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+_GROUP: Final = 500  # writes per commit; bounds how long other processes wait
+_READERS: Final = 2
+_UNIQUE_INDEX: Final = re.compile(r"index 'unique (?P<collection>\w+)\((?P<paths>[^)]*)\)'")
+_PRIMARY_KEY: Final = re.compile(r"failed: (?P<collection>\w+)\.id")
+
+
+@dataclass(slots=True, eq=False)
+class _Order(Generic[T]):
+    """One write that waits for its turn, then for the commit of its group."""
+
+    work: Work[T]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[T]
+    result: T | None = None
+    error: Exception | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        try:
+            self.result = self.work(connection)
+        except Exception as error:
+            self.error = error
+
+    def settle(self) -> None:
+        if self.answer.done():  # the caller was cancelled and listens no more
+            return
+        if self.error is not None:
+            self.answer.set_exception(self.error)
+        else:
+            self.answer.set_result(self.result)  # pyright: ignore[reportArgumentType]
+
+
+@dataclass(eq=False)
+class SqliteThreads:
+    """The threads and connections of one file. They start with the first call and end with `close`."""
+
+    path: Path
+    _orders: SimpleQueue[_Order[Any] | None] = field(default_factory=SimpleQueue[_Order[Any] | None])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _writer: threading.Thread | None = None
+    _readers: ThreadPoolExecutor | None = None
+    _reader: threading.local = field(default_factory=threading.local)
+    _open_readers: list[sqlite3.Connection] = field(default_factory=list[sqlite3.Connection])
+    _closed: bool = False
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` inside a transaction that no other process shares; returns when it is on the disk.
+
+        `work` changes the file by one statement at most, so that its failure leaves nothing to undo and the other
+        writes of its group stand. A caller that is cancelled may still have its write made.
+        """
+        loop = asyncio.get_running_loop()
+        order: _Order[T] = _Order(work, loop, loop.create_future())
+        self._submit(order)
+        try:
+            return await order.answer
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work`, a single SELECT, on what is committed when it begins."""
+        pool = self._reading()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, self._run_reader, work)
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    async def close(self) -> None:
+        """Finish what was accepted, then release the file. Later calls raise DatabaseError."""
+        with self._lock:
+            first, self._closed = not self._closed, True
+            if first:
+                self._orders.put(None)
+        if first:
+            await asyncio.to_thread(self._join)
+
+    def _join(self) -> None:
+        if self._readers is not None:
+            self._readers.shutdown(wait=True)
+        for connection in self._open_readers:
+            connection.close()
+        if self._writer is not None:
+            self._writer.join()
+
+    def _submit(self, order: _Order[Any]) -> None:
+        with self._lock:
+            self._refuse_when_closed()
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._serve, name=f"write {self.path.name}", daemon=True)
+                self._writer.start()
+            self._orders.put(order)
+
+    def _reading(self) -> ThreadPoolExecutor:
+        with self._lock:
+            self._refuse_when_closed()
+            if self._readers is None:
+                self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"read {self.path.name}")
+            return self._readers
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise DatabaseError("The document store is closed")
+
+    def _run_reader(self, work: Work[T]) -> T:
+        connection = getattr(self._reader, "connection", None)
+        if connection is None:
+            connection = self._reader.connection = open_connection(self.path, read_only=True)
+            self._open_readers.append(connection)
+        return work(connection)
+
+    def _serve(self) -> None:
+        connection: sqlite3.Connection | None = None
+        more = True
+        while more:
+            orders, more = self._next_group()
+            try:
+                connection = connection or open_connection(self.path)
+                commit(connection, orders)
+            except (sqlite3.Error, MillraceError) as error:
+                for order in orders:
+                    order.error = error
+            _deliver(orders)
+        if connection is not None:
+            connection.close()
+
+    def _next_group(self) -> tuple[list[_Order[Any]], bool]:
+        """The next writes, waiting for the first; false when there will be no more."""
+        orders: list[_Order[Any]] = []
+        order = self._orders.get()
+        while order is not None:
+            orders.append(order)
+            if len(orders) == _GROUP:
+                return orders, True
+            try:
+                order = self._orders.get_nowait()
+            except Empty:
+                return orders, True
+        return orders, False
+
+
+def commit(connection: sqlite3.Connection, orders: Iterable[_Order[Any]]) -> None:
+    """Run the orders in one transaction; an order that fails by itself keeps its error and spoils no other."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for order in orders:
+            order.run(connection)
+            if not connection.in_transaction:  # a full disk, for one, makes SQLite undo everything
+                raise order.error or sqlite3.OperationalError("the transaction was rolled back")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _deliver(orders: list[_Order[Any]]) -> None:
+    """Wake each event loop once for all its answers."""
+    for loop, answers in groupby(orders, key=lambda order: order.loop):
+        settled = list(answers)
+        try:
+            loop.call_soon_threadsafe(_settle, settled)
+        except RuntimeError:  # that loop was closed; nobody waits there any more
+            continue
+
+
+def _settle(orders: list[_Order[Any]]) -> None:
+    for order in orders:
+        order.settle()
+
+
+def translated(error: sqlite3.Error, path: Path) -> MillraceError:
+    """`error` as DuplicateError when a unique index refused a document, as DatabaseError otherwise."""
+    if isinstance(error, sqlite3.IntegrityError):
+        message = str(error)
+        if index := _UNIQUE_INDEX.search(message):
+            return duplicate(index["collection"], index["paths"].split(","))
+        if key := _PRIMARY_KEY.search(message):
+            return duplicate(key["collection"], ["_id"])
+    return DatabaseError(f"{path.name}: {error}")

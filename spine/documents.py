@@ -1,0 +1,122 @@
+"""The collections, their indexes, and pages of documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from spine.document_cursors import cursor_after, read_cursor, wheres_after
+from spine.errors import InvalidInputError
+from spine.ports import Document, Documents, Sort, Where
+
+JOBS: Final = "jobs"
+SUBMISSIONS: Final = "submissions"
+BOOKS: Final = "books"
+LINK_BIBLIOGRAPHIC_CANDIDATES: Final = "link_bibliographic_candidates"
+SUMMARIES: Final = "summaries"
+KNOWLEDGE_BASE: Final = "knowledge_base"
+ARTICLES: Final = "articles"
+PIPELINE_CONFIGS: Final = "pipeline_configs"
+PROMPTS: Final = "prompts"
+PERSONAS: Final = "personas"
+CONVERSATIONS: Final = "conversations"
+MESSAGES: Final = "messages"
+FOLLOWUPS: Final = "followups"
+ORDERS: Final = "orders"
+CARDS: Final = "cards"
+GRAPH_JOBS: Final = "graph_jobs"
+EFFECTS: Final = "effects"
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Paths that are looked up together. Unique ignores documents that lack the first path."""
+
+    paths: tuple[str, ...]
+    unique: bool = False
+
+
+INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
+    JOBS: (
+        Index(("idempotency_key",), unique=True),
+        Index(("status", "queue")),
+        Index(("pipeline", "created")),
+        Index(("subject_id", "created")),
+        Index(("created",)),
+        Index(("lease_until",)),
+        Index(("parent_job_id",)),
+    ),
+    SUBMISSIONS: (Index(("status", "created")), Index(("created",))),
+    BOOKS: (Index(("submission_id",)),),
+    LINK_BIBLIOGRAPHIC_CANDIDATES: (Index(("submission_id",)),),
+    SUMMARIES: (Index(("submission_id",)),),
+    KNOWLEDGE_BASE: (Index(("submission_id",)),),
+    ARTICLES: (Index(("submission_id", "revision"), unique=True),),
+    PIPELINE_CONFIGS: (),  # found by slug, which is the `_id`
+    PROMPTS: (Index(("purpose", "version"), unique=True),),
+    PERSONAS: (),
+    CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",))),
+    MESSAGES: (Index(("session_id", "created")), Index(("session_id", "status"))),
+    FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),
+    ORDERS: (Index(("session_id", "created")), Index(("status",))),
+    CARDS: (Index(("status", "squad")), Index(("squad",))),
+    GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
+    EFFECTS: (Index(("key",), unique=True), Index(("job_id",))),
+}
+"""The indexes of every collection, besides the one on `_id`."""
+
+MAX_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a list, in the shape that every list of the gateway has."""
+
+    items: list[Document]
+    total: int
+    """How many documents match, on all pages together."""
+    next: str | None
+    """The cursor of the page after this one, fit for a URL; None on the last page."""
+
+
+async def ensure_indexes(documents: Documents) -> None:
+    """Create the indexes that the store lacks. Cheap when it has them; safe in several processes at once."""
+    await asyncio.gather(
+        *(
+            documents.ensure_index(collection, index.paths, unique=index.unique)
+            for collection, indexes in INDEXES.items()
+            for index in indexes
+        )
+    )
+
+
+async def page_of(
+    documents: Documents,
+    collection: str,
+    where: Where | None = None,
+    *,
+    sort: Sort | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page:
+    """The page of at most `limit` (1 to 500) documents after `cursor`, the first one without it.
+
+    Documents that come or go between two pages neither repeat nor hide others. A sort path holds values of one type,
+    or nothing. Raises InvalidInputError for a limit out of range and for a cursor of another list.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInputError(f"limit must be between 1 and {MAX_PAGE}; it is {limit}")
+    wheres = [where] if cursor is None else wheres_after(where, sort, read_cursor(collection, sort, cursor))
+    found: list[Document] = []
+    for part in wheres:
+        if len(found) <= limit:  # one more than the page holds shows that there is a next one
+            found += await documents.find(collection, part, sort=sort, limit=limit + 1 - len(found))
+    items = found[:limit]
+    more = len(found) > limit
+    return Page(
+        items=items,
+        total=await documents.count(collection, where),
+        next=cursor_after(collection, sort, items[-1]) if more else None,
+    )

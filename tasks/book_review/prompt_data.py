@@ -1,0 +1,34 @@
+"""Puts text from outside into prompts as data: fenced, defused and cut to a budget."""
+
+from __future__ import annotations
+
+import re
+
+from tasks.book_review.text_units import cut_at_sentence
+
+_OPEN, _CLOSE = "<<<DATA", "DATA>>>"
+_MARKS = re.compile(r"<{2,}|>{2,}")
+_INVISIBLE = re.compile(r"[\u0000-\u0008\u000b-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+LONGEST_LINE = 300  # characters of a title, an author, an address
+
+
+def fenced(label: str, text: str, budget: int) -> str:
+    """A block that is labelled as data and cannot be left from inside.
+
+    At most `budget` characters, cut after a sentence; then the label says how much of the text is shown.
+    """
+    clean = defused(text)
+    shown = cut_at_sentence(clean, budget)
+    extent = "" if len(shown) == len(clean) else f" (cut: the first {len(shown)} of {len(clean)} characters)"
+    return f"{_OPEN} {inline(label)}{extent}\n{shown}\n{_CLOSE}"
+
+
+def inline(text: str) -> str:
+    """A short value on one line, for use inside a sentence of the prompt."""
+    line = " ".join(defused(text).split())
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1].rstrip() + "…"
+
+
+def defused(text: str) -> str:
+    """The text without fence marks and invisible characters."""
+    return _MARKS.sub(lambda mark: mark.group()[0], _INVISIBLE.sub("", text.replace("\r\n", "\n"))).strip()
