@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-SITE = Path(__file__).parent / "demo_site"
+from deployments.demo_site import FOLDER
+
 PORT_VARIABLE = "MILLRACE_DEMO_PORT"
 IDEMPOTENCY_KEY = "demo-review-1"
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED", "DEAD"})
@@ -28,7 +28,7 @@ class _QuietPages(SimpleHTTPRequestHandler):
 def serve() -> None:
     """Serve the demo pages on loopback until the process is ended; the port comes from `MILLRACE_DEMO_PORT`."""
     address = ("127.0.0.1", int(os.environ[PORT_VARIABLE]))
-    with ThreadingHTTPServer(address, partial(_QuietPages, directory=str(SITE))) as server:
+    with ThreadingHTTPServer(address, partial(_QuietPages, directory=str(FOLDER))) as server:
         server.serve_forever()
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from blocks.document_database import DocumentDatabase
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
+from deployments.prefect_address import WORK_POOL
 from spine.documents import ensure_indexes
 from spine.services import open_documents
 from spine.settings import Settings, settings
@@ -20,7 +21,7 @@ from tasks.book_review.configuration import seed
 
 _logger = logging.getLogger("millrace.register")
 
-WORK_POOL = "millrace"
+
 RESULTS_BLOCK = "millrace-results"
 RESULT_TTL = timedelta(days=7)
 BLOCKS = (LanguageModelCredentials, SearchProvider, DocumentDatabase)

@@ -34,6 +34,14 @@ def checked_path(path: str) -> str:
     return path
 
 
+def checked_paths(paths: Iterable[str]) -> tuple[str, ...]:
+    """The paths of an index, at least one."""
+    checked = tuple(checked_path(path) for path in paths)
+    if not checked:
+        raise InvalidInputError("An index needs at least one path")
+    return checked
+
+
 def plain_document(document: Mapping[str, Any]) -> Document:
     """A deep copy that holds JSON values only, with its `_id` (text) first when it has one.
 

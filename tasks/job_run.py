@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class TimeLimits:
 
 
 @contextmanager
-def assigned(job: Job) -> Iterator[None]:
+def assigned(job: Job) -> Generator[None]:
     """Inside the block, the flow that is called next runs this job, which the caller has leased."""
     token = _assigned.set(job)
     try:
@@ -88,7 +88,7 @@ async def adopt_job(ledger: JobLedger, worker: str, **fields: Any) -> Job:
 
 
 @asynccontextmanager
-async def job_run(services: Services, job: Job, limits: TimeLimits) -> AsyncIterator[JobRun]:
+async def job_run(services: Services, job: Job, limits: TimeLimits) -> AsyncGenerator[JobRun]:
     """Run the block as one attempt of the leased `job` and record how it ended.
 
     Raises what the block raised; `TimeLimitError` at the hard limit, `JobCancelledError` after a cancel.

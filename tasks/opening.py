@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from blocks.credentials import BlockCredentials
@@ -10,7 +10,7 @@ from spine.services import Services, open_services
 
 
 @asynccontextmanager
-async def open_run_services() -> AsyncIterator[Services]:
+async def open_run_services() -> AsyncGenerator[Services]:
     """The surrounding services when there are some, else real ones until the end of the block."""
     async with BlockCredentials() as credentials, open_services(credentials=credentials.find) as services:
         yield services

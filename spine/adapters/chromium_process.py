@@ -10,8 +10,8 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,7 +128,6 @@ class ChromiumProcess:
         self._launch: asyncio.Task[Browser] | None = None
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._confinement: Confinement | None = None
 
     @property
@@ -164,15 +163,21 @@ class ChromiumProcess:
             return self._browser
 
     async def _start(self, proxy_url: str) -> Browser:
-        from playwright.async_api import Error, async_playwright  # imported late: it costs every other command 0.2 s
+        from playwright.async_api import (
+            Error,
+            TimeoutError,
+            async_playwright,
+        )  # imported late: it costs every other command 0.2 s
 
         executable = self._find()
         self._playwright = await async_playwright().start()
-        self._scratch = tempfile.TemporaryDirectory(prefix="millrace-browser-")
         failure: Error | None = None
         for confinement in self._ways():
             try:
                 browser = await self._start_as(executable, confinement, proxy_url)
+            except TimeoutError as error:  # a busy machine is no reason to confine the browser less
+                failure = error
+                break
             except Error as error:
                 failure = error
                 continue
@@ -202,28 +207,19 @@ class ChromiumProcess:
 
     async def _start_as(self, executable: Path, confinement: Confinement, proxy_url: str) -> Browser:
         assert self._playwright is not None
-        return await self._playwright.chromium.launch(
-            executable_path=self._launcher(executable, confinement.user),
-            chromium_sandbox=confinement.sandbox,
-            # Chromium reaches loopback directly unless told otherwise, and there our own services listen.
-            proxy={"server": proxy_url, "bypass": "<-loopback>"},
-            args=list(_ARGUMENTS),
-            env=_environment(),
-            timeout=_LAUNCH_SECONDS * 1000,
-            handle_sigint=False,
-            handle_sigterm=False,
-            handle_sighup=False,
-        )
-
-    def _launcher(self, executable: Path, user: str | None) -> Path:
-        if user is None:
-            return executable
-        assert self._scratch is not None
-        account = pwd.getpwnam(user)
-        script = Path(self._scratch.name) / "launch"
-        script.write_text(launcher_script(executable, account.pw_uid, account.pw_gid))
-        script.chmod(0o700)
-        return script
+        with _launcher(executable, confinement.user) as program:
+            return await self._playwright.chromium.launch(
+                executable_path=program,
+                chromium_sandbox=confinement.sandbox,
+                # Chromium reaches loopback directly unless told otherwise, and there our own services listen.
+                proxy={"server": proxy_url, "bypass": "<-loopback>"},
+                args=list(_ARGUMENTS),
+                env=_environment(),
+                timeout=_LAUNCH_SECONDS * 1000,
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
 
     def _note(self, confinement: Confinement) -> None:
         if not confinement.sandbox and self._confinement is None:
@@ -233,13 +229,10 @@ class ChromiumProcess:
     async def _stop(self) -> None:
         browser, self._browser = self._browser, None
         playwright, self._playwright = self._playwright, None
-        scratch, self._scratch = self._scratch, None
         if browser is not None:
             await _end(browser.close())
         if playwright is not None:
             await _end(playwright.stop())
-        if scratch is not None:
-            scratch.cleanup()
 
 
 def _is_over(launch: asyncio.Task[Browser]) -> bool:
@@ -253,6 +246,20 @@ async def _end(closing: Awaitable[None]) -> None:
     """What does not end in time, or is gone already, is ended with the driver that started it."""
     with suppress(Exception):  # a driver that was killed makes Playwright raise bare exceptions
         await asyncio.wait_for(closing, _CLOSE_SECONDS)
+
+
+@contextmanager
+def _launcher(executable: Path, user: str | None) -> Generator[Path]:
+    """The program to start. A script that changes the user is needed only until it has become the browser."""
+    if user is None:
+        yield executable
+        return
+    account = pwd.getpwnam(user)
+    with tempfile.TemporaryDirectory(prefix="millrace-browser-") as folder:
+        script = Path(folder) / "launch"
+        script.write_text(launcher_script(executable, account.pw_uid, account.pw_gid))
+        script.chmod(0o700)
+        yield script
 
 
 def _unprivileged_user() -> str | None:

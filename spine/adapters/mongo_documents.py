@@ -16,7 +16,7 @@ from pymongo.errors import ConfigurationError, DuplicateKeyError, OperationFailu
 
 from spine.document_changes import Change, parse_change
 from spine.document_conditions import checked_window, parse_sort, parse_where
-from spine.document_values import checked_collection, checked_path, duplicate, plain_document
+from spine.document_values import checked_collection, checked_paths, duplicate, plain_document
 from spine.errors import DatabaseError, DuplicateError, InvalidInputError, MillraceError, NotConfiguredError
 from spine.ports import Document, Sort, Where
 
@@ -119,14 +119,15 @@ class MongoDocuments:
 
     async def ensure_index(self, collection: str, paths: Sequence[str], *, unique: bool = False) -> None:
         """Create the index if it is missing; DuplicateError when stored documents break a unique one."""
-        keys = [(checked_path(path), 1) for path in paths]
-        options: dict[str, Any] = (
-            {"unique": True, "partialFilterExpression": {paths[0]: {"$exists": True}}} if unique else {}
-        )
+        first, *_ = checked = checked_paths(paths)
+        keys = [(path, 1) for path in checked]
+        options: dict[str, Any] = {"unique": unique}
+        if unique:
+            options["partialFilterExpression"] = {first: {"$exists": True}}
         await _answer(collection, self._collection(collection).create_index(keys, **options))
 
     async def ping(self) -> None:
-        await _answer("ping", self._connected().admin.command("ping"))
+        await _answer("MongoDB", self._connected().admin.command("ping"))
 
     async def close(self) -> None:
         self._closed = True

@@ -14,7 +14,7 @@ from spine.adapters.sqlite_queries import Sql
 from spine.adapters.sqlite_threads import SqliteThreads
 from spine.document_changes import apply_change, parse_change
 from spine.document_conditions import checked_window, parse_sort, parse_where
-from spine.document_values import body_of, checked_collection, checked_path, plain_document
+from spine.document_values import body_of, checked_collection, checked_paths, plain_document
 from spine.errors import InvalidInputError
 from spine.ports import Document, Sort, Where
 
@@ -99,8 +99,8 @@ class SqliteDocuments:
 
     async def ensure_index(self, collection: str, paths: Sequence[str], *, unique: bool = False) -> None:
         """Create the index if it is missing; DuplicateError when stored documents break a unique one."""
-        checked = [checked_path(path) for path in paths]
-        await self._write(collection, queries.create_index(checked_collection(collection), checked, unique=unique))
+        sql = queries.create_index(checked_collection(collection), checked_paths(paths), unique=unique)
+        await self._write(collection, sql)
 
     async def ping(self) -> None:
         await self._threads.read(lambda connection: connection.execute("SELECT 1").fetchone())

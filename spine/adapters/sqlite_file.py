@@ -60,7 +60,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
         version = _version(connection)
         for number, step in enumerate(LAYOUT[version:], start=version + 1):
             connection.execute(step)
-            connection.execute("INSERT INTO _schema_version VALUES (?, datetime('now'))", (number,))
+            connection.execute(
+                "INSERT INTO _schema_version VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))", (number,)
+            )
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()

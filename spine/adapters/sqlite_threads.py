@@ -138,7 +138,7 @@ class SqliteThreads:
             try:
                 connection = connection or open_connection(self.path)
                 commit(connection, orders)
-            except (sqlite3.Error, MillraceError) as error:
+            except Exception as error:  # whatever it is, nobody may be left waiting
                 for order in orders:
                     order.error = error
             _deliver(orders)

@@ -20,6 +20,7 @@ _ADDRESS = re.compile(
 )
 _COUNTED = re.compile(r"([^\W\d_]+)[-.\s\u00a0#№°]*$")
 _LABEL_WORDS = 4
+_TELLING_WORDS = 8
 
 
 def check_claims(content: str, book: ConsolidatedBook | BookMetadata, passages: Sequence[Passage]) -> list[Claim]:
@@ -64,8 +65,9 @@ class ClaimCheck:
 
 
 def _language_of(block: Block, main_language: str) -> str:
-    """Quotations may be in another language than the article; its headings and lists are too short to tell."""
-    return guess_language(block.text, main_language) if block.kind in ("quote", "paragraph") else main_language
+    """Quotations may be in another language than the article; headings, lists and signatures are too short to tell."""
+    tells = block.kind in ("quote", "paragraph") and len(words(block.text)) >= _TELLING_WORDS
+    return guess_language(block.text, main_language) if tells else main_language
 
 
 def unsupported(claims: Sequence[Claim]) -> list[Claim]:

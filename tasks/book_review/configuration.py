@@ -91,6 +91,12 @@ def settle_stage(
     return StageSettings(step, resolved, prompt, chain)
 
 
+async def resolved_steps(documents: Documents, pipeline: PipelineConfig) -> list[ResolvedStep]:
+    """Every step of the pipeline as the next run would ask its model, each value with its origin."""
+    prompts = [await load_prompt(documents, step, {}) for step in pipeline.steps]
+    return [resolve_step(step, prompt, None) for step, prompt in zip(pipeline.steps, prompts, strict=True)]
+
+
 def pipeline_from(document: Document) -> PipelineConfig:
     fields = {name: value for name, value in document.items() if name != "_id"}
     return PipelineConfig(**fields)

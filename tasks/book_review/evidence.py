@@ -57,7 +57,7 @@ def gather(book: ConsolidatedBook | BookMetadata, passages: Sequence[Passage]) -
 
 def _agrees(claim: Found, fact: Found) -> bool:
     as_date = bool(claim.days and fact.days) and date_agrees(claim, fact)
-    return as_date or bool(claim.values and fact.values and number_agrees(claim, fact))
+    return as_date or number_agrees(claim, fact)
 
 
 def _facts(book: ConsolidatedBook | BookMetadata) -> Iterator[tuple[str, Any]]:
@@ -139,4 +139,4 @@ def _money(value: Any) -> Money | None:
 
 
 def _exact(value: float, unit: frozenset[str] = frozenset()) -> Found:
-    return Found("number", "", 0, 0, values=frozenset({value}), unit=unit)
+    return Found("number", "", 0, 0, value=value, unit=unit)

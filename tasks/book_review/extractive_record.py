@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from spine.contracts.books import FieldProvenance, SourcedValue
 from tasks.book_review.extractive_material import Material, public_host
 from tasks.book_review.layout import Part, Piece, Weight
-from tasks.book_review.markdown_text import escaped
+from tasks.book_review.markdown_text import escaped, escaped_line
 from tasks.book_review.sameness import same_value
 
 _FACTS = (
@@ -76,7 +76,9 @@ def open_parts(material: Material) -> list[Part]:
         Part("open", "items", conflicts, lead=said.say("conflict_lead")),
         Part("open", "prose", agreement),
         Part("open", "items", [Piece(name, Weight.CORE) for name in missing], lead=said.say("open_lead")),
-        Part("open", "items", [Piece(escaped(name), Weight.CORE) for name in silent], lead=said.say("failed_lead")),
+        Part(
+            "open", "items", [Piece(escaped_line(name), Weight.CORE) for name in silent], lead=said.say("failed_lead")
+        ),
     ]
 
 
@@ -156,8 +158,10 @@ def _label_of(material: Material, provenance: FieldProvenance) -> str:
 def _pages(material: Material) -> list[tuple[str, str | None]]:
     said = [(source.source, source.url) for source in material.book.sources]
     read = [(passage.source, passage.url) for passage in material.knowledge.passages]
-    by_page = {(url or source): (source, url) for source, url in reversed([*said, *read])}
-    return list(reversed(by_page.values()))
+    by_page: dict[str, tuple[str, str | None]] = {}
+    for source, url in [*said, *read]:
+        by_page.setdefault(url or source, (source, url))
+    return list(by_page.values())
 
 
 def _with_path(label: str, url: str) -> str:
@@ -167,5 +171,5 @@ def _with_path(label: str, url: str) -> str:
 
 def _link(label: str, url: str) -> str:
     if urlsplit(url).scheme not in ("http", "https"):
-        return escaped(label)
+        return escaped_line(label)
     return f"[{escaped(label)}]({percent_encoded(url, safe=':/?#@!$&*+,;=%~-._')})"

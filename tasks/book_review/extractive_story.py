@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spine.contracts.books import Money
 from tasks.book_review.extractive_material import Material
 from tasks.book_review.layout import Part, Piece, Weight
-from tasks.book_review.markdown_text import escaped
+from tasks.book_review.markdown_text import escaped, escaped_line
 from tasks.book_review.quotes import Quote, description_quotes, voice_quotes
 from tasks.book_review.research import UNKNOWN_AUDIENCE
 from tasks.book_review.text_units import fold
@@ -82,7 +82,7 @@ def theme_parts(material: Material) -> list[Part]:
     themes = material.research.insight.themes or list(material.knowledge.topic_index) or _topics(material)
     if not themes:
         return [Part("themes", "prose", [material.piece("themes_none", Weight.NOTES)])]
-    items = [Piece(escaped(theme), Weight.CORE) for theme in dict.fromkeys(themes[:_THEMES])]
+    items = [Piece(escaped_line(theme), Weight.CORE) for theme in dict.fromkeys(themes[:_THEMES])]
     return [Part("themes", "items", items, lead=material.phrases.say("themes_lead"))]
 
 
@@ -100,7 +100,7 @@ def audience_parts(material: Material, told: Sequence[Quote]) -> list[Part]:
         Part(
             "themes",
             "quote",
-            [Piece(escaped(audience), Weight.CORE)],
+            [Piece(escaped_line(audience), Weight.CORE)],
             lead=material.phrases.say("audience_lead"),
             source=escaped(material.source_label(source.source, source.url)),
         )
@@ -149,7 +149,7 @@ def who_parts(material: Material) -> list[Part]:
 
 
 def _quoted(quote: Quote, weight: Weight) -> Piece:
-    return Piece(escaped(quote.text), weight, quote.place)
+    return Piece(escaped_line(quote.text), weight, quote.place)
 
 
 def _description_weight(rank: int) -> Weight:

@@ -6,14 +6,13 @@ from spine.contracts.books import BookMetadata
 from spine.contracts.texts import LinkPage, LinkSummary
 from tasks.book_review.book_facts import title_and_authors
 from tasks.book_review.prompt_data import fenced, inline
+from tasks.book_review.quotable import quotable_sentences
 from tasks.book_review.ranking import best_sentences, key_phrases
-from tasks.book_review.text_units import is_complete, sentences, words
 
 _PAGE_BUDGET = 16_000  # characters, about 4,000 tokens
 _SUMMARY_SENTENCES = 4
 _KEY_POINTS = 6
 _TOPICS = 8
-_SHORTEST, _LONGEST = 5, 60  # words of a sentence that can stand alone
 
 
 def summary_material(page: LinkPage, book: BookMetadata, language: str = "en") -> dict[str, str]:
@@ -37,18 +36,12 @@ def extractive_link_summary(page: LinkPage) -> LinkSummary:
 
     A page without readable text gives a summary that says so, and no topics.
     """
-    quotable = "\n".join(sentence for sentence in quotable_sentences(page.text))
+    quotable = "\n".join(quotable_sentences(page.text))
     if not quotable:
         return LinkSummary(summary="The page gave no text that could be summarised.")
     points = best_sentences(quotable, _KEY_POINTS, query=page.title or "")
     return LinkSummary(
         summary=" ".join(best_sentences("\n".join(points), _SUMMARY_SENTENCES)),
-        topics=key_phrases([page.title or "", page.text], _TOPICS),
+        topics=key_phrases([page.title or "", quotable], _TOPICS),
         key_points=points,
     )
-
-
-def quotable_sentences(text: str) -> list[str]:
-    """Whole sentences of a readable length, each once."""
-    fit = (s for s in sentences(text) if is_complete(s) and _SHORTEST <= len(words(s)) <= _LONGEST)
-    return list(dict.fromkeys(fit))

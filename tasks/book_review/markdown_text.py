@@ -39,17 +39,21 @@ def plain_text(markdown: str) -> str:
 def count_words(markdown: str) -> int:
     """Words that a reader sees. Markup and list marks do not count, an address counts as one word.
 
-    A word is a run of letters and digits; inner apostrophes and hyphens do not part it. In Chinese and
+    A word is a run of letters and digits; inner apostrophes, hyphens and decimal marks do not part it. In Chinese and
     Japanese, which do not space words, each character counts as one, as word processors count them.
     """
     text = _URL.sub(" address ", plain_text(markdown))
-    return len(words(re.sub(r"(?<=\w)[-‐‑](?=\w)", "", text)))
+    return len(words(re.sub(r"(?<=\w)[-‐‑](?=\w)|(?<=\d)[.,](?=\d)", "", text)))
 
 
 def escaped(text: str) -> str:
-    """Text of a source as Markdown that shows it literally, on one line."""
-    line = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
-    return _LINE_START.sub(lambda mark: f"{mark.group()[:-1]}\\{mark.group()[-1]}", line)
+    """Text of a source as Markdown that shows it literally inside a line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def escaped_line(text: str) -> str:
+    """The same for text that opens a line, where `1.` or `#` would start a list or heading."""
+    return _LINE_START.sub(lambda mark: f"{mark.group()[:-1]}\\{mark.group()[-1]}", escaped(text))
 
 
 def _walk(tokens: Sequence[Token]) -> Iterator[Block]:

@@ -139,7 +139,9 @@ def _without_ordinary_words(run: list[Token], lexicon: Lexicon, common: frozense
     if lexicon.language == "de":
         parts: list[list[Token]] = [[]]
         for token in run:
-            if _is_german_noun(token, lexicon, common):
+            # After a name a word is taken for a surname, whatever else it means: "Thomas Mann".
+            after_name = any(not _is_ordinary(other, lexicon, common) for other in parts[-1])
+            if _is_german_noun(token, lexicon, frozenset() if after_name else common):
                 parts.append([])
             else:
                 parts[-1].append(token)
@@ -157,9 +159,14 @@ def _trimmed(part: list[Token], lexicon: Lexicon, common: frozenset[str]) -> lis
     start, end = 0, len(part)
     while start < end and _is_ordinary(part[start], lexicon, common):
         start += 1
-    while end > start and (not part[end - 1].capital or fold(part[end - 1].text) in all_stopwords()):
+    while end > start and _cannot_end(part[end - 1], lexicon):
         end -= 1
     return part[start:end]
+
+
+def _cannot_end(token: Token, lexicon: Lexicon) -> bool:
+    word = fold(token.text)
+    return not token.capital or word in all_stopwords() or (token.text.isupper() and word in lexicon.openers)
 
 
 def _is_ordinary(token: Token, lexicon: Lexicon, common: frozenset[str]) -> bool:

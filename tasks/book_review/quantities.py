@@ -20,16 +20,16 @@ Day = tuple[int | None, int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A number, date or ISBN as it stands in a text, with every way in which it can be read."""
+    """A number, date or ISBN as it stands in a text, with what it means."""
 
     kind: str  # number | date | isbn | code
     text: str
     start: int
     end: int
-    values: frozenset[float] = frozenset()
+    value: float | None = None
     unit: frozenset[str] = frozenset()  # currency codes or {"%"}; empty: a plain number
     step: float = 0.0  # what the number was rounded to; 0: exact
-    days: frozenset[Day] = frozenset()
+    days: frozenset[Day] = frozenset()  # more than one where day and month can change places
     code: str = ""
     decade: bool = False
 
@@ -103,29 +103,27 @@ def bare_isbn(text: str) -> str:
     return re.sub(r"[^\dX]", "", text.upper())
 
 
-def readings(digits: str) -> frozenset[float]:
-    """Every value that digits with separators can mean: `1,234` is a thousand or one and a bit."""
+def value_of(digits: str) -> float:
+    """The value of digits with separators: `1,234` and `1.234` are a thousand and more, `4,6` and `4.6` are not.
+
+    Three digits after a single mark are taken for thousands; nobody gives prices or ratings to three decimals.
+    """
     plain = re.sub(r"[\s\u00a0\u202f\u2009'’]", "", digits)
     marks = [char for char in plain if char in ".,"]
     if not marks:
-        return frozenset({float(plain)})
-    last = marks[-1]
-    whole, _, fraction = plain.rpartition(last)
-    as_decimal = float(f"{whole.replace('.', '').replace(',', '')}.{fraction}")
-    as_groups = float(plain.replace(".", "").replace(",", ""))
-    if len(set(marks)) == 2:
-        return frozenset({as_decimal})
-    if len(marks) > 1:
-        return frozenset({as_groups})
-    grouped = len(fraction) == 3 and not whole.startswith("0")
-    return frozenset({as_decimal, as_groups}) if grouped else frozenset({as_decimal})
+        return float(plain)
+    whole, _, fraction = plain.rpartition(marks[-1])
+    has_decimals = len(set(marks)) == 2 or (len(marks) == 1 and (len(fraction) != 3 or whole.startswith("0")))
+    bare = re.sub(r"[.,]", "", whole)
+    return float(f"{bare}.{fraction}" if has_decimals else f"{bare}{fraction}")
 
 
 def number_agrees(claim: Found, fact: Found) -> bool:
     """Whether a fact bears out a number of a text: the same value in the same unit, or a fair rounding of it."""
     if claim.unit and not claim.unit & fact.unit:
         return False
-    return any(_same_number(said, known, claim.step) for said in claim.values for known in fact.values)
+    step = 0.0 if fact.days else claim.step  # "over 2,000 pages" is not borne out by the year 2019
+    return claim.value is not None and fact.value is not None and _same_number(claim.value, fact.value, step)
 
 
 def date_agrees(claim: Found, fact: Found) -> bool:
@@ -136,7 +134,8 @@ def date_agrees(claim: Found, fact: Found) -> bool:
 def _same_number(said: float, known: float, step: float) -> bool:
     if math.isclose(said, known, rel_tol=1e-9, abs_tol=1e-9):
         return True
-    return step > 0 and abs(said - known) < step and abs(said - known) <= 0.15 * said
+    # Rounded to the nearest step, or down ("more than 4 million" for 4.4 million).
+    return step > 0 and -step / 2 <= known - said < step and abs(known - said) <= 0.15 * said
 
 
 def _same_day(said: Day, known: Day, decade: bool) -> bool:
@@ -217,7 +216,7 @@ def _numbers(text: str, lexicon: Lexicon) -> Iterator[Found]:
     for match in _NUMBER.finditer(text):
         start = match.start("before") if match["before"] else match.start("digits")
         end = match.end()
-        values, step, end = _scaled(text, match, end, lexicon)
+        value, step, end = _scaled(text, match, end, lexicon)
         unit = _unit(match)
         year = _as_year(match, text)
         days: frozenset[Day] = frozenset({(year, None, None)}) if year and not unit and step == 0 else frozenset()
@@ -226,7 +225,7 @@ def _numbers(text: str, lexicon: Lexicon) -> Iterator[Found]:
             text[start:end].strip(),
             start,
             end,
-            values=values,
+            value=value,
             unit=unit,
             step=step or _rounding(text, start, match["digits"], lexicon),
             days=days,
@@ -234,16 +233,15 @@ def _numbers(text: str, lexicon: Lexicon) -> Iterator[Found]:
         )
 
 
-def _scaled(text: str, match: re.Match[str], end: int, lexicon: Lexicon) -> tuple[frozenset[float], float, int]:
-    values = readings(match["digits"])
+def _scaled(text: str, match: re.Match[str], end: int, lexicon: Lexicon) -> tuple[float, float, int]:
+    value = value_of(match["digits"])
     following = re.match(r"([\s\u00a0]?)([^\W\d_]+)", text[match.end("digits") :])
     scale = lexicon.scales.get(fold(following.group(2))) if following else None
     if not following or scale is None or (following.group(1) and len(following.group(2)) == 1):
-        return values, 0.0, end  # "500 m" is a length, "4.4m" a count
+        return value, 0.0, end  # "500 m" is a length, "4.4m" a count
     fraction = re.search(r"[.,](\d+)$", match["digits"])
     decimals = len(fraction.group(1)) if fraction else 0
-    scaled = frozenset(value * scale for value in values)
-    return scaled, scale / 10**decimals, match.end("digits") + following.end()
+    return value * scale, scale / 10**decimals, match.end("digits") + following.end()
 
 
 def _unit(match: re.Match[str]) -> frozenset[str]:
@@ -285,4 +283,4 @@ def _number_words(text: str, lexicon: Lexicon) -> Iterator[Found]:
     for match in _WORD.finditer(text):
         value = lexicon.numbers.get(fold(match.group()))
         if value is not None and value >= _SMALLEST_WORD:
-            yield Found("number", match.group(), match.start(), match.end(), values=frozenset({float(value)}))
+            yield Found("number", match.group(), match.start(), match.end(), value=float(value))

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spine.contracts.books import ConsolidatedBook
 from spine.contracts.texts import Passage
+from tasks.book_review.quotable import is_quotable, is_quotable_entry
 from tasks.book_review.ranking import centrality, content_words, diverse, relevance
-from tasks.book_review.text_units import fold, is_complete, lines, sentences, words
+from tasks.book_review.text_units import fold, lines, sentences
 
-_SHORTEST, _LONGEST = 4, 70  # words
 _FAR_APART = 1_000  # places between two passages, so that they never count as neighbours
-_FURNITURE = re.compile(
-    r"https?://|www\.|\bcookies?\b|newsletter|subscribe|sign (?:up|in)|log ?in|javascript|all rights reserved|©"
-    r"|add to cart|read more|click here|privacy policy|warenkorb|abonnieren|s'abonner|suscr[ií]b|abonează|підпис",
-    re.IGNORECASE,
-)
-_TORN_START = re.compile(r"\W*(?:…|\.{2,})|[^\w]*[a-zà-ÿа-яіїєґ]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +60,7 @@ def voice_quotes(book: ConsolidatedBook, passages: Sequence[Passage], taken: Seq
 def _quotable(
     source: str, url: str | None, text: str, *, first_place: int = 0, with_entries: bool = False
 ) -> list[_Found]:
-    """Sentences that stand on their own: whole, of readable length, no part of the page's furniture.
+    """The quotable sentences of a text with their places.
 
     `with_entries` takes lines without a full stop too, where the line is an entry and not the torn end of a paragraph.
     """
@@ -77,25 +70,10 @@ def _quotable(
         told = sentences(line)
         for sentence in told:
             place += 1
-            entry = with_entries and len(told) == 1 and _is_entry(sentence)
-            if _is_readable(sentence) and (is_complete(sentence) or entry):
+            entry = with_entries and len(told) == 1 and is_quotable_entry(sentence)
+            if entry or is_quotable(sentence):
                 found.setdefault(fold(sentence), _Found(source, url, sentence, place))
     return list(found.values())
-
-
-def _is_entry(line: str) -> bool:
-    return not re.search(r"(?:\.{2,}|…|[,;:–—-])\W*$", line)
-
-
-def _is_readable(sentence: str) -> bool:
-    letters = sum(char.isalpha() or char.isspace() for char in sentence)
-    return (
-        _SHORTEST <= len(words(sentence)) <= _LONGEST
-        and not _TORN_START.match(sentence)
-        and letters > 0.75 * len(sentence)
-        and not _FURNITURE.search(sentence)
-        and sentence.count("(") == sentence.count(")")
-    )
 
 
 def _query(book: ConsolidatedBook) -> str:

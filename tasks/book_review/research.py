@@ -11,8 +11,8 @@ from spine.contracts.texts import LinkSummary, ResearchInsight, ResearchNote
 from spine.research_answers import prose_of, subjects_in
 from tasks.book_review.book_facts import fenced_facts, title_and_authors
 from tasks.book_review.lexicon import guess_language, lexicon
-from tasks.book_review.link_summary import quotable_sentences
 from tasks.book_review.prompt_data import fenced
+from tasks.book_review.quotable import quotable_sentences
 from tasks.book_review.ranking import best_sentences, content_words, key_phrases
 from tasks.book_review.text_units import fold
 
@@ -72,16 +72,24 @@ def extractive_insight(
 def _themes(
     book: BookMetadata, notes: Sequence[ResearchNote], summaries: Sequence[LinkSummary], texts: Sequence[str]
 ) -> list[str]:
-    """Subjects of libraries first, then topics that several sources share, then key phrases of the texts."""
+    """Subjects of libraries first, then topics and phrases, those that most sources speak of before the others."""
     subjects = [subject for note in notes for subject in subjects_in(note) if not _FORM_SUBJECT.match(subject)]
     topics = _most_shared([*(summary.topics for summary in summaries)])
-    own = set(content_words(" ".join([book.title or "", *(book.authors or [])])))
+    phrases = _by_sources([*topics, *key_phrases(texts, 2 * _THEMES)], texts)
+    title, people = set(content_words(book.title or "")), set(content_words(" ".join(book.authors or [])))
     chosen: list[str] = []
-    for theme in [*subjects, *topics, *key_phrases(texts, _THEMES)]:
+    for theme in [*subjects, *phrases]:
         parts = set(content_words(theme))
-        if parts and not parts <= own and not any(parts <= set(content_words(other)) for other in chosen):
+        names_the_book = parts <= title or bool(parts & people)
+        if parts and not names_the_book and not any(parts <= set(content_words(other)) for other in chosen):
             chosen.append(theme)
     return chosen[:_THEMES]
+
+
+def _by_sources(phrases: Sequence[str], texts: Sequence[str]) -> list[str]:
+    contents = [set(content_words(text)) for text in texts]
+    spread = {phrase: sum(set(content_words(phrase)) <= content for content in contents) for phrase in phrases}
+    return sorted(spread, key=lambda phrase: -spread[phrase])
 
 
 def _most_shared(lists: Sequence[Sequence[str]]) -> list[str]:

@@ -1,0 +1,252 @@
+"""Commands for work: submit a link, watch a job, retry it, read its log, see what ran."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from deployments.cli.application import print_json
+
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+JobId = Annotated[str, typer.Argument(help="A job id (job_…), or a submission id (sub_…) for its latest job.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (submit, watch, retry, cancel, jobs, logs, queues, workers):
+        app.command()(command)
+
+
+def submit(
+    urls: Annotated[list[str], typer.Argument(help="The product page, then any other links about the book.")],
+    goodreads: Annotated[str | None, typer.Option(help="The book's page on a reading community.")] = None,
+    author_site: Annotated[str | None, typer.Option(help="The author's own page.")] = None,
+    language: Annotated[str, typer.Option(help="Language of the article, e.g. en, de, pt-BR.")] = "en",
+    min_words: Annotated[int, typer.Option(help="The article has at least this many words.")] = 600,
+    max_words: Annotated[int, typer.Option(help="The article has at most this many words.")] = 1200,
+    auto_publish: Annotated[bool, typer.Option(help="Publish without a person's approval.")] = False,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Stay and show the progress until it ends.")] = False,
+    json: Json = False,
+) -> None:
+    """Submit a book for review."""
+    from deployments.gateway_client import gateway
+
+    body = {
+        "amazon_url": urls[0],
+        "goodreads_url": goodreads,
+        "author_site": author_site,
+        "other_links": urls[1:],
+        "language": language,
+        "min_words": min_words,
+        "max_words": max_words,
+        "auto_publish": auto_publish,
+    }
+    with gateway() as client:
+        accepted = client.post("/submit", json=body).json()
+        if watch_it:
+            _show_until_end(client, accepted["job_id"], json)
+        elif json:
+            print_json(accepted)
+        else:
+            print(f"Accepted as {accepted['submission_id']}; follow it with: millrace watch {accepted['job_id']}")
+
+
+def watch(job: JobId, json: Json = False) -> None:
+    """Show a job's progress until it ends; survives restarts of the gateway. Exits 1 unless it succeeded."""
+    from deployments.gateway_client import gateway
+
+    with gateway() as client:
+        _show_until_end(client, _job_id(client, job), json)
+
+
+def retry(
+    job: JobId,
+    from_stage: Annotated[str | None, typer.Option("--from", help="Run this stage and those after it again.")] = None,
+    fresh: Annotated[bool, typer.Option(help="Use nothing from the cache.")] = False,
+    json: Json = False,
+) -> None:
+    """Run a submission again: what is finished comes from the cache, unless --fresh or --from says otherwise."""
+    from deployments.gateway_client import gateway
+
+    with gateway() as client:
+        subject = job if job.startswith("sub_") else client.get(f"/api/jobs/{job}").json()["subject_id"]
+        if from_stage:
+            accepted = client.post(f"/tasks/{subject}/retry_step", json={"stage": from_stage}).json()
+        else:
+            accepted = client.post(f"/tasks/{subject}/retry", json={"fresh": fresh}).json()
+    if json:
+        print_json(accepted)
+    else:
+        print(f"Started {accepted['job_id']}; follow it with: millrace watch {accepted['job_id']}")
+
+
+def cancel(job: JobId, json: Json = False) -> None:
+    """Stop a job; a running one ends within ten seconds."""
+    from deployments.gateway_client import gateway
+
+    with gateway() as client:
+        state = client.post(f"/api/jobs/{_job_id(client, job)}/cancel").json()
+    if json:
+        print_json(state)
+    else:
+        print(f"{state['job_id']} is {state['status']}{', it was asked to stop' if state['cancel_requested'] else ''}.")
+
+
+def jobs(
+    pipeline: Annotated[str | None, typer.Option(help="Only jobs of this pipeline.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only jobs in this status.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """List what ran and what runs."""
+    from deployments.gateway_client import gateway
+
+    asked = {"pipeline": pipeline, "status": status, "limit": limit}
+    with gateway() as client:
+        found = client.get("/api/jobs", params={name: value for name, value in asked.items() if value}).json()
+    if json:
+        print_json(found)
+    else:
+        columns = ("job_id", "pipeline", "status", "progress", "current_step", "subject_id")
+        _table(columns, [[str(job.get(name) or "") for name in columns] for job in found["items"]])
+
+
+def logs(job: JobId, json: Json = False) -> None:
+    """Print a job's log as it is kept (24 hours)."""
+    from deployments.gateway_client import gateway
+
+    with gateway() as client:
+        job_id, since = _job_id(client, job), 0
+        kept: list[dict[str, Any]] = []
+        while page := client.get(f"/api/jobs/{job_id}/events", params={"since": since}).json()["items"]:
+            kept += page
+            since = page[-1]["seq"]
+    if json:
+        print_json(kept)
+        return
+    for event in kept:
+        print(_line(event))
+
+
+def queues(json: Json = False) -> None:
+    """Show how much waits in each queue."""
+    from deployments.cli.configuration import stack_home
+    from deployments.stack.status import status_of
+
+    found = status_of(stack_home())["queues"]
+    if json:
+        print_json(found)
+    else:
+        _table(("queue", "waiting or running"), [[str(name), str(depth)] for name, depth in found.items()])
+
+
+def workers(json: Json = False) -> None:
+    """Show lanes and Prefect workers, and what each runs now."""
+    from deployments.gateway_client import gateway
+
+    with gateway() as client:
+        health = client.get("/health").json()
+    if json:
+        print_json({"lanes": health["lanes"], "workers": health["workers"]})
+        return
+    _table(
+        ("lane", "state", "running", "queues", "jobs"),
+        [
+            [
+                lane["name"],
+                lane["state"],
+                f"{lane['running']}/{lane['concurrency']}",
+                ", ".join(lane["queues"]),
+                ", ".join(lane["jobs"]),
+            ]
+            for lane in health["lanes"]
+        ],
+    )
+    _table(("worker", "status", "pool"), [[one["name"], one["status"], one["pool"]] for one in health["workers"]])
+
+
+# -- showing ---------------------------------------------------------------------------------------------
+
+
+def _job_id(client: Any, given: str) -> str:
+    return client.get(f"/submissions/{given}").json()["job_id"] if given.startswith("sub_") else given
+
+
+def _show_until_end(client: Any, job_id: str, json: bool) -> None:
+    from deployments.gateway_client import follow_job
+
+    events = follow_job(client, job_id)
+    with _bar(quiet=json) as show:
+        while True:
+            try:
+                show(next(events))
+            except StopIteration as end:
+                job = end.value
+                break
+    if json:
+        print_json(job)
+    else:
+        print(_verdict(job))
+    if job["status"] != "SUCCESS":
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bar(quiet: bool) -> Generator[Any]:
+    """A progress bar on a terminal, a line per event elsewhere, nothing when quiet."""
+    import sys
+
+    if quiet:
+        yield _say_nothing
+        return
+    if not sys.stdout.isatty():
+        yield _print_line
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    with Progress(*columns, TimeElapsedColumn()) as progress:
+        task = progress.add_task("waiting", total=100)
+
+        def show(event: dict[str, Any]) -> None:
+            progress.update(task, completed=event["progress"], description=event["current_step"] or "waiting")
+            if event["type"] == "log":
+                progress.console.print(_line(event), markup=False, highlight=False)
+
+        yield show
+
+
+def _say_nothing(event: dict[str, Any]) -> None:
+    return
+
+
+def _print_line(event: dict[str, Any]) -> None:
+    print(_line(event), flush=True)
+
+
+def _line(event: dict[str, Any]) -> str:
+    what = event.get("status") or event["current_step"] or event["type"]
+    return f"{event['timestamp'][11:19]} {event['progress']:5.1f}% {what} {event['message']}".rstrip()
+
+
+def _verdict(job: dict[str, Any]) -> str:
+    if job["status"] == "SUCCESS":
+        result = job.get("result") or {}
+        told = f": {result['title']} ({result['word_count']} words)" if "word_count" in result else ""
+        return f"{job['job_id']} succeeded{told}"
+    error = job.get("error") or {}
+    step = f" in {error['step']}" if error.get("step") else ""
+    return f"{job['job_id']} ended as {job['status']}{step}: {error.get('message', 'no reason was recorded')}"
+
+
+def _table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)

@@ -1,0 +1,157 @@
+"""The gateway's process: its application with the real services behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+import httpx
+import uvicorn
+from pydantic import SecretStr
+
+from deployments.prefect_address import prefect_answers, prefect_client, prefect_workers
+from gateway.app import create_app
+from gateway.context import GatewayContext, Probe
+from gateway.tickets import MemoryTicketStore, TicketStore
+from spine.adapters.system_resolver import SystemResolver
+from spine.errors import ExternalServiceError, NotConfiguredError
+from spine.jobs import JobLedger
+from spine.ports import JobStarter, ProgressLog
+from spine.presence import Presence
+from spine.services import open_documents
+from spine.settings import Settings, settings
+from spine.submissions import ReviewDesk
+from spine.testing.memory_presence import MemoryPresence
+from spine.url_guard import UrlGuard
+from tasks.book_review.article import count_words
+from tasks.book_review.configuration import resolved_steps
+from tasks.book_review.prompts import check_template
+
+HOST = "127.0.0.1"
+GRACE_SECONDS = 5
+
+
+def run() -> None:
+    """Serve until SIGTERM; requests in flight get a few seconds to end."""
+    asyncio.run(_serve(settings()))
+
+
+async def _serve(config: Settings) -> None:
+    async with open_context(config) as context:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(context),
+                host=os.environ.get("MILLRACE_HOST", HOST),
+                port=config.port,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                ws_max_size=64 * 1024,
+            )
+        )
+        await server.serve()
+
+
+@asynccontextmanager
+async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
+    """Everything that the gateway is handed; closed at the end of the block."""
+    if config.token is None:
+        raise NotConfiguredError("The gateway needs MILLRACE_TOKEN; `millrace up` makes one.", what="MILLRACE_TOKEN")
+    async with AsyncExitStack() as stack:
+        documents = open_documents(config)
+        stack.push_async_callback(documents.close)
+        probes: dict[str, Probe] = {"documents": documents.ping}
+        progress, presence, tickets, starter = await _open_messaging(config, probes, stack)
+        prefect = await _open_prefect(probes, stack)
+        await _probe_chroma(config, probes, stack)
+        ledger = JobLedger(documents)
+        yield GatewayContext(
+            documents=documents,
+            ledger=ledger,
+            desk=ReviewDesk(documents, ledger),
+            progress=progress,
+            starter=starter,
+            presence=presence,
+            tickets=tickets,
+            admin_token=config.token,
+            session_key=SecretStr(os.environ.get("MILLRACE_SESSION_KEY") or secrets.token_urlsafe(32)),
+            check_url=UrlGuard(SystemResolver(), config.allow_private_hosts).check,
+            count_words=count_words,
+            resolve_steps=lambda pipeline: resolved_steps(documents, pipeline),
+            check_prompt=check_template,
+            probes=probes,
+            workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
+            version=version("millrace"),
+            execution_mode="queue" if config.queue_enabled else "in-place",
+        )
+
+
+async def _no_workers() -> list[dict[str, object]]:
+    return []
+
+
+async def _open_messaging(
+    config: Settings, probes: dict[str, Probe], stack: AsyncExitStack
+) -> tuple[ProgressLog, Presence, TicketStore, JobStarter]:
+    """Progress, presence, tickets and the way to start jobs: through Redis, or inside this process without a queue."""
+    if config.redis_url is None or not config.queue_enabled:
+        return await _open_in_place(stack)
+    from spine.adapters.docket_queue import DocketQueue
+    from spine.adapters.redis_client import open_redis
+    from spine.adapters.redis_presence import RedisPresence
+    from spine.adapters.redis_progress import RedisProgressLog
+    from spine.adapters.redis_tickets import RedisTicketStore
+
+    url = config.redis_url.get_secret_value()
+    redis, queue = open_redis(url), DocketQueue(url)
+    stack.push_async_callback(redis.aclose)
+    stack.push_async_callback(queue.close)
+
+    async def redis_answers() -> None:
+        await redis.ping()
+
+    probes["redis"] = redis_answers
+    return RedisProgressLog(redis), RedisPresence(redis), RedisTicketStore(redis), queue
+
+
+async def _open_in_place(stack: AsyncExitStack) -> tuple[ProgressLog, Presence, TicketStore, JobStarter]:
+    from deployments.in_place import InPlaceStarter
+    from deployments.job_handler import JobHandler
+    from deployments.sweeper import sweep_forever
+    from tasks.opening import open_run_services
+
+    services = await stack.enter_async_context(open_run_services())
+    services.worker = f"gateway@{services.worker}"
+    starter, presence = InPlaceStarter(JobHandler(services)), MemoryPresence()
+    stack.push_async_callback(starter.close)
+    sweeping = asyncio.create_task(sweep_forever(services, presence, starter, services.worker))
+    stack.callback(sweeping.cancel)
+    return services.progress, presence, MemoryTicketStore(), starter
+
+
+async def _open_prefect(probes: dict[str, Probe], stack: AsyncExitStack) -> httpx.AsyncClient | None:
+    client = prefect_client()
+    if client is not None:
+        await stack.enter_async_context(client)
+        probes["prefect"] = lambda: prefect_answers(client)
+    return client
+
+
+async def _probe_chroma(config: Settings, probes: dict[str, Probe], stack: AsyncExitStack) -> None:
+    if config.chroma_url is None:
+        return
+    address = config.chroma_url.rstrip("/")
+    client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=5, trust_env=False))
+    probes["vectors"] = lambda: _heartbeat(client)
+
+
+async def _heartbeat(client: httpx.AsyncClient) -> None:
+    try:
+        (await client.get("/api/v2/heartbeat")).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ExternalServiceError("Chroma does not answer.", service="chroma") from error

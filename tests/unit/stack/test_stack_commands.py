@@ -1,0 +1,70 @@
+"""The stack's commands where no stack runs: exit codes, one clear line, answers for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def millrace(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deployments.cli", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MILLRACE_HOME": str(home), **environment},
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "code", "said"),
+    [
+        pytest.param(["env"], {}, 1, "run `millrace up` first", id="env"),
+        pytest.param(["up", "--lanes", "many"], {}, 1, "such as 1..4", id="up with a wrong range"),
+        pytest.param(["up", "--lane", "x"], {}, 1, "NAME=queue1,queue2", id="up with a wrong lane"),
+        pytest.param(["up", "--port", "99999"], {}, 1, "from 1 to 65535", id="up with a wrong port"),
+        pytest.param(["up"], {"MILLRACE_PORT": "x"}, 1, "MILLRACE_PORT cannot be used", id="a wrong variable"),
+        pytest.param(["up"], {"MILLRACE_HOME": "/proc/none"}, 1, "MILLRACE_HOME", id="a home that cannot be made"),
+        pytest.param(["nonsense"], {}, 2, "No such command", id="no command"),
+    ],
+)
+def test_a_failing_command_says_one_clear_line(
+    tmp_path: Path, words: list[str], environment: dict[str, str], code: int, said: str
+) -> None:
+    done = millrace(tmp_path / "home", *words, **environment)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_down_without_a_stack_says_so_and_succeeds(tmp_path: Path) -> None:
+    done = millrace(tmp_path / "home", "down")
+    assert (done.returncode, "No stack is running" in done.stdout) == (0, True)
+
+
+def test_status_without_a_stack_is_an_answer_with_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    done = millrace(tmp_path / "home", "status", "--json")
+    assert done.returncode == 3
+    assert {"parts": [], "lanes": [], "queues": {}, "login_url": None}.items() <= json.loads(done.stdout).items()
+
+
+def test_doctor_checks_every_dependency_and_changes_nothing(tmp_path: Path) -> None:
+    done = millrace(tmp_path / "home", "doctor", "--json", MILLRACE_ENV="production", MILLRACE_PORT="0")
+    findings = json.loads(done.stdout)
+    assert {"python", "packages", "redis", "postgres", "browser", "home", "disk", "port", "production"} <= {
+        finding["name"] for finding in findings
+    }
+    assert all(finding["mend"] for finding in findings if finding["verdict"] != "ok")
+    assert not (tmp_path / "home").exists()
+
+
+def test_quick_commands_do_not_load_prefect() -> None:
+    modules = "deployments.cli, deployments.stack.status, deployments.cli.stack_display, deployments.stack.doctor"
+    code = f"import sys, {modules}; print('prefect' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"

@@ -1,0 +1,233 @@
+"""Which parts a stack has, on which ports, and what they are told."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from deployments.stack.environment import (
+    Addresses,
+    exports,
+    load_environment,
+    part_environment,
+    save_environment,
+    whole_environment,
+)
+from deployments.stack.home import Home
+from deployments.stack.own_parts import lane_groups
+from deployments.stack.parts import Kind
+from deployments.stack.plan import build_plan, externals_of
+from deployments.stack.ports_choice import choose_ports, is_free, require_free
+from deployments.stack.postgres_server import PostgresBinaries, asyncpg_url, binaries_for
+from deployments.stack.secret_store import Secrets
+from deployments.stack.stack_settings import LaneLayout, LaneSettings, lane_layout
+from spine.errors import ConflictError, NotConfiguredError
+from spine.settings import Settings
+
+SECRETS = Secrets(**{field.name: f"secret-{field.name}" for field in fields(Secrets)})
+ADDRESSES = Addresses(1, 2, "redis://:p@127.0.0.1:3/0", "http://127.0.0.1:4", demo_port=5)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path / "home")
+    made.prepare()
+    return made
+
+
+def settings(home: Path, **values: object) -> Settings:
+    return Settings(home=home, port=0, **values)  # pyright: ignore[reportArgumentType]
+
+
+# -- ports ---------------------------------------------------------------------------------------------------------
+
+
+def test_ports_are_different_free_and_below_those_of_outgoing_connections() -> None:
+    chosen = choose_ports(["a", "b", "c"], {})
+    first_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert len(set(chosen.values())) == 3
+    assert all(is_free(port) for port in chosen.values())
+    assert first_ephemeral < 16_000 or all(port < first_ephemeral for port in chosen.values())
+
+
+def test_a_remembered_port_is_kept_while_it_is_free() -> None:
+    assert choose_ports(["a"], {"a": 20_000}, free=lambda _port: True) == {"a": 20_000}
+    assert choose_ports(["a"], {"a": 20_000}, free=lambda port: port != 20_000)["a"] != 20_000
+    assert choose_ports(["a"], {"a": 20_000}, free=lambda _port: True, taken=[20_000])["a"] != 20_000
+
+
+def test_two_names_never_share_a_remembered_port() -> None:
+    assert len(set(choose_ports(["a", "b"], {"a": 20_000, "b": 20_000}, free=lambda _port: True).values())) == 2
+
+
+def test_a_taken_gateway_port_is_refused_with_the_remedy() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert not is_free(port)
+        with pytest.raises(ConflictError, match=f"Port {port} is in use.*--port N"):
+            require_free(port)
+
+
+def test_no_free_port_at_all_is_an_error_not_a_loop() -> None:
+    with pytest.raises(ConflictError):
+        choose_ports(["a"], {}, free=lambda _port: False)
+
+
+# -- environment ---------------------------------------------------------------------------------------------------
+
+
+def test_every_process_is_told_where_the_stack_is(tmp_path: Path) -> None:
+    told = part_environment(settings(tmp_path, allow_private_hosts="a:1"), ADDRESSES, SECRETS)
+    assert told["MILLRACE_REDIS_URL"] == ADDRESSES.redis_url
+    assert told["PREFECT_API_URL"] == "http://127.0.0.1:2/api"
+    assert told["PREFECT_HOME"] == str(tmp_path / "prefect")
+    assert told["MILLRACE_ALLOW_PRIVATE_HOSTS"] == "127.0.0.1:5,a:1"
+    assert told["MILLRACE_TOKEN"] == "secret-admin_token"
+
+
+def test_no_process_but_the_server_is_told_the_keys_of_the_server(tmp_path: Path) -> None:
+    told = part_environment(settings(tmp_path), ADDRESSES, SECRETS)
+    assert not {"secret-fernet_key", "secret-postgres_password"} & set(told.values())
+
+
+def test_another_prefect_server_of_the_user_does_not_leak_into_the_stack() -> None:
+    inherited = {
+        "PREFECT_API_KEY": "cloud",
+        "PREFECT_PROFILE": "work",
+        "PREFECT_API_URL": "cloud",
+        "OPENAI_API_KEY": "k",
+    }
+    told = whole_environment(inherited, {"PREFECT_API_URL": "ours"})
+    assert told == {"OPENAI_API_KEY": "k", "PREFECT_API_URL": "ours", "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.mark.parametrize("value", ["plain", "", "with space", "it's", '"$(id)" `id` \\', "line\nbreak", "*", "ü"])
+def test_exports_survive_a_shell_whatever_they_contain(value: str) -> None:
+    said = subprocess.run(
+        ["sh", "-c", exports({"NAME": value}) + '\nprintf %s "$NAME"'], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == value
+
+
+def test_the_environment_is_kept_privately_for_other_shells(home: Home) -> None:
+    save_environment(home, {"MILLRACE_PORT": "1"})
+    assert load_environment(home) == {"MILLRACE_PORT": "1"}
+    assert home.environment_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_stack_the_environment_says_what_to_do(home: Home) -> None:
+    with pytest.raises(NotConfiguredError, match="millrace up"):
+        load_environment(home)
+
+
+# -- what somebody else runs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "external"),
+    [
+        pytest.param({"redis_url": "redis://elsewhere:6379/0"}, "redis", id="a Redis elsewhere"),
+        pytest.param({"database_url": "postgresql://u:p@elsewhere/prefect"}, "database", id="a database elsewhere"),
+        pytest.param({"chroma_url": "http://elsewhere:8000"}, "chroma", id="a Chroma elsewhere"),
+        pytest.param(
+            {"redis_url": "redis://:secret-redis_password@127.0.0.1:9/0"}, None, id="our own Redis, by its password"
+        ),
+        pytest.param({"chroma_url": "http://127.0.0.1:8"}, None, id="our own Chroma, by its remembered port"),
+    ],
+)
+def test_a_shell_that_evaluated_env_does_not_turn_our_own_services_into_external_ones(
+    tmp_path: Path, given: dict[str, str], external: str | None
+) -> None:
+    found = externals_of(settings(tmp_path, **given), SECRETS, {"chroma": 8})
+    assert {field.name for field in fields(found) if getattr(found, field.name)} == ({external} if external else set())
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://u:p@h:1/d?x=y", "postgresql://u:p@h:1/d?x=y", "postgresql+asyncpg://u:p@h:1/d?x=y"]
+)
+def test_a_database_address_is_understood_however_it_is_written(url: str) -> None:
+    assert asyncpg_url(url) == "postgresql+asyncpg://u:p@h:1/d?x=y"
+
+
+def test_a_database_that_prefect_cannot_use_is_refused() -> None:
+    with pytest.raises(NotConfiguredError, match="postgresql://"):
+        asyncpg_url("mysql://h/d")
+
+
+# -- parts ---------------------------------------------------------------------------------------------------------
+
+
+def test_external_services_are_watched_but_not_started(home: Home) -> None:
+    config = settings(
+        home.root,
+        redis_url="redis://elsewhere",
+        chroma_url="http://elsewhere",
+        database_url="postgresql://u@elsewhere/d",
+    )
+    plan, environment = build_plan(home, config, SECRETS, LaneLayout(1, 2), {})
+    external = {part.name for part in plan.parts if part.kind is Kind.EXTERNAL}
+    assert external == {"redis", "chroma", "postgres"}
+    assert environment["MILLRACE_REDIS_URL"] == "redis://elsewhere"
+
+
+def test_no_secret_stands_on_a_command_line(home: Home) -> None:
+    plan, _ = build_plan(home, settings(home.root), SECRETS, LaneLayout(1, 2), {})
+    words = " ".join(word for part in plan.parts for word in part.argv)
+    assert not [field.name for field in fields(Secrets) if getattr(SECRETS, field.name) in words]
+
+
+def test_programs_of_others_are_not_told_the_keys_of_model_providers(home: Home) -> None:
+    plan, _ = build_plan(home, settings(home.root), SECRETS, LaneLayout(1, 2), {})
+    assert {"redis", "chroma"} <= {part.name for part in plan.parts if part.bare}
+
+
+def test_without_the_demo_its_pages_are_absent_and_its_port_is_not_allowed(home: Home) -> None:
+    plan, environment = build_plan(home, settings(home.root), SECRETS, LaneLayout(1, 2), {}, demo=False)
+    assert "demo-pages" not in {part.name for part in plan.parts}
+    assert (environment["MILLRACE_ALLOW_PRIVATE_HOSTS"], "MILLRACE_DEMO_PORT" in environment) == ("", False)
+
+
+def test_every_need_names_a_part_that_can_exist(home: Home) -> None:
+    plan, _ = build_plan(home, settings(home.root), SECRETS, LaneLayout(1, 2), {})
+    needs = {need for thing in (*plan.parts, *plan.lanes) for need in thing.needs}
+    assert needs <= {"redis", "postgres", "chroma", "prefect", "setup"}
+
+
+def test_the_command_line_of_a_lane_names_it(tmp_path: Path) -> None:
+    groups = lane_groups(LaneLayout(1, 2, {"books": ("a", "b")}), ADDRESSES, tmp_path, ())
+    lines = [" ".join(group.make(group.instance(1)).argv[2:]) for group in groups]
+    assert lines == [
+        "deployments.cli lane pipelines",
+        "deployments.cli lane live",
+        "deployments.cli lane books --queues a,b",
+    ]
+
+
+def test_choices_on_the_command_line_win_over_the_environment() -> None:
+    given = LaneSettings(lane_range="2..3", lanes="books=a; vip=b,c", lane_memory_mb=200)
+    assert lane_layout(None, [], given).dedicated == {"books": ("a",), "vip": ("b", "c")}
+    chosen = lane_layout("1..4", ["only=x"], given)
+    assert (chosen.minimum, chosen.maximum, chosen.dedicated) == (1, 4, {"only": ("x",)})
+    assert chosen.memory_limit == 200 * 2**20
+
+
+@pytest.mark.parametrize(("made_by", "chosen"), [(None, "17"), ("15", "15"), ("17", "17")])
+def test_a_data_folder_is_served_by_the_version_that_made_it(tmp_path: Path, made_by: str | None, chosen: str) -> None:
+    installed = [PostgresBinaries(tmp_path, "17"), PostgresBinaries(tmp_path, "15")]
+    if made_by:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "PG_VERSION").write_text(made_by + "\n")
+    assert binaries_for(tmp_path, installed).major == chosen
+
+
+def test_a_data_folder_of_a_version_that_is_gone_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "PG_VERSION").write_text("14\n")
+    with pytest.raises(NotConfiguredError, match="install postgresql-14"):
+        binaries_for(tmp_path, [PostgresBinaries(tmp_path, "17")])
