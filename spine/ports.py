@@ -18,9 +18,9 @@ Document = dict[str, Any]
 """A JSON object with its key under `_id`. Moments are stored as text (see `contracts.timestamps`)."""
 
 Where = Mapping[str, Any]
-"""`{path: value}` for equality or `{path: {"$op": value}}` with $gt $gte $lt $lte $ne $in $exists.
+"""`{path: value}` for equality or `{path: {"$op": value}}` with $eq $ne $gt $gte $lt $lte $in $nin $exists.
 
-Paths are dotted (`error.class`). `None` matches null and absent. All conditions must hold.
+Paths are dotted (`error.class`) and do not look into lists. `None` matches null and absent. All conditions must hold.
 """
 
 Sort = Sequence[tuple[str, int]]

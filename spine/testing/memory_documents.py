@@ -16,7 +16,7 @@ from spine.document_values import (
     MISSING,
     body_of,
     checked_collection,
-    checked_path,
+    checked_paths,
     duplicate,
     order_key,
     plain_document,
@@ -135,7 +135,7 @@ class MemoryDocuments:
 
     async def ensure_index(self, collection: str, paths: Sequence[str], *, unique: bool = False) -> None:
         """Only a unique index means something here; DuplicateError when stored documents break it."""
-        checked = tuple(checked_path(path) for path in paths)
+        checked = checked_paths(paths)
         with self._lock:
             kept = self._collection(collection)
             if unique and checked not in kept.unique:
