@@ -69,16 +69,14 @@ def open_parts(material: Material) -> list[Part]:
     """Where sources contradict each other, what none of them says, and which gave nothing."""
     said = material.phrases
     missing = [said.labels[field] for field in _ASKED_FOR if getattr(material.metadata, field) is None]
-    silent = list(dict.fromkeys(note.source for note in material.research.notes if note.error))
+    silent = dict.fromkeys(escaped_line(note.source) for note in material.research.notes if note.error)
     conflicts = list(_conflicts(material))
     agreement = [] if conflicts or not _share_a_fact(material) else [material.piece("conflict_none", Weight.NOTES)]
     return [
         Part("open", "items", conflicts, lead=said.say("conflict_lead")),
         Part("open", "prose", agreement),
         Part("open", "items", [Piece(name, Weight.CORE) for name in missing], lead=said.say("open_lead")),
-        Part(
-            "open", "items", [Piece(escaped_line(name), Weight.CORE) for name in silent], lead=said.say("failed_lead")
-        ),
+        Part("open", "items", [Piece(name, Weight.CORE) for name in silent], lead=said.say("failed_lead")),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The sentences of the article that needs no model, read from `phrases/<language>.toml`, and values in a language."""
+"""The sentences of the article without a model, read from `phrasebook/<language>.toml`, and values in a language."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ class Phrases:
 def phrases(language: str) -> Phrases:
     """The phrases that serve `language`; English where there are none of its own."""
     code = article_language(language)
-    data = tomllib.loads((files("tasks.book_review") / "phrases" / f"{code}.toml").read_text("utf-8"))
+    data = tomllib.loads((files("tasks.book_review") / "phrasebook" / f"{code}.toml").read_text("utf-8"))
     return Phrases(language=code, **data)

@@ -14,6 +14,7 @@ _DAMPING = 0.85
 _ROUNDS = 30
 _LONGEST_GRAPH = 300  # sentences; ranking is quadratic in them
 _PHRASE_WORDS = 3
+_SHORTEST_ALONE = 4  # letters; shorter words alone are seldom a subject
 _REPEATED_SHAPE = (1.0, 1.6, 2.2)  # weight of a phrase by its words
 _SINGLE_SHAPE = (1.0, 1.3, 0.8)
 
@@ -142,7 +143,7 @@ def _candidates(sentence: str) -> list[list[str]]:
         for run in runs
         for size in range(1, _PHRASE_WORDS + 1)
         for start in range(len(run) - size + 1)
-        if size > 1 or len(run[start]) > 3
+        if size > 1 or len(run[start]) > _SHORTEST_ALONE
     ]
 
 

@@ -18,6 +18,7 @@ from tasks.book_review.text_units import fold
 
 UNKNOWN_AUDIENCE = "Unknown: none of the sources names an audience."
 _THEMES = 8
+_OWN_PHRASES = 5  # of key phrases that only one source has
 _SUMMARY_SENTENCES = 5
 _NOTES_BUDGET = 12_000  # characters
 _SUMMARIES_BUDGET = 6_000
@@ -72,24 +73,27 @@ def extractive_insight(
 def _themes(
     book: BookMetadata, notes: Sequence[ResearchNote], summaries: Sequence[LinkSummary], texts: Sequence[str]
 ) -> list[str]:
-    """Subjects of libraries first, then topics and phrases, those that most sources speak of before the others."""
+    """Subjects of libraries first, then what several sources speak of, then topics of links and a few key phrases."""
     subjects = [subject for note in notes for subject in subjects_in(note) if not _FORM_SUBJECT.match(subject)]
     topics = _most_shared([*(summary.topics for summary in summaries)])
-    phrases = _by_sources([*topics, *key_phrases(texts, 2 * _THEMES)], texts)
+    phrases = key_phrases(texts, 2 * _THEMES)
+    shared = _shared_by_sources([*topics, *phrases], texts)
+    candidates = [*subjects, *shared, *topics, *phrases[:_OWN_PHRASES]]
     title, people = set(content_words(book.title or "")), set(content_words(" ".join(book.authors or [])))
     chosen: list[str] = []
-    for theme in [*subjects, *phrases]:
+    for theme in candidates:
         parts = set(content_words(theme))
-        names_the_book = parts <= title or bool(parts & people)
+        names_the_book = parts <= title or bool(parts & people) or parts <= lexicon(guess_language(theme)).openers
         if parts and not names_the_book and not any(parts <= set(content_words(other)) for other in chosen):
             chosen.append(theme)
     return chosen[:_THEMES]
 
 
-def _by_sources(phrases: Sequence[str], texts: Sequence[str]) -> list[str]:
+def _shared_by_sources(phrases: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """The phrases that more than one text speaks of, those of most texts first."""
     contents = [set(content_words(text)) for text in texts]
     spread = {phrase: sum(set(content_words(phrase)) <= content for content in contents) for phrase in phrases}
-    return sorted(spread, key=lambda phrase: -spread[phrase])
+    return sorted((phrase for phrase in spread if spread[phrase] > 1), key=lambda phrase: -spread[phrase])
 
 
 def _most_shared(lists: Sequence[Sequence[str]]) -> list[str]:

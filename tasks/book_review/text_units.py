@@ -13,6 +13,7 @@ _APOSTROPHES = "'’ʼ′"
 _WORD = re.compile(rf"[^\W_]+(?:[{_APOSTROPHES}][^\W_]+)*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _END = re.compile(r"(?:\.{3}|[.!?…])+[\"'”’»“)\]]*(?=\s)|[。！？]+[」』”]?")
+_LONGEST_WORD = 60  # characters that decide about a full stop; looking further makes long lines slow
 _COMPLETE = re.compile(r"[.!?。！？][\"'”’»“)\]」』]*$")
 _ABBREVIATIONS = frozenset(
     # Written without their last point; one list for all languages, because texts mix them.
@@ -178,15 +179,15 @@ def _sentences_of_line(line: str) -> list[str]:
 
 
 def _is_boundary(line: str, end: re.Match[str]) -> bool:
-    following = line[end.end() :].lstrip()
+    following = line[end.end() : end.end() + 2 * _LONGEST_WORD].lstrip()
     if not following or end.group()[0] in "。！？":
         return True
     if following.lstrip("\"'“”‘’«»„([—–-").strip()[:1].islower():
         return False
     if not end.group().startswith(".") or end.group() == "...":
         return True
-    before = re.search(r"(\S+)$", line[: end.start()])
-    return not before or _ends_sentence(before.group(1).lstrip("\"'“„«(["), following)
+    before = line[max(0, end.start() - _LONGEST_WORD) : end.start()].rsplit(None, 1)
+    return not before or _ends_sentence(before[-1].lstrip("\"'“„«(["), following)
 
 
 def _ends_sentence(last_word: str, following: str) -> bool:

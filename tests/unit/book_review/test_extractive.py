@@ -39,9 +39,9 @@ Ilse Brandt draws maps for a trading house in Tromsø until a letter sends her n
 seven frozen harbours, where every customs officer keeps a different border. Her only companion is the smuggler Oru, \
 who never says where he was born. As winter closes in, the two learn that the house has sold their maps to both sides \
 of a war. What began as an errand becomes a question: who owns a line on paper? The Salt Road is a novel about \
-borders, about work done well, and about the price of a clear conscience. It is written for readers who like their adventures \
-quiet. A. M. Lindqvist spent eleven years on it. The book won the Harbour Prize in 2018 and has been translated into \
-fourteen languages. This edition carries the author's drawings and a map of the route."""
+borders, about work done well, and about the price of a clear conscience. It is written for readers who like their \
+adventures quiet. A. M. Lindqvist spent eleven years on it. The book won the Harbour Prize in 2018 and has been \
+translated into fourteen languages. This edition carries the author's drawings and a map of the route."""
 PRODUCT = BookMetadata(
     title="The Salt Road",
     authors=["A. M. Lindqvist"],

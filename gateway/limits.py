@@ -1,0 +1,123 @@
+"""Bounds on what a request may bring: size, time to arrive, media type and depth of its body."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.paths import FORM_PATHS
+from gateway.problems import ProblemError, problem_response
+
+_FORM = "application/x-www-form-urlencoded"
+# Possessive, so that no text makes it look twice at a character.
+_JSON_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """The most that one request's body may be; `max_seconds` is from its first byte to its last."""
+
+    max_bytes: int = 1_000_000
+    max_depth: int = 64
+    max_seconds: float = 30.0
+
+
+class BodyGate:
+    """Reads a body within its limits before the application sees the request, and refuses it otherwise.
+
+    The body is held in memory once, at most `max_bytes` of it, whatever the caller says about its length.
+    """
+
+    def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            body = await self._read(headers, receive)
+            if body:
+                check_media_type(headers.get("content-type", ""), form=scope["path"] in FORM_PATHS)
+                if scope["path"] not in FORM_PATHS:
+                    check_depth(body, self._limits.max_depth)
+        except ProblemError as error:
+            await problem_response(error.problem, scope["path"], error.headers)(scope, receive, send)
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, headers: Headers, receive: Receive) -> bytes:
+        stated = headers.get("content-length", "0")
+        if stated.isdigit() and int(stated) > self._limits.max_bytes:
+            raise self._too_large()
+        if stated == "0" and "transfer-encoding" not in headers:
+            return b""
+        try:
+            async with asyncio.timeout(self._limits.max_seconds):
+                return await self._collect(receive)
+        except TimeoutError as error:
+            raise ProblemError(408, "request_timeout", "The body did not arrive in time.") from error
+
+    async def _collect(self, receive: Receive) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return b"".join(chunks)  # the caller is gone; nobody reads the answer
+            chunk: bytes = message.get("body", b"")
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self._limits.max_bytes:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+    def _too_large(self) -> ProblemError:
+        limit = self._limits.max_bytes
+        detail = f"A body may have {limit:,} bytes."
+        return ProblemError(413, "body_too_large", detail, headers={"Connection": "close"}, limit_bytes=limit)
+
+
+def check_media_type(content_type: str, *, form: bool) -> None:
+    """`ProblemError` 415 unless a body is what this address takes."""
+    essence = content_type.partition(";")[0].strip().lower()
+    is_json = essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))
+    if essence == _FORM if form else is_json:
+        return
+    wanted = _FORM if form else "application/json"
+    raise ProblemError(
+        415, "unsupported_media_type", f"Send the body as {wanted}.", headers={} if form else {"Accept": wanted}
+    )
+
+
+def check_depth(body: bytes, max_depth: int) -> None:
+    """`ProblemError` 422 when a JSON text nests deeper than that; whether it is JSON at all is not judged here."""
+    if body.count(b"[") + body.count(b"{") <= max_depth:
+        return
+    depth = 0
+    for bracket in _BRACKETS.finditer(_JSON_STRINGS.sub(b"", body)):
+        depth += 1 if bracket.group() in b"[{" else -1
+        if depth > max_depth:
+            raise ProblemError(422, "too_deep", f"The JSON may nest {max_depth} levels deep.")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body in one piece and then whatever the server says (a disconnect)."""
+    given = False
+
+    async def next_message() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return next_message

@@ -1,0 +1,30 @@
+"""Which addresses of the gateway answer strangers, and which are pages for people rather than calls for programs."""
+
+from __future__ import annotations
+
+PUBLIC_PATHS = frozenset({"/health", "/login", "/static/millrace.css", "/static/icon.svg"})
+"""Everything else needs an identity. `/health` tells a stranger nothing but `status`."""
+
+FORM_PATHS = frozenset({"/login", "/logout"})
+"""Where a browser posts a plain form; everything else that takes a body takes JSON."""
+
+_PAGES = frozenset({"/", "/jobs", "/login", "/logout", "/docs"})
+_PAGE_PREFIXES = ("/review/",)
+
+
+def is_public(path: str) -> bool:
+    return path in PUBLIC_PATHS
+
+
+def is_page(path: str) -> bool:
+    """Whether a person's browser shows this address: errors become pages, a missing login becomes a redirect."""
+    return path in _PAGES or path.startswith(_PAGE_PREFIXES)
+
+
+def local_target(target: str | None) -> str:
+    """`target` when it is a path of this gateway, else the front page: a login never leads to another site."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return "/"
+    if any(ord(character) < 0x21 or character == "\\" for character in target):
+        return "/"
+    return target

@@ -1,0 +1,175 @@
+"""Giving a book for review, and the review desk."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.configuration import TEMPLATE_SLUG
+from gateway.dependencies import Caller, Context, IfMatch
+from gateway.listing import Cursor, Limit, Listing, listing
+from gateway.problems import ProblemError
+from gateway.shelf import submissions_page
+from gateway.starting import hand_over
+from spine.contracts.jobs import Job
+from spine.contracts.submissions import Submission, SubmissionStatus, SubmitRequest
+from spine.contracts.texts import Article
+from spine.documents import PIPELINE_CONFIGS
+from spine.errors import InvalidInputError
+from spine.submissions import submission_from
+
+router = APIRouter(tags=["review desk"])
+
+
+class Started(BaseModel):
+    """Work that was accepted. Watch it at `WS /ws/tasks?job=…`."""
+
+    submission_id: str = Field(examples=["sub_0193f0a2b4c1d2e3f4a5b6c7"])
+    job_id: str = Field(examples=["job_0193f0a2b4c1d2e3f4a5b6c7"])
+    status: SubmissionStatus = Field(examples=["pending"])
+
+
+class ArticleEdit(BaseModel):
+    """A new revision of an article."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(default=None, min_length=1, max_length=300)
+    content: str = Field(min_length=1, max_length=500_000, description="Markdown")
+
+
+class Rejection(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=5_000, description="what the writer should do differently")
+
+
+class Retry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    fresh: bool = Field(default=False, description="true: run every stage again instead of reusing finished ones")
+
+
+class StepRetry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    stage: str = Field(examples=["article_generation"])
+    overrides: dict[str, Any] = Field(
+        default_factory=dict[str, Any],
+        description="what to change for this stage: model settings, `prompt`, word bounds, or fields of its `input`",
+        examples=[{"provider": "mistral", "temperature": 0.3}],
+    )
+
+
+@router.post("/submit", status_code=202, summary="Give a book for review")
+async def submit(
+    request: SubmitRequest,
+    context: Context,
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=200, description="the same key again gives the submission it made"),
+    ] = None,
+) -> Started:
+    """Stores the submission and its job, then starts it. Without `Idempotency-Key` every call is a new submission."""
+    for url in (request.amazon_url, *request.links):
+        context.check_url(url)
+    await _check_pipeline(context, request.pipeline_id)
+    submission, job = await context.desk.submit(request, idempotency_key=idempotency_key)
+    if submission.request != request:
+        raise ProblemError(422, "idempotency_key_reused", "This Idempotency-Key was used for another submission.")
+    await hand_over(context, job)
+    return _started(submission, job)
+
+
+async def _check_pipeline(context: Context, slug: str) -> None:
+    known = slug == TEMPLATE_SLUG or await context.documents.get(PIPELINE_CONFIGS, slug) is not None
+    if not known:
+        raise InvalidInputError(f"There is no pipeline {slug!r}; `GET /pipelines` lists them.")
+
+
+@router.get("/submissions", summary="List submissions, newest first")
+async def list_submissions(
+    context: Context,
+    status: SubmissionStatus | None = None,
+    q: Annotated[str | None, Query(max_length=200, description="part of the title, the address or the id")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Listing[Submission]:
+    page = await submissions_page(context.documents, status=status, q=q, limit=limit, cursor=cursor)
+    return listing(page, submission_from)
+
+
+@router.get("/submissions/{submission_id}", summary="One submission with its stages and errors")
+async def get_submission(submission_id: str, context: Context) -> Submission:
+    return await context.desk.get(submission_id)
+
+
+@router.get("/submissions/{submission_id}/article", summary="The article, its newest revision or an older one")
+async def get_article(
+    submission_id: str,
+    context: Context,
+    response: Response,
+    revision: Annotated[int | None, Query(ge=1, le=2**31)] = None,
+) -> Article:
+    article = await context.desk.article(submission_id, revision)
+    response.headers["ETag"] = f'"{article.revision}"'
+    return article
+
+
+@router.put("/submissions/{submission_id}/article", summary="Store an edit as the next revision")
+async def edit_article(
+    submission_id: str, edit: ArticleEdit, context: Context, caller: Caller, if_match: IfMatch, response: Response
+) -> Article:
+    """With `If-Match: "<revision>"` the edit is refused (412) when somebody else has stored a newer revision."""
+    if if_match is not None and (newest := await context.desk.article(submission_id)).revision != if_match:
+        raise ProblemError(
+            412,
+            "revision_mismatch",
+            f"The article is at revision {newest.revision}, not {if_match}; read it again before you edit.",
+            headers={"ETag": f'"{newest.revision}"'},
+            revision=newest.revision,
+        )
+    article = await context.desk.edit_article(
+        submission_id,
+        content=edit.content,
+        title=edit.title,
+        word_count=context.count_words(edit.content),
+        editor=caller.name,
+        if_match=if_match,
+    )
+    response.headers["ETag"] = f'"{article.revision}"'
+    return article
+
+
+@router.post("/submissions/{submission_id}/approve", summary="Accept the article")
+async def approve(submission_id: str, context: Context) -> Submission:
+    return await context.desk.approve(submission_id)
+
+
+@router.post("/submissions/{submission_id}/reject", summary="Refuse the article with a reason")
+async def reject(submission_id: str, rejection: Rejection, context: Context) -> Submission:
+    return await context.desk.reject(submission_id, rejection.reason)
+
+
+@router.post("/tasks/{submission_id}/retry", status_code=202, tags=["tasks"], summary="Run the pipeline again")
+async def retry(submission_id: str, context: Context, body: Retry | None = None) -> Started:
+    """A new job for the submission; finished stages come from the cache unless `fresh`."""
+    submission, job = await context.desk.retry(submission_id, fresh=body.fresh if body else False)
+    await hand_over(context, job)
+    return _started(submission, job)
+
+
+@router.post(
+    "/tasks/{submission_id}/retry_step", status_code=202, tags=["tasks"], summary="Run again from one stage on"
+)
+async def retry_step(submission_id: str, body: StepRetry, context: Context) -> Started:
+    """A new job that repeats this stage and those after it; `overrides` edit what the stage is given."""
+    submission, job = await context.desk.retry_step(submission_id, body.stage, body.overrides)
+    await hand_over(context, job)
+    return _started(submission, job)
+
+
+def _started(submission: Submission, job: Job) -> Started:
+    return Started(submission_id=submission.submission_id, job_id=job.job_id, status=submission.status)

@@ -1,0 +1,233 @@
+// Keeps a page of the dashboard live: progress bars and log lines from events, everything else rendered by the server.
+
+import { Live } from "./live.js";
+
+const LOG_LINES = 500;
+const REFRESH_EVERY = 1_000;
+
+const main = document.querySelector("main");
+const notice = document.getElementById("notice");
+const connection = document.getElementById("connection");
+const announcer = document.getElementById("announce");
+const log = document.getElementById("log");
+const steps = new Map(); // job → the step it was seen in
+const percents = new Map(); // job → the newest percentage, which outlives a refresh
+const rendered = new Map(); // fragment → how the server gave it last
+
+const words = (name) => name.replaceAll("_", " ").toLowerCase();
+
+// -- what the server renders -----------------------------------------------------------------------------------
+
+let refreshTimer = null;
+let refreshedAt = 0;
+let refreshing = false;
+
+function refreshSoon() {
+  if (refreshTimer !== null) return;
+  const wait = Math.max(150, refreshedAt + REFRESH_EVERY - Date.now());
+  refreshTimer = setTimeout(refresh, wait);
+}
+
+async function refresh() {
+  refreshTimer = null;
+  if (refreshing) return refreshSoon();
+  refreshing = true;
+  refreshedAt = Date.now();
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.redirected) return location.reload();
+    if (answer.ok) replaceFragments(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  } catch {
+    // The connection is gone; the page is refreshed when it is back.
+  } finally {
+    refreshing = false;
+  }
+}
+
+function replaceFragments(fresh) {
+  for (const old of document.querySelectorAll("[data-fragment]")) {
+    const next = fresh.getElementById(old.id);
+    if (!next || rendered.get(old.id) === next.outerHTML) continue;
+    rendered.set(old.id, next.outerHTML);
+    const focused = old.contains(document.activeElement) ? pathOf(document.activeElement) : null;
+    const open = [...old.querySelectorAll("details[open]")].map((details) => pathOf(details));
+    old.replaceWith(next);
+    for (const path of open) document.querySelector(path)?.setAttribute("open", "");
+    if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
+  }
+  dress();
+  follow();
+}
+
+function rememberFragments() {
+  for (const fragment of document.querySelectorAll("[data-fragment]")) rendered.set(fragment.id, fragment.outerHTML);
+}
+
+/** A selector that finds the same control after its fragment was rendered again. */
+function pathOf(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  for (const name of ["data-send", "href", "name"]) {
+    const value = element.getAttribute(name);
+    if (value) return `${element.localName}[${name}="${CSS.escape(value)}"]`;
+  }
+  const parent = element.closest("[id]");
+  return parent ? `#${CSS.escape(parent.id)} ${element.localName}` : "main";
+}
+
+/** Local times, and bars that are further than the record was when the page was made. */
+function dress() {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of document.querySelectorAll("time[datetime]:not([data-local])")) {
+    time.textContent = format.format(new Date(time.dateTime));
+    time.dataset.local = "";
+  }
+  for (const [job, event] of percents) showProgress(job, event);
+}
+
+// -- what events tell ------------------------------------------------------------------------------------------
+
+function onEvent(event) {
+  if (log) addLine(event);
+  percents.set(event.job_id, event);
+  const known = showProgress(event.job_id, event);
+  const before = steps.get(event.job_id);
+  steps.set(event.job_id, event.current_step);
+  const news = event.type === "state" || (before !== undefined && before !== event.current_step);
+  if (news) tell(event);
+  if (news || before === undefined) {
+    if (known || log || "newest" in main.dataset) refreshSoon();
+  }
+}
+
+function showProgress(job, event) {
+  const bars = document.querySelectorAll(`[data-job="${CSS.escape(job)}"]`);
+  for (const bar of bars) {
+    bar.querySelector("progress").value = event.progress;
+    bar.querySelector("[data-percent]").textContent = `${Math.round(event.progress)} %`;
+    bar.querySelector("[data-step]").textContent = words(event.current_step || event.status || "");
+    bar.querySelector("[data-eta]").textContent = left(event.eta);
+  }
+  return bars.length > 0;
+}
+
+function left(seconds) {
+  if (!seconds) return "";
+  return seconds < 90 ? `about ${Math.ceil(seconds)} s left` : `about ${Math.round(seconds / 60)} min left`;
+}
+
+/** Speak of a change of step or state, not of every percent. */
+function tell(event) {
+  const bar = document.querySelector(`[data-job="${CSS.escape(event.job_id)}"] progress`);
+  const what = bar?.getAttribute("aria-label")?.replace("Progress of ", "") ?? "";
+  if (what) announcer.textContent = `${what}: ${words(event.status ?? event.current_step)}`;
+}
+
+let pending = [];
+
+function addLine(event) {
+  const text = lineOf(event);
+  if (!text) return;
+  const line = document.createElement("li");
+  const time = document.createElement("time");
+  const message = document.createElement("span");
+  time.dateTime = event.timestamp;
+  time.dataset.local = "";
+  time.textContent = new Date(event.timestamp).toLocaleTimeString();
+  message.textContent = text;
+  line.className = `${event.type} ${event.level ?? ""}`;
+  line.append(time, message);
+  if (pending.push(line) === 1) requestAnimationFrame(showLines);
+}
+
+function lineOf(event) {
+  if (event.type === "state") return [words(event.status ?? ""), event.message].filter(Boolean).join(": ");
+  if (event.type === "log") return event.message;
+  const moved = steps.get(event.job_id) !== event.current_step;
+  return event.message || (moved ? words(event.current_step) : "");
+}
+
+function showLines() {
+  const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+  log.append(...pending.slice(-LOG_LINES));
+  pending = [];
+  while (log.childElementCount > LOG_LINES) log.firstElementChild.remove();
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}
+
+// -- the connection --------------------------------------------------------------------------------------------
+
+const live = new Live({
+  onEvent,
+  onState(state, again) {
+    connection.textContent = state === "lost" ? "Connection lost, trying again …" : again ? "Connected again" : "Live";
+    connection.classList.toggle("lost", state === "lost");
+    if (again) refreshSoon();
+  },
+});
+let followed;
+
+/** Watch what this page shows: its newest job, or all of them. */
+function follow() {
+  const job = main.dataset.live === "job" ? document.querySelector("[data-live-job]").dataset.liveJob : null;
+  if (main.dataset.live === "job" && !job) return;
+  if (job === followed) return;
+  if (log && followed) log.replaceChildren();
+  followed = job;
+  live.watch(job);
+}
+
+// -- what a person does ----------------------------------------------------------------------------------------
+
+async function send(control, address, body) {
+  const buttons = control.matches("button") ? [control] : control.querySelectorAll("button");
+  for (const button of buttons) button.setAttribute("aria-busy", "true");
+  notice.hidden = true;
+  try {
+    const answer = await fetch(address, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (answer.status === 401) return location.reload();
+    if (!answer.ok) return complain((await answer.json()).detail);
+    if (control.matches("form")) control.reset();
+    refreshSoon();
+  } catch {
+    complain("The gateway does not answer. Try again in a moment.");
+  } finally {
+    for (const button of buttons) button.removeAttribute("aria-busy");
+  }
+}
+
+function complain(text) {
+  notice.textContent = text;
+  notice.hidden = false;
+  notice.scrollIntoView({ block: "nearest" });
+}
+
+/** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list. */
+function bodyOf(form) {
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name || field.value.trim() === "") continue;
+    if ("lines" in field.dataset) body[field.name] = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
+    else body[field.name] = field.type === "number" ? field.valueAsNumber : field.value.trim();
+  }
+  return body;
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.send) return;
+  event.preventDefault();
+  send(form, form.dataset.send, bodyOf(form));
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-send]");
+  if (button && !button.hasAttribute("aria-busy")) send(button, button.dataset.send, JSON.parse(button.dataset.body ?? "{}"));
+});
+
+rememberFragments();
+dress();
+follow();

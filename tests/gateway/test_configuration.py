@@ -1,0 +1,109 @@
+"""Pipelines and prompts over HTTP: sound edits become new versions, others are refused by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from gateway_desk import Desk, open_desk
+
+from spine.contracts.pipelines import Prompt
+from spine.errors import InvalidInputError
+
+
+async def test_a_pipeline_is_read_edited_and_counted(client: httpx.AsyncClient) -> None:
+    read = await client.get("/pipelines/book-review")
+    assert read.headers["etag"] == '"1"'
+    config = read.json()
+    config["steps"][6]["temperature"] = 0.2
+    saved = await client.put("/pipelines/book-review", json=config, headers={"If-Match": '"1"'})
+    assert (saved.status_code, saved.json()["revision"]) == (200, 2)
+    assert (await client.get("/pipelines/book-review")).json()["steps"][6]["temperature"] == 0.2
+    assert (await client.put("/pipelines/book-review", json=config, headers={"If-Match": '"1"'})).status_code == 412
+    assert (await client.put("/pipelines/book-review", json=config)).status_code == 409  # the body says revision 1
+
+
+async def test_a_pipeline_is_shown_with_where_each_value_comes_from(client: httpx.AsyncClient) -> None:
+    shown = (await client.get("/pipelines/book-review", params={"resolve": "true"})).json()
+    step = shown["steps"][6]
+    assert step["id"] == "article_generation"
+    assert step["provider"] == {"value": "groq", "origin": "step"}
+    assert step["temperature"] == {"value": 0.7, "origin": "default"}
+
+
+def first_step(**changes: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda config: config["steps"][0].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        pytest.param(lambda config: config["steps"].pop(), "The steps must be", id="a step taken out"),
+        pytest.param(lambda config: config["steps"].reverse(), "The steps must be", id="another order"),
+        pytest.param(first_step(enabled=False), "cannot be switched off", id="a needed step switched off"),
+        pytest.param(first_step(optional=True, enabled=False), "belong to the code", id="made optional first"),
+        pytest.param(first_step(type="wordpress"), "belong to the code", id="another type"),
+        pytest.param(first_step(temperature=9), "temperature", id="a value out of range"),
+        pytest.param(first_step(surprise=1), "surprise", id="an unknown setting"),
+        pytest.param(lambda config: config.update(surprise=1), "surprise", id="an unknown field"),
+    ],
+)
+async def test_an_unsound_edit_is_refused(
+    client: httpx.AsyncClient, edit: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    config = (await client.get("/pipelines/book-review")).json()
+    edit(config)
+    answer = await client.put("/pipelines/book-review", json=config)
+    assert answer.status_code == 422
+    assert says in answer.json()["detail"]
+    assert (await client.get("/pipelines/book-review")).json()["revision"] == 1
+
+
+async def test_an_optional_step_is_switched_off(client: httpx.AsyncClient) -> None:
+    config = (await client.get("/pipelines/book-review")).json()
+    config["steps"][-1]["enabled"] = False
+    assert (await client.put("/pipelines/book-review", json=config)).status_code == 200
+
+
+async def test_a_new_pipeline_starts_from_the_steps_of_the_template(client: httpx.AsyncClient) -> None:
+    config = (await client.get("/pipelines/book-review")).json() | {"name": "Short reviews"}
+    saved = await client.put("/pipelines/short-reviews", json=config)
+    assert (saved.json()["slug"], saved.json()["revision"]) == ("short-reviews", 1)
+    listed = (await client.get("/pipelines")).json()
+    assert [item["slug"] for item in listed["items"]] == ["book-review", "short-reviews"] and listed["total"] == 2
+    assert (await client.get("/pipelines/no-such")).status_code == 404
+
+
+async def test_prompts_count_up_by_purpose_and_one_is_active(client: httpx.AsyncClient) -> None:
+    for text in ("one {book}", "two {book}"):
+        answer = await client.post("/prompts", json={"purpose": "article", "template": text})
+        assert answer.status_code == 201
+    listed = (await client.get("/prompts", params={"purpose": "article"})).json()
+    assert [(item["version"], item["active"]) for item in listed["items"]] == [(2, True), (1, False)]
+    active = (await client.get("/prompts", params={"active": "true"})).json()
+    assert [item["template"] for item in active["items"]] == ["two {book}"]
+    draft = await client.post("/prompts", json={"purpose": "article", "template": "three", "active": False})
+    assert draft.json()["version"] == 3
+    assert (await client.get("/prompts", params={"active": "true"})).json()["items"][0]["version"] == 2
+
+
+async def test_prompts_that_come_at_once_get_a_version_each(client: httpx.AsyncClient) -> None:
+    send = [client.post("/prompts", json={"purpose": "article", "template": str(number)}) for number in range(5)]
+    versions = sorted(answer.json()["version"] for answer in await asyncio.gather(*send))
+    assert versions == [1, 2, 3, 4, 5]
+    active = (await client.get("/prompts", params={"active": "true"})).json()
+    assert [item["version"] for item in active["items"]] == [5]
+
+
+async def test_a_prompt_that_its_purpose_cannot_use_is_refused() -> None:
+    def check(prompt: Prompt) -> None:
+        if "{secret}" in prompt.template:
+            raise InvalidInputError("There is no placeholder {secret}; there are {book} and {words}.")
+
+    desk: Desk = await open_desk(check_prompt=check)
+    async with desk.client() as client:
+        answer = await client.post("/prompts", json={"purpose": "article", "template": "{secret}"})
+    assert answer.status_code == 422 and "{book}" in answer.json()["detail"]
