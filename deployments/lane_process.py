@@ -34,6 +34,8 @@ DEFAULT_CONCURRENCY = 4
 def run(name: str, queues: list[str]) -> None:
     """Run the lane until SIGTERM (drains first) or until `MILLRACE_LANE_MAX_JOBS` jobs are done (exit 0)."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "docket"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     asyncio.run(_lane(name, lane_queues(name, queues)))
 
 

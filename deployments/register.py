@@ -13,7 +13,9 @@ from datetime import timedelta
 from blocks.document_database import DocumentDatabase
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
+from deployments.deploying import deploy_all
 from deployments.prefect_address import WORK_POOL
+from deployments.stack.environment import RESULTS_BLOCK
 from spine.documents import ensure_indexes
 from spine.services import open_documents
 from spine.settings import Settings, settings
@@ -22,7 +24,6 @@ from tasks.book_review.configuration import seed
 _logger = logging.getLogger("millrace.register")
 
 
-RESULTS_BLOCK = "millrace-results"
 RESULT_TTL = timedelta(days=7)
 BLOCKS = (LanguageModelCredentials, SearchProvider, DocumentDatabase)
 QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
@@ -47,6 +48,8 @@ async def _seed_documents(config: Settings) -> None:
 
 async def _prepare_prefect(config: Settings) -> None:
     await asyncio.gather(_save_results_block(config), _register_block_types(), _create_work_pool())
+    if await deploy_all(config.home / "prefect" / "deployed"):
+        _logger.info("registered the deployments of prefect.yaml")
 
 
 async def _save_results_block(config: Settings) -> None:
@@ -82,4 +85,5 @@ async def _create_work_pool() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(register())

@@ -99,10 +99,22 @@ class ReviewDesk:
             idempotency_key=key,
             params=submission.request.model_dump(mode="json"),
         )
-        changed = await self._update(
-            submission.submission_id, set={"job_id": job.job_id, "status": str(SubmissionStatus.PENDING)}
+        document = await self._documents.update(
+            SUBMISSIONS,
+            {"_id": submission.submission_id, "job_id": submission.job_id},
+            set={"job_id": job.job_id, "status": str(SubmissionStatus.PENDING), "updated": iso(utc_now())},
         )
-        return changed, job
+        if document is None:
+            return await self._somebody_was_quicker(submission.submission_id, job)
+        return submission_from(document), job
+
+    async def _somebody_was_quicker(self, submission_id: str, job: Job) -> tuple[Submission, Job]:
+        """Of two that start a job for one submission at the same moment, the second steps back."""
+        current = await self.get(submission_id)
+        if current.job_id == job.job_id:
+            return current, job  # the same idempotency key gave both the same job
+        await self._ledger.cancel(job.job_id)
+        raise ConflictError(f"Job {current.job_id} of this submission was started at the same moment; watch that one.")
 
     async def _bump(self, submission: Submission, stage: str, overrides: dict[str, Any] | None = None) -> None:
         """Put `stage` and those after it into a new epoch, so that their cached results no longer count."""
@@ -166,15 +178,17 @@ class ReviewDesk:
                 "status": "ready_for_review",
             }
         )
-        return await self.add_revision(edited)
+        return await self.add_revision(edited, after=if_match)
 
-    async def add_revision(self, article: Article) -> Article:
-        """Store `article` as the revision after the newest one."""
+    async def add_revision(self, article: Article, after: int | None = None) -> Article:
+        """Store `article` as the revision after the newest one; `ConflictError` when that is not `after`."""
         while True:
             newest = await self._documents.find(
                 ARTICLES, {"submission_id": article.submission_id}, sort=[("revision", -1)], limit=1
             )
             revision = newest[0]["revision"] + 1 if newest else 1
+            if after is not None and revision != after + 1:
+                raise ConflictError(f"The article is at revision {revision - 1}, not {after}; read it again.")
             stored = article.model_copy(
                 update={
                     "revision": revision,

@@ -1,0 +1,48 @@
+# Two commands are enough: `make up` and `make test`. Both install what is missing first.
+# ARGS are handed on: make up ARGS="--port 8900", make test ARGS="tests/unit -x"
+
+ARGS ?=
+BIN := .venv/bin
+NOT_SLOW := not wordpress and not chaos
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status test test-browser test-wordpress chaos bench lint format
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## the locked environment in .venv, and system packages where they can be installed
+	@deployments/bootstrap.sh
+
+up: setup ## the whole stack, the demo review, and where to find things
+	@$(BIN)/millrace up $(ARGS)
+
+down: ## stop the stack; its state stays
+	@if [ -x $(BIN)/millrace ]; then $(BIN)/millrace down; else echo "Nothing is set up here, so nothing runs."; fi
+
+status: setup ## parts, lanes, queues
+	@$(BIN)/millrace status $(ARGS)
+
+test: setup ## every test but the slow groups
+	@$(BIN)/pytest -m "$(NOT_SLOW)" $(ARGS)
+
+test-browser: setup ## tests that drive a real Chromium
+	@$(BIN)/pytest -m browser $(ARGS)
+
+test-wordpress: setup ## tests that drive a real WordPress
+	@$(BIN)/pytest -m wordpress $(ARGS)
+
+chaos: setup ## tests that kill processes
+	@$(BIN)/pytest -m chaos $(ARGS)
+
+bench: setup ## figures, side by side
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lint: setup ## style, format, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+format: setup ## make the style right where a machine can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .

@@ -1,0 +1,19 @@
+"""The `millrace` command: one module per group of commands, each of which adds its own to the application."""
+
+from __future__ import annotations
+
+import sys
+
+from deployments.cli import process_commands, review_commands, stack_commands
+from deployments.cli.application import new_application, run
+
+GROUPS = (stack_commands, review_commands, process_commands)
+"""Modules with `register(app)`. What a command needs is imported inside it, so that `millrace status` is quick."""
+
+
+def main() -> None:
+    """Entry point of the console script; never returns."""
+    app = new_application()
+    for group in GROUPS:
+        group.register(app)
+    sys.exit(run(app))

@@ -1,0 +1,116 @@
+"""`millrace up`: start the stack, wait for it, run the demo review, say where everything is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any
+
+from deployments.cli.configuration import checked_settings
+from deployments.cli.stack_display import Display, Links, print_links
+from deployments.stack.control import running_state, start_detached, supervise, wait_until_up
+from deployments.stack.environment import load_environment, save_environment
+from deployments.stack.home import Home
+from deployments.stack.lane_scaler import QueueDepth
+from deployments.stack.parts import Plan
+from deployments.stack.plan import build_plan
+from deployments.stack.queue_depths import docket_depths
+from deployments.stack.secret_store import ensure_secrets
+from deployments.stack.stack_settings import LaneLayout, lane_layout
+from deployments.stack.state import StackState
+from deployments.stack.status import status_of
+from spine.errors import ExternalServiceError, MillraceError
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def detached(home: Home, arguments: list[str], lanes: str | None, lane: list[str], *, demo: bool) -> None:
+    """Start the stack in the background and return when every part is healthy; a running one is left as it is."""
+    config = checked_settings()
+    lane_layout(lanes, lane)  # what cannot be read is said here, not in the supervisor's log
+    already = running_state(home)
+    if already and already.state == "running":
+        print(f"The stack is already running in {home.root}; nothing was changed.")
+    else:
+        started = None if already else start_detached(home, [*arguments, "--port", str(config.port)])
+        with Display("starting") as display:
+            wait_until_up(home, started, display.show)
+    review, fault = _demo_review(home) if demo and not already else (None, None)
+    print_links(_links(home, review))
+    if fault:
+        raise ExternalServiceError(f"The stack runs, but its demo review failed: {fault}", service="demo")
+
+
+def in_front(home: Home, lanes: str | None, lane: list[str], *, demo: bool) -> int:
+    """Run the stack in this process until a signal; says where everything is once it is healthy."""
+    display = Display("starting", live=False)
+    said = False
+
+    def on_change(state: StackState) -> None:
+        nonlocal said
+        display.show(state)
+        if state.state == "running" and not said:
+            said = True
+            print_links(_links(home, None))
+
+    return _supervise(home, lane_layout(lanes, lane), on_change, demo=demo)
+
+
+def supervise_here(home: Home, lanes: str | None, lane: list[str], *, demo: bool) -> int:
+    """Run the supervisor, its log on stderr."""
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
+    return _supervise(home, lane_layout(lanes, lane), None, demo=demo)
+
+
+def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) -> int:
+    config = checked_settings()
+    home.prepare()
+    secrets = ensure_secrets(home, config.token.get_secret_value() if config.token else None)
+
+    def make_plan(remembered: Any) -> Plan:
+        plan, own = build_plan(home, config, secrets, layout, remembered, demo=demo)
+        save_environment(home, own)
+        return plan
+
+    return supervise(home, make_plan, queue_depth=_depths(home, layout), on_change=on_change)
+
+
+def _depths(home: Home, layout: LaneLayout) -> QueueDepth:
+    queues = (
+        "pipelines",
+        "maintenance",
+        "default",
+        *(queue for chosen in layout.dedicated.values() for queue in chosen),
+    )
+    return docket_depths(lambda: load_environment(home)["MILLRACE_REDIS_URL"], queues)
+
+
+def _demo_review(home: Home) -> tuple[dict[str, Any] | None, str | None]:
+    """Run the demo review through the gateway: its outcome, or what went wrong; neither where there is no demo."""
+    import httpx
+
+    from deployments.demo import run_demo
+
+    environment = load_environment(home)
+    if "MILLRACE_DEMO_PORT" not in environment:
+        return None, None
+    gateway = f"http://127.0.0.1:{environment['MILLRACE_PORT']}"
+    headers = {"Authorization": f"Bearer {environment['MILLRACE_TOKEN']}"}
+    with httpx.Client(base_url=gateway, headers=headers, timeout=30) as client, Display("demo review") as display:
+        try:
+            return run_demo(client, int(environment["MILLRACE_DEMO_PORT"]), display.progress), None
+        except (httpx.HTTPError, MillraceError, RuntimeError) as error:
+            return None, str(error)
+
+
+def _links(home: Home, review: dict[str, Any] | None) -> Links:
+    found = status_of(home)
+    return Links(
+        dashboard=found["gateway"],
+        login=found["login_url"],
+        prefect=found["prefect_ui"],
+        article=f"{found['gateway']}/submissions/{review['submission_id']}/article" if review else None,
+        title=str(review["title"]) if review else None,
+        home=os.fspath(home.root),
+    )

@@ -1,0 +1,37 @@
+"""Commands that run one process of the stack; the supervisor starts them, an operator may too."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(lane)
+    app.command()(gateway)
+    app.command("demo-pages")(demo_pages)
+
+
+def lane(
+    name: Annotated[str, typer.Argument(help="The lane's name: pipelines, live, or one of your own.")],
+    queues: Annotated[str, typer.Option(help="Comma list of queues it is dedicated to.")] = "",
+) -> None:
+    """Run one lane in this process."""
+    from deployments.lane_process import run
+
+    run(name, [queue.strip() for queue in queues.split(",") if queue.strip()])
+
+
+def gateway() -> None:
+    """Run the gateway in this process."""
+    from deployments.gateway_process import run  # pyright: ignore
+
+    run()
+
+
+def demo_pages() -> None:
+    """Serve the demo's own pages on loopback."""
+    from deployments.demo import serve
+
+    serve()

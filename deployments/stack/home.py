@@ -1,0 +1,102 @@
+"""Where one stack keeps everything: the folder `MILLRACE_HOME`, private to its owner."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from spine.errors import ConflictError, NotConfiguredError
+
+PRIVATE_DIRECTORY = 0o700
+PRIVATE_FILE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths below `root`. Nothing is created before `prepare`; everything lives until the folder is removed."""
+
+    root: Path
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def state_file(self) -> Path:
+        return self.run / "stack.json"
+
+    @property
+    def secrets_file(self) -> Path:
+        return self.root / "secrets.json"
+
+    def log_of(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    @property
+    def environment_file(self) -> Path:
+        return self.run / "environment.json"
+
+    def prepare(self) -> None:
+        """Create the folder and make it private; `NotConfiguredError` when it cannot be ours."""
+        try:
+            for folder in (self.root, self.run, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._make_private()
+        except OSError as error:
+            raise NotConfiguredError(
+                f"MILLRACE_HOME {self.root} cannot be used ({error.strerror}): choose a folder that you may write to.",
+                what="MILLRACE_HOME",
+            ) from error
+
+    def _make_private(self) -> None:
+        owner = self.root.stat().st_uid
+        if owner != os.geteuid():
+            raise NotConfiguredError(
+                f"MILLRACE_HOME {self.root} belongs to another user (uid {owner}): choose a folder of your own.",
+                what="MILLRACE_HOME",
+            )
+        for folder in (self.root, self.run, self.logs):
+            folder.chmod(PRIVATE_DIRECTORY)
+
+    @contextmanager
+    def supervised(self, patience: float = 1.0) -> Generator[None]:
+        """Hold the right to supervise this home; `ConflictError` when another process has it after `patience` seconds.
+
+        The lock is the kernel's and ends with the process, however that ends.
+        """
+        lock = os.open(self.run / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        try:
+            _lock(lock, patience, self.root)
+            yield
+        finally:
+            os.close(lock)
+
+
+def _lock(descriptor: int, patience: float, root: Path) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ConflictError(f"Another supervisor already runs the stack in {root}.") from None
+            time.sleep(0.05)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the file's content in one step; a reader sees the old text or the new one. Mode 0600."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)

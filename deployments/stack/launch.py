@@ -1,0 +1,69 @@
+"""Starts one part's process: its user, its folder, its log, its bond with the supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from deployments.stack.home import Home
+from deployments.stack.logs import open_log
+from deployments.stack.parts import HELD_FOLDER, Part
+from deployments.stack.processes import PART_MARK, STACK_MARK, die_with_parent
+
+_PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+"""What a program of somebody else is told about the world: no key of a model provider is among it."""
+
+
+async def launch(part: Part, home: Home, environment: Mapping[str, str], stack_id: str) -> asyncio.subprocess.Process:
+    """The started process: leader of its own session, its output appended to the part's log.
+
+    It is marked in its environment, and ends with the supervisor however that ends. Raises OSError when the program
+    cannot be started.
+    """
+    log = open_log(home.log_of(part.name))
+    held = os.open(part.held_folder, os.O_RDONLY | os.O_DIRECTORY) if part.held_folder else None
+    try:
+        return await asyncio.create_subprocess_exec(
+            *_argv(part, held),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=_environment(part, environment, stack_id),
+            cwd=part.folder or "/",
+            start_new_session=True,
+            pass_fds=() if held is None else (held,),
+            preexec_fn=die_with_parent(part.death_signal),
+            **_as_user(part),
+        )
+    finally:
+        os.close(log)
+        if held is not None:
+            os.close(held)
+
+
+def _argv(part: Part, held: int | None) -> list[str]:
+    if held is None:
+        return list(part.argv)
+    return [word.replace(HELD_FOLDER, f"/proc/self/fd/{held}") for word in part.argv]
+
+
+def _environment(part: Part, environment: Mapping[str, str], stack_id: str) -> dict[str, str]:
+    given = {name: environment[name] for name in _PLAIN if name in environment} if part.bare else environment
+    return {**given, **part.env, STACK_MARK: stack_id, PART_MARK: part.name}
+
+
+def _as_user(part: Part) -> dict[str, Any]:
+    if part.account is None:
+        return {}
+    return {"user": part.account.uid, "group": part.account.gid, "extra_groups": []}
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal every process of the part's group; does nothing when they have all ended."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

@@ -1,0 +1,109 @@
+"""Millrace's own processes: the set-up step, lanes, gateway and demo pages."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from deployments.stack.environment import Addresses
+from deployments.stack.health import http_answers, lane_is_present
+from deployments.stack.parts import Kind, LaneGroup, Part, StopRank
+from deployments.stack.ports_choice import LOOPBACK
+from deployments.stack.stack_settings import LaneLayout
+
+SETUP_MODULE = "deployments.register"
+LANE_WIDTH = 4
+"""Jobs that a pipeline lane runs at a time."""
+
+_COUNTED = {"pipelines": ("pipelines", "maintenance"), "live": ("default",)}
+"""Queues whose depth decides how many lanes of the name run."""
+
+
+def millrace(*words: str) -> tuple[str, ...]:
+    """A `millrace` command line in this environment, whatever PATH says."""
+    return (sys.executable, "-m", "deployments.cli", *words)
+
+
+def setup_part(folder: Path, needs: tuple[str, ...]) -> Part | None:
+    """Registers blocks, pools and deployments, once per start; None where there is nothing to register."""
+    if find_spec(SETUP_MODULE) is None:
+        return None
+    return Part(
+        name="setup",
+        argv=(sys.executable, "-m", SETUP_MODULE),
+        kind=Kind.STEP,
+        needs=needs,
+        folder=folder,
+        start_seconds=120.0,
+        stop_rank=StopRank.FACES,
+    )
+
+
+def gateway_part(addresses: Addresses, folder: Path, needs: tuple[str, ...]) -> Part:
+    return Part(
+        name="gateway",
+        argv=millrace("gateway"),
+        needs=needs,
+        probe=http_answers(f"{addresses.gateway_url}/health"),
+        port=addresses.gateway_port,
+        folder=folder,
+        stop_rank=StopRank.FACES,
+        memory_limit=1000 * 2**20,
+        probe_every=5.0,
+    )
+
+
+def demo_part(port: int, folder: Path) -> Part:
+    return Part(
+        name="demo-pages",
+        argv=millrace("demo-pages"),
+        probe=http_answers(f"http://{LOOPBACK}:{port}/"),
+        port=port,
+        folder=folder,
+        stop_rank=StopRank.LANES,
+        note="pages of an invented book, for the demo review",
+    )
+
+
+def lane_groups(
+    layout: LaneLayout, addresses: Addresses, folder: Path, needs: tuple[str, ...]
+) -> tuple[LaneGroup, ...]:
+    """The pipeline lanes (scaled), the live lane, and the dedicated ones."""
+
+    def group(name: str, minimum: int, maximum: int, chosen: tuple[str, ...] = ()) -> LaneGroup:
+        return LaneGroup(
+            name=name,
+            queues=chosen or _COUNTED.get(name, ()),
+            minimum=minimum,
+            maximum=maximum,
+            make=lambda instance: _lane_part(instance, name, chosen, layout, addresses, folder),
+            needs=needs,
+            per_lane=LANE_WIDTH,
+        )
+
+    return (
+        group("pipelines", layout.minimum, layout.maximum),
+        group("live", 1, 1),
+        *(group(name, 1, 1, queues) for name, queues in layout.dedicated.items()),
+    )
+
+
+def _lane_part(
+    instance: str, name: str, queues: tuple[str, ...], layout: LaneLayout, addresses: Addresses, folder: Path
+) -> Part:
+    chosen = ("--queues", ",".join(queues)) if queues else ()
+    return Part(
+        name=instance,
+        argv=millrace("lane", name, *chosen),
+        kind=Kind.LANE,
+        env={"MILLRACE_LANE_MAX_JOBS": str(layout.max_jobs)},
+        probe=lane_is_present(addresses.redis_url, name),
+        folder=folder,
+        note=f"queues {', '.join(queues)}" if queues else "",
+        start_seconds=90.0,
+        stop_rank=StopRank.LANES,
+        stop_seconds=30.0,
+        retire_seconds=1800.0,
+        memory_limit=layout.memory_limit,
+    )

@@ -1,0 +1,97 @@
+"""Prefect: the server, and the process worker that runs what is started from its interface, schedules and API."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from deployments.stack.environment import Addresses
+from deployments.stack.health import http_answers, worker_is_online
+from deployments.stack.parts import Part, StopRank
+from deployments.stack.ports_choice import LOOPBACK
+from deployments.stack.secret_store import Secrets
+from spine.errors import ConflictError
+
+WORK_POOL = "millrace"
+WORKER = "millrace-worker"
+SQLITE_FILE = "server.db"
+"""Not Prefect's own default name: a client without a server would create that one beside it."""
+
+
+def prefect_part(
+    addresses: Addresses, secrets: Secrets, database_url: str | None, folder: Path, needs: tuple[str, ...]
+) -> Part:
+    """The server on loopback, closed by an auth string; without a `database_url` it keeps SQLite in its folder.
+
+    Messaging and its own docket stay in its memory: with Redis instead, start and idle cost measured the same, and
+    this way a Redis that restarts or is flushed does not touch it.
+    """
+    return Part(
+        name="prefect",
+        argv=(
+            sys.executable, "-m", "prefect", "server", "start",
+            "--host", LOOPBACK, "--port", str(addresses.prefect_port),
+        ),
+        env={
+            "PREFECT_API_DATABASE_CONNECTION_URL": database_url or f"sqlite+aiosqlite:///{folder / SQLITE_FILE}",
+            "PREFECT_SERVER_API_AUTH_STRING": secrets.prefect_auth,
+            "PREFECT_SERVER_ENCRYPTION_KEY": secrets.fernet_key,
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        },
+        needs=needs,
+        probe=http_answers(f"{addresses.prefect_api_url}/health"),
+        port=addresses.prefect_port,
+        note="PostgreSQL" if database_url else "SQLite: PostgreSQL was not found, runs in parallel will be slow",
+        prepare=lambda: folder.mkdir(mode=0o700, exist_ok=True),
+        start_seconds=180.0,
+        stop_rank=StopRank.ORCHESTRATION,
+        memory_limit=1500 * 2**20,
+    )  # fmt: skip
+
+
+def scratch_folder(home: Path) -> Path:
+    """Where the worker keeps what lives as long as a run.
+
+    A worker uses the fixed name /tmp/runner_storage, which belongs to whichever user of the machine came first. It is
+    not inside the home either, because a browser that runs as another user must be able to reach its profile.
+    """
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"millrace-{os.geteuid()}-{digest}"
+
+
+def make_scratch(folder: Path) -> None:
+    """Create it, passable but not readable for others; `ConflictError` when somebody else has taken the name."""
+    folder.mkdir(exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        raise ConflictError(f"{folder} belongs to somebody else: remove it, or set TMPDIR to another folder.")
+    folder.chmod(0o711)
+
+
+def worker_part(addresses: Addresses, secrets: Secrets, home: Path, folder: Path, needs: tuple[str, ...]) -> Part:
+    """Looks for work every second. Flow runs that it started outlive its restart: they report for themselves."""
+    scratch = scratch_folder(home)
+    return Part(
+        name="worker",
+        argv=(
+            sys.executable, "-m", "prefect", "worker", "start",
+            "--pool", WORK_POOL, "--type", "process", "--name", WORKER,
+        ),
+        env={
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_WORKER_PREFETCH_SECONDS": "1",
+            "TMPDIR": str(scratch),
+        },
+        needs=needs,
+        probe=worker_is_online(addresses.prefect_api_url, secrets.prefect_auth, WORK_POOL, WORKER),
+        folder=folder,
+        note=f"work pool {WORK_POOL}",
+        prepare=lambda: make_scratch(scratch),
+        start_seconds=90.0,
+        stop_rank=StopRank.FACES,
+        memory_limit=800 * 2**20,
+        orphans_end=False,
+        probe_patience=12,
+    )  # fmt: skip

@@ -1,0 +1,46 @@
+"""How the stack is to be laid out: command-line choices over `MILLRACE_*` variables over defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deployments.stack.scaling import parse_dedicated, parse_range
+
+
+class LaneSettings(BaseSettings):
+    """Bounds of the lanes (`MILLRACE_LANE_RANGE`, `MILLRACE_LANES`, `MILLRACE_LANE_MEMORY_MB`, …)."""
+
+    model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore")
+
+    lane_range: str = Field("1..2", description="how many pipeline lanes: a number, or minimum..maximum")
+    lanes: str = Field("", description="dedicated lanes: NAME=queue1,queue2, several separated by ;")
+    lane_max_jobs: int = Field(500, ge=0, description="a lane ends and is replaced after so many jobs; 0: never")
+    lane_memory_mb: int = Field(1500, ge=100, description="a lane is drained and replaced above this")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLayout:
+    """Which lanes run."""
+
+    minimum: int
+    maximum: int
+    dedicated: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    max_jobs: int = 500
+    memory_limit: int = 1500 * 2**20
+
+
+def lane_layout(lanes: str | None, dedicated: list[str], defaults: LaneSettings | None = None) -> LaneLayout:
+    """The layout that `--lanes` and `--lane` ask for; `InvalidInputError` when one of them cannot be read."""
+    given = defaults or LaneSettings()  # pyright: ignore[reportCallIssue]
+    minimum, maximum = parse_range(lanes or given.lane_range)
+    from_environment = [text for text in given.lanes.split(";") if text.strip()]
+    return LaneLayout(
+        minimum=minimum,
+        maximum=maximum,
+        dedicated=parse_dedicated(dedicated or from_environment),
+        max_jobs=given.lane_max_jobs,
+        memory_limit=given.lane_memory_mb * 2**20,
+    )

@@ -1,0 +1,65 @@
+"""What `millrace status` tells: the stack as its supervisor last wrote it, checked against what really runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from deployments.stack.home import Home
+from deployments.stack.parts import Kind
+from deployments.stack.ports_choice import LOOPBACK
+from deployments.stack.processes import is_alive
+from deployments.stack.secret_store import load_secrets
+from deployments.stack.state import PartState, StackState, load_state
+
+_SHOWN = ("name", "state", "pid", "restarts", "port", "since", "last_error", "note")
+
+
+def status_of(home: Home) -> dict[str, Any]:
+    """`{state, home, error, gateway, prefect_ui, login_url, parts, lanes, queues}`; addresses only while it runs.
+
+    `state` is one of starting, running, failed, stopping, stopped, and killed where the supervisor was; a part whose
+    process ended unnoticed is `gone`.
+    `login_url` carries the admin token: show it to nobody else.
+    """
+    state = load_state(home)
+    running = state is not None and state.is_supervised
+    return {
+        "state": _word(state, running=running),
+        "home": str(home.root),
+        "error": state.error if state else None,
+        **_addresses(home, state if running else None),
+        "parts": [_shown(part) for part in _parts(state) if part.kind != Kind.LANE],
+        "lanes": [{**_shown(part), "queues": part.queues} for part in _parts(state) if part.kind == Kind.LANE],
+        "queues": state.queues if state and running else {},
+    }
+
+
+def _word(state: StackState | None, *, running: bool) -> str:
+    if state is None:
+        return "stopped"
+    if not running and state.state not in ("failed", "stopped"):
+        return "killed"
+    return state.state
+
+
+def _addresses(home: Home, state: StackState | None) -> dict[str, str | None]:
+    if state is None or "gateway" not in state.ports:
+        return {"gateway": None, "prefect_ui": None, "login_url": None}
+    gateway = f"http://{LOOPBACK}:{state.ports['gateway']}"
+    return {
+        "gateway": gateway,
+        "prefect_ui": f"http://{LOOPBACK}:{state.ports['prefect']}",
+        "login_url": f"{gateway}/login?token={load_secrets(home).admin_token}",
+    }
+
+
+def _parts(state: StackState | None) -> list[PartState]:
+    return state.parts if state else []
+
+
+def _shown(part: PartState) -> dict[str, Any]:
+    values = asdict(part)
+    if part.process and not is_alive(part.process):
+        values |= {"state": "gone", "pid": None}
+    return {name: values[name] for name in _SHOWN}

@@ -1,0 +1,210 @@
+"""What the supervisor promises, shown on small scripts."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployments.stack.control import stop
+from deployments.stack.state import load_state
+from tests.stack.scripted_stack import is_gone, living_of, wait_until
+
+if TYPE_CHECKING:
+    from tests.stack.scripted_stack import ScriptedStack
+
+pytestmark = pytest.mark.stack
+
+TELL_WHEN_STOPPED = """
+import os, signal, sys, time
+def stop(*_):
+    open(os.environ["HOME_FOLDER"] + "/stops", "a").write(os.environ["NAME"] + " ")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+open(os.environ["HOME_FOLDER"] + "/up-" + os.environ["NAME"], "w").close()
+while True: time.sleep(1)
+"""
+TELL_WHEN_STARTED = 'import os; open(os.environ["HOME_FOLDER"] + "/starts", "a").write(os.environ["NAME"] + " ")\n'
+IDLE = "import time\nwhile True: time.sleep(1)"
+DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)"
+WITH_CHILD = f"""
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", {IDLE!r}], start_new_session=True)
+open(os.environ["HOME_FOLDER"] + "/child", "w").write(str(child.pid))
+while True: time.sleep(1)
+"""
+
+
+def test_parts_start_in_the_order_of_their_needs(stack: ScriptedStack) -> None:
+    stack.start(
+        {"name": "face", "needs": ["step"], "script": TELL_WHEN_STARTED + IDLE},
+        {"name": "step", "kind": "step", "needs": ["store"], "script": TELL_WHEN_STARTED},
+        {"name": "store", "script": TELL_WHEN_STARTED + IDLE, "ready": "starts"},
+    )
+    state = stack.wait_for("running")
+    wait_until(lambda: len(stack.text("starts").split()) == 3, "the third start")
+    assert stack.text("starts").split() == ["store", "step", "face"]
+    assert [(part.name, part.state) for part in state.parts] == [
+        ("face", "healthy"),
+        ("step", "done"),
+        ("store", "healthy"),
+    ]
+
+
+def test_a_killed_part_is_restarted_and_the_death_is_counted(stack: ScriptedStack) -> None:
+    stack.start({"name": "part"})
+    stack.wait_for("running")
+    first = stack.wait_for_part("part", "healthy").pid
+    assert first
+    os.kill(first, signal.SIGKILL)
+    second = wait_until(
+        lambda: (part := stack.part("part")) and part.state == "healthy" and part.pid != first and part, "the restart"
+    )
+    assert second.restarts == 1
+
+
+def test_a_part_stops_before_what_it_stands_on(stack: ScriptedStack) -> None:
+    ranks = {"store": "stores", "engine": "orchestration", "face": "faces"}
+    supervisor = stack.start(
+        *(
+            {"name": name, "rank": rank, "script": TELL_WHEN_STOPPED, "ready": f"up-{name}"}
+            for name, rank in ranks.items()
+        ),
+        lanes=[{"name": "work", "minimum": 1, "maximum": 1, "script": TELL_WHEN_STOPPED, "ready": "up-lane-work-1"}],
+    )
+    state = stack.wait_for("running")
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(10) == 0
+    assert stack.text("stops").split() == ["lane-work-1", "face", "engine", "store"]
+    assert not living_of(state.stack_id)
+
+
+def test_a_part_that_ignores_the_signal_is_killed_after_its_grace(stack: ScriptedStack) -> None:
+    supervisor = stack.start({"name": "deaf", "script": DEAF, "stop_seconds": 0.3})
+    stack.wait_for("running")
+    pid = stack.wait_for_part("deaf", "healthy").pid
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(10) == 0
+    assert pid and is_gone(pid)
+
+
+def test_what_a_part_left_behind_ends_with_it(stack: ScriptedStack) -> None:
+    stack.start({"name": "parent", "script": WITH_CHILD, "ready": "child"})
+    stack.wait_for("running")
+    parent = stack.wait_for_part("parent", "healthy").pid
+    child = int(wait_until(lambda: stack.text("child"), "the child"))
+    assert parent
+    os.kill(parent, signal.SIGKILL)
+    wait_until(lambda: is_gone(child), "the child's end")
+
+
+def test_a_second_supervisor_of_the_same_home_is_refused(stack: ScriptedStack) -> None:
+    first = stack.start({"name": "part"})
+    before = stack.wait_for("running")
+    second = stack.start({"name": "part"})
+    output, _ = second.communicate(timeout=10)
+    assert second.returncode == 1
+    assert "Another supervisor already runs" in output
+    assert first.poll() is None
+    assert load_state(stack.home) == before
+
+
+def test_the_children_of_a_killed_supervisor_die(stack: ScriptedStack) -> None:
+    supervisor = stack.start({"name": "one"}, {"name": "deaf", "script": DEAF})
+    state = stack.wait_for("running")
+    pids = [part.pid for part in state.parts if part.pid]
+    supervisor.kill()
+    supervisor.wait()
+    assert len(pids) == 2
+    wait_until(lambda: all(is_gone(pid) for pid in pids), "the end of the parts")
+
+
+@pytest.mark.parametrize("by", ["down", "the next start"])
+def test_grandchildren_of_a_killed_supervisor_are_ended_by(by: str, stack: ScriptedStack) -> None:
+    supervisor = stack.start({"name": "parent", "script": WITH_CHILD, "ready": "child"})
+    stack.wait_for("running")
+    child = int(stack.text("child"))
+    supervisor.kill()
+    supervisor.wait()
+    assert not is_gone(child)
+    if by == "down":
+        assert stop(stack.home, lambda _state: None)
+    else:
+        stack.start({"name": "parent"})
+        stack.wait_for("running")
+    assert is_gone(child)
+
+
+def test_down_leaves_a_process_alone_that_only_has_a_recorded_pid(stack: ScriptedStack) -> None:
+    supervisor = stack.start({"name": "part"})
+    stack.wait_for("running")
+    supervisor.kill()
+    supervisor.wait()
+    state_file = stack.home.state_file
+    recorded = stack.wait_for_part("part", "healthy").pid
+    state_file.write_text(state_file.read_text().replace(f'"pid": {recorded}', f'"pid": {os.getpid()}'))
+    stop(stack.home, lambda _state: None)  # would end this very process if the pid alone counted
+    assert not stop(stack.home, lambda _state: None)
+
+
+def test_a_part_that_cannot_start_fails_the_stack_and_is_named(stack: ScriptedStack) -> None:
+    supervisor = stack.start({"name": "good"}, {"name": "bad", "ready": "never", "script": "raise SystemExit(3)"})
+    assert supervisor.wait(15) == 1
+    state = stack.wait_for("failed")
+    assert (state.failed_part, state.error) == ("bad", "bad could not be started: ended with exit code 3")
+    assert not living_of(state.stack_id)
+
+
+def test_a_part_that_stops_answering_is_restarted(stack: ScriptedStack) -> None:
+    stack.start({"name": "part", "ready": "answer", "script": f'open(r"{stack.home.root}/answer", "w"); ' + IDLE})
+    stack.wait_for("running")
+    (stack.home.root / "answer").unlink()
+    wait_until(lambda: (part := stack.part("part")) and part.restarts == 1, "the restart")
+    stack.wait_for_part("part", "healthy")
+
+
+def test_logs_and_state_are_private(stack: ScriptedStack) -> None:
+    stack.start({"name": "part", "script": "print('hello', flush=True)\n" + IDLE})
+    stack.wait_for("running")
+    wait_until(lambda: "hello" in stack.home.log_of("part").read_text(), "the log line")
+    modes = [
+        path.stat().st_mode & 0o777 for path in (stack.home.log_of("part"), stack.home.state_file, stack.home.root)
+    ]
+    assert modes == [0o600, 0o600, 0o700]
+
+
+def test_a_lane_that_has_done_its_jobs_is_replaced_without_alarm(stack: ScriptedStack) -> None:
+    script = "import time; time.sleep(2.3)"
+    supervisor = stack.start(lanes=[{"name": "work", "minimum": 1, "maximum": 1, "script": script}])
+    wait_until(lambda: (lane := stack.part("lane-work-1")) and lane.restarts == 1, "the recycling")
+    supervisor.send_signal(signal.SIGTERM)
+    output, _ = supervisor.communicate(timeout=10)
+    assert "recycled" in output
+    assert "DIED" not in output
+
+
+def test_lanes_follow_the_queue_within_their_bounds(stack: ScriptedStack) -> None:
+    stack.start(lanes=[{"name": "work", "minimum": 1, "maximum": 3}])
+    stack.wait_for("running")
+    assert stack.part("lane-work-2") is None
+    stack.depth({"work": 9})
+    stack.wait_for_part("lane-work-3", "healthy")
+    assert stack.part("lane-work-4") is None
+
+
+def test_a_lane_above_its_memory_bound_is_drained_and_replaced(stack: ScriptedStack) -> None:
+    script = (
+        "import os, pathlib, time\n"
+        'flag = pathlib.Path(os.environ["HOME_FOLDER"], "grown")\n'
+        "if not flag.exists(): flag.touch(); time.sleep(1); ballast = bytearray(os.urandom(1) * 200_000_000)\n" + IDLE
+    )
+    stack.start(lanes=[{"name": "work", "minimum": 1, "maximum": 1, "script": script, "memory_limit": 100_000_000}])
+    first = stack.wait_for_part("lane-work-1", "healthy").pid
+
+    def replaced() -> bool:
+        lanes = stack.state.parts if stack.state else []
+        return any(lane.state == "healthy" and lane.pid != first for lane in lanes)
+
+    wait_until(replaced, "the replacement")
