@@ -14,10 +14,10 @@ from spine.adapters.model_answers import Reading, read_answer
 from spine.adapters.model_errors import error_from_exception, redact
 from spine.adapters.model_prices import price_usd
 from spine.adapters.model_wire import ModelWire, Question, WireReply
-from spine.provider_keys import ProviderCredential
 from spine.errors import ContentFilteredError, InvalidModelOutputError, MillraceError, RateLimitError
 from spine.model_chain import Attempt
 from spine.ports import ModelChoice, ModelRequest, T
+from spine.provider_keys import ProviderCredential
 
 
 @dataclass(slots=True)

@@ -22,8 +22,8 @@ from pydantic import BaseModel, SecretStr
 
 from spine.adapters.model_answers import ANSWER_TOOL, ToolCall
 from spine.adapters.model_mending import lenient_client
-from spine.provider_keys import ProviderCredential
 from spine.ports import ModelChoice
+from spine.provider_keys import ProviderCredential
 
 if TYPE_CHECKING:
     from ssl import SSLContext

@@ -12,7 +12,6 @@ from spine.ports import ModelChoice, ModelReply, ModelRequest, T
 from spine.provider_keys import CredentialLookup, environment_credential
 from spine.settings import FALLBACK_ORDER
 
-
 PROVIDERS = (*FALLBACK_ORDER, "openai-compatible", "extractive")
 
 

@@ -10,16 +10,16 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from spine.contracts.books import BookMetadata
 from spine.errors import NotABookError
-from tasks.book_review.amazon_byline import authors, contributors, only_authors
-from tasks.book_review.amazon_details import BookDetails, book_details
-from tasks.book_review.amazon_prices import prices
-from tasks.book_review.amazon_ratings import rating, rating_count
-from tasks.book_review.page_barrier import refuse_barrier
-from tasks.book_review.page_dates import find_date
-from tasks.book_review.page_isbn import is_valid_isbn
-from tasks.book_review.page_numbers import currency_of_host
-from tasks.book_review.page_source import Page, host_of, read_page
-from tasks.book_review.page_text import block_text, first_text, fold, html_text, node_text, squeeze
+from tasks.book_review.pages.amazon_byline import authors, contributors, only_authors
+from tasks.book_review.pages.amazon_details import BookDetails, book_details
+from tasks.book_review.pages.amazon_prices import prices
+from tasks.book_review.pages.amazon_ratings import rating, rating_count
+from tasks.book_review.pages.page_barrier import refuse_barrier
+from tasks.book_review.pages.page_dates import find_date
+from tasks.book_review.pages.page_isbn import is_valid_isbn
+from tasks.book_review.pages.page_numbers import currency_of_host
+from tasks.book_review.pages.page_source import Page, host_of, read_page
+from tasks.book_review.pages.page_text import block_text, first_text, fold, html_text, node_text, squeeze
 
 _TITLES = ("#productTitle", "#ebooksProductTitle", "#btAsinTitle", "h1.parseasinTitle")
 _FORMAT_IN_OLD_TITLE = re.compile(r"\s*\[[^\[\]]{1,60}\]$")

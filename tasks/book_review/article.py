@@ -9,9 +9,9 @@ from spine.contracts.books import ConsolidatedBook
 from spine.contracts.texts import DraftArticle, KnowledgeBase, WebResearch
 from tasks.book_review.book_facts import fenced_facts, title_and_authors
 from tasks.book_review.knowledge import fenced_passages, insight_values
-from tasks.book_review.markdown_text import blocks, count_words
 from tasks.book_review.prompt_data import fenced
-from tasks.book_review.text_units import same_text
+from tasks.book_review.writing.markdown_text import blocks, count_words
+from tasks.book_review.writing.text_units import same_text
 
 __all__ = [
     "article_material",

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from spine.contracts.books import BookMetadata, ConsolidatedBook
 from spine.contracts.texts import Claim, Passage
-from tasks.book_review.evidence import Evidence, gather
-from tasks.book_review.lexicon import Lexicon, guess_language, lexicon
-from tasks.book_review.markdown_text import Block, blocks
-from tasks.book_review.names import find_names, german_nouns
-from tasks.book_review.quantities import Found, scan
-from tasks.book_review.text_units import fold, folded_words, sentences, words
+from tasks.book_review.facts.evidence import Evidence, gather
+from tasks.book_review.facts.lexicon import Lexicon, guess_language, lexicon
+from tasks.book_review.facts.names import find_names, german_nouns
+from tasks.book_review.facts.quantities import Found, scan
+from tasks.book_review.writing.markdown_text import Block, blocks
+from tasks.book_review.writing.text_units import fold, folded_words, sentences, words
 
 _ADDRESS = re.compile(
     r"(?:https?://|www\.)\S+|\S+@\S+\.\w+|\[\d+\]|"

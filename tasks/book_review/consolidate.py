@@ -9,15 +9,15 @@ from typing import Any
 from spine.contracts.books import BookMetadata, ConsolidatedBook, FieldProvenance, SourcedValue
 from spine.contracts.texts import BibliographicCandidate
 from spine.errors import InvalidInputError
-from tasks.book_review.author_names import (
+from tasks.book_review.facts.author_names import (
     is_badly_written,
     natural_order,
     same_person,
     title_cased,
     without_repeats,
 )
-from tasks.book_review.isbns import IsbnPair, read_isbns
-from tasks.book_review.sameness import clean_publisher, iso_date, same_value
+from tasks.book_review.facts.isbns import IsbnPair, read_isbns
+from tasks.book_review.facts.sameness import clean_publisher, iso_date, same_value
 
 _FIRST = ("amazon", "goodreads")
 _OWN_BY_SITE = frozenset({"price_book", "price_ebook", "rating", "rating_count"})

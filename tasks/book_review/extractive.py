@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from spine.contracts.books import ConsolidatedBook
 from spine.contracts.texts import DraftArticle, KnowledgeBase, LinkSummary, WebResearch
 from tasks.book_review.claims import ClaimCheck
-from tasks.book_review.extractive_material import Material
-from tasks.book_review.extractive_record import facts_parts, method_parts, open_parts, source_parts
-from tasks.book_review.extractive_story import (
+from tasks.book_review.writing.extractive_material import Material
+from tasks.book_review.writing.extractive_record import facts_parts, method_parts, open_parts, source_parts
+from tasks.book_review.writing.extractive_story import (
     about_parts,
     audience_parts,
     content_parts,
@@ -18,9 +18,9 @@ from tasks.book_review.extractive_story import (
     voices_parts,
     who_parts,
 )
-from tasks.book_review.layout import Part, Piece, Weight, fill
-from tasks.book_review.markdown_text import count_words
-from tasks.book_review.phrases import phrases
+from tasks.book_review.writing.layout import Part, Piece, Weight, fill
+from tasks.book_review.writing.markdown_text import count_words
+from tasks.book_review.writing.phrases import phrases
 
 _MARGIN = 1.03  # over the minimum, because others may count words a little differently
 

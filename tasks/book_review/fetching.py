@@ -22,8 +22,8 @@ from spine.errors import (
 from spine.ports import FetchedPage, PageFetcher
 from spine.services import Services
 from tasks.book_review.main_text import extract_main_text
-from tasks.book_review.page_barrier import barrier_name
-from tasks.book_review.page_source import read_page
+from tasks.book_review.pages.page_barrier import barrier_name
+from tasks.book_review.pages.page_source import read_page
 from tasks.book_review.product_page import parse_bibliography, parse_product_page
 
 THIN_WORDS = 80

@@ -12,13 +12,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from spine.contracts.books import BookMetadata
 from spine.errors import NotABookError
-from tasks.book_review.page_barrier import refuse_barrier
-from tasks.book_review.page_dates import parse_date
-from tasks.book_review.page_isbn import bare_isbn
-from tasks.book_review.page_labels import is_author_role, pages_in
-from tasks.book_review.page_numbers import parse_count, parse_rating
-from tasks.book_review.page_source import Page, read_page
-from tasks.book_review.page_text import block_text, first_text, html_text, node_text, squeeze
+from tasks.book_review.pages.page_barrier import refuse_barrier
+from tasks.book_review.pages.page_dates import parse_date
+from tasks.book_review.pages.page_isbn import bare_isbn
+from tasks.book_review.pages.page_labels import is_author_role, pages_in
+from tasks.book_review.pages.page_numbers import parse_count, parse_rating
+from tasks.book_review.pages.page_source import Page, read_page
+from tasks.book_review.pages.page_text import block_text, first_text, html_text, node_text, squeeze
 
 _Json = Mapping[str, Any]
 _PUBLISHED = re.compile(

@@ -9,9 +9,9 @@ from spine.contracts.texts import KnowledgeBase, LinkPage, LinkSummary, Passage,
 from spine.research_answers import prose_of, subjects_in
 from tasks.book_review.book_facts import fact_lines, fenced_facts, title_and_authors
 from tasks.book_review.prompt_data import fenced, inline
-from tasks.book_review.ranking import best_sentences, centrality, content_words, diverse, key_phrases, relevance
 from tasks.book_review.research import UNKNOWN_AUDIENCE, fenced_summaries
-from tasks.book_review.text_units import chunks
+from tasks.book_review.writing.ranking import best_sentences, centrality, content_words, diverse, key_phrases, relevance
+from tasks.book_review.writing.text_units import chunks
 
 _PASSAGE_WORDS = 90
 _PASSAGES = 40

@@ -6,8 +6,8 @@ from spine.contracts.books import BookMetadata
 from spine.contracts.texts import LinkPage, LinkSummary
 from tasks.book_review.book_facts import title_and_authors
 from tasks.book_review.prompt_data import fenced, inline
-from tasks.book_review.quotable import quotable_sentences
-from tasks.book_review.ranking import best_sentences, key_phrases
+from tasks.book_review.writing.quotable import quotable_sentences
+from tasks.book_review.writing.ranking import best_sentences, key_phrases
 
 _PAGE_BUDGET = 16_000  # characters, about 4,000 tokens
 _SUMMARY_SENTENCES = 4

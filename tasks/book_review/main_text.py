@@ -7,11 +7,11 @@ from copy import deepcopy
 from lxml.html import HtmlElement
 
 from spine.contracts.texts import MainText
-from tasks.book_review.main_text_furniture import remove_furniture, unpack_layout_tables
-from tasks.book_review.main_text_lines import PageFacts, without_furniture
-from tasks.book_review.main_text_metadata import page_metadata
-from tasks.book_review.main_text_page import page_tree
-from tasks.book_review.main_text_readings import read_main_text, squeezed
+from tasks.book_review.main_texts.main_text_furniture import remove_furniture, unpack_layout_tables
+from tasks.book_review.main_texts.main_text_lines import PageFacts, without_furniture
+from tasks.book_review.main_texts.main_text_metadata import page_metadata
+from tasks.book_review.main_texts.main_text_page import page_tree
+from tasks.book_review.main_texts.main_text_readings import read_main_text, squeezed
 
 _STANDFIRST = range(40, 600)  # characters
 

@@ -11,14 +11,14 @@ from spine.contracts.texts import BibliographicCandidate
 from spine.errors import MillraceError, NotABookError
 from tasks.book_review.amazon_page import is_amazon, read_amazon
 from tasks.book_review.goodreads_page import is_goodreads, read_goodreads
-from tasks.book_review.page_barrier import barrier_name, refuse_barrier
-from tasks.book_review.page_dates import parse_date
-from tasks.book_review.page_isbn import as_isbn_13, bare_isbn, is_valid_isbn, isbns_in_text
-from tasks.book_review.page_labels import Fact, fact_of_label, pages_in
-from tasks.book_review.page_numbers import currency_of_host, parse_count, parse_money
-from tasks.book_review.page_source import Page, read_page
-from tasks.book_review.page_structured import structured_book, structured_product
-from tasks.book_review.page_text import first_text, fold, node_text
+from tasks.book_review.pages.page_barrier import barrier_name, refuse_barrier
+from tasks.book_review.pages.page_dates import parse_date
+from tasks.book_review.pages.page_isbn import as_isbn_13, bare_isbn, is_valid_isbn, isbns_in_text
+from tasks.book_review.pages.page_labels import Fact, fact_of_label, pages_in
+from tasks.book_review.pages.page_numbers import currency_of_host, parse_count, parse_money
+from tasks.book_review.pages.page_source import Page, read_page
+from tasks.book_review.pages.page_structured import structured_book, structured_product
+from tasks.book_review.pages.page_text import first_text, fold, node_text
 
 _LABEL_NODES = "dt, th, b, strong, .label, [class*='label' i], [class*='name' i]"
 _LONGEST_ROW = 300  # characters; longer ones are running text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tasks.book_review.text_units import cut_at_sentence
+from tasks.book_review.writing.text_units import cut_at_sentence
 
 _OPEN, _CLOSE = "<<<DATA", "DATA>>>"
 _MARKS = re.compile(r"<{2,}|>{2,}")

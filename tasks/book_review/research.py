@@ -10,11 +10,11 @@ from spine.contracts.books import BookMetadata, ConsolidatedBook
 from spine.contracts.texts import LinkSummary, ResearchInsight, ResearchNote
 from spine.research_answers import prose_of, subjects_in
 from tasks.book_review.book_facts import fenced_facts, title_and_authors
-from tasks.book_review.lexicon import guess_language, lexicon
+from tasks.book_review.facts.lexicon import guess_language, lexicon
 from tasks.book_review.prompt_data import fenced
-from tasks.book_review.quotable import quotable_sentences
-from tasks.book_review.ranking import best_sentences, content_words, key_phrases
-from tasks.book_review.text_units import fold
+from tasks.book_review.writing.quotable import quotable_sentences
+from tasks.book_review.writing.ranking import best_sentences, content_words, key_phrases
+from tasks.book_review.writing.text_units import fold
 
 UNKNOWN_AUDIENCE = "Unknown: none of the sources names an audience."
 _THEMES = 8

@@ -14,8 +14,8 @@ from tasks.book_review.article import (
     length_problem,
     structure_problem,
 )
-from tasks.book_review.markdown_text import escaped_line, plain_text
 from tasks.book_review.prompts import DEFAULT_PROMPTS, render
+from tasks.book_review.writing.markdown_text import escaped_line, plain_text
 
 
 @pytest.mark.parametrize(

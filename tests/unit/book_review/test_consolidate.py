@@ -9,10 +9,10 @@ import pytest
 from spine.contracts.books import BookMetadata, ConsolidatedBook, Money
 from spine.contracts.texts import BibliographicCandidate
 from spine.errors import InvalidInputError
-from tasks.book_review.author_names import natural_order, same_person, title_cased
 from tasks.book_review.consolidate import SourcedMetadata, consolidate
-from tasks.book_review.languages import language_code
-from tasks.book_review.sameness import clean_publisher, iso_date, same_value
+from tasks.book_review.facts.author_names import natural_order, same_person, title_cased
+from tasks.book_review.facts.languages import language_code
+from tasks.book_review.facts.sameness import clean_publisher, iso_date, same_value
 
 
 def merged(*sources: tuple[str, dict[str, Any]]) -> ConsolidatedBook:

@@ -25,13 +25,13 @@ from tasks.book_review.article import article_problem, clean_markdown, count_wor
 from tasks.book_review.claims import ClaimCheck, check_claims, unsupported
 from tasks.book_review.consolidate import SourcedMetadata, consolidate
 from tasks.book_review.extractive import extractive_article
+from tasks.book_review.facts.languages import ARTICLE_LANGUAGES
 from tasks.book_review.knowledge import build_knowledge
-from tasks.book_review.languages import ARTICLE_LANGUAGES
 from tasks.book_review.link_summary import extractive_link_summary
-from tasks.book_review.markdown_text import blocks, plain_text
-from tasks.book_review.phrases import phrases
 from tasks.book_review.research import extractive_insight
-from tasks.book_review.text_units import fold, sentences
+from tasks.book_review.writing.markdown_text import blocks, plain_text
+from tasks.book_review.writing.phrases import phrases
+from tasks.book_review.writing.text_units import fold, sentences
 
 TRUTHS = sorted((Path(__file__).resolve().parents[4] / "shared" / "data").glob("*/*.truth.json"))
 DESCRIPTION = """\

@@ -14,7 +14,7 @@ from spine.contracts.texts import (
 from tasks.book_review.consolidate import SourcedMetadata, consolidate
 from tasks.book_review.knowledge import build_knowledge, context_material, topic_index
 from tasks.book_review.prompts import DEFAULT_PROMPTS, render
-from tasks.book_review.text_units import words
+from tasks.book_review.writing.text_units import words
 
 BOOK = consolidate(
     [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from spine.contracts.books import BookMetadata
 from spine.contracts.texts import LinkPage
 from tasks.book_review.link_summary import bibliography_material, extractive_link_summary
-from tasks.book_review.quotable import quotable_sentences
-from tasks.book_review.ranking import best_sentences, key_phrases
-from tasks.book_review.text_units import cut_at_sentence, sentences
+from tasks.book_review.writing.quotable import quotable_sentences
+from tasks.book_review.writing.ranking import best_sentences, key_phrases
+from tasks.book_review.writing.text_units import cut_at_sentence, sentences
 
 TEXT = """\
 The Salt Road follows a young map maker through the frozen north. The frozen north of the novel is a place of trade \

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.book_review.page_dates import find_date, parse_date
-from tasks.book_review.page_isbn import bare_isbn, isbns_in_text
-from tasks.book_review.page_labels import fact_of_label, pages_in
-from tasks.book_review.page_numbers import currency_of_host, find_money, parse_count, parse_money, parse_rating
-from tasks.book_review.page_source import decode_page
+from tasks.book_review.pages.page_dates import find_date, parse_date
+from tasks.book_review.pages.page_isbn import bare_isbn, isbns_in_text
+from tasks.book_review.pages.page_labels import fact_of_label, pages_in
+from tasks.book_review.pages.page_numbers import currency_of_host, find_money, parse_count, parse_money, parse_rating
+from tasks.book_review.pages.page_source import decode_page
 
 DATES = {
     "April 1, 1988": "1988-04-01",

@@ -20,7 +20,6 @@ from pydantic import BaseModel, SecretStr
 from spine.adapters.model_prices import price_usd
 from spine.adapters.model_wire import groq_address
 from spine.adapters.models import PydanticAiModels
-from spine.provider_keys import ProviderCredential, environment_credential
 from spine.errors import (
     InvalidInputError,
     InvalidModelOutputError,
@@ -29,6 +28,7 @@ from spine.errors import (
     NotConfiguredError,
 )
 from spine.ports import ModelChoice, ModelReply, ModelRequest, Models
+from spine.provider_keys import ProviderCredential, environment_credential
 from spine.testing.openai_server import (
     Answer,
     Call,

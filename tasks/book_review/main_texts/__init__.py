@@ -1,0 +1,1 @@
+"""The parts of main-text extraction: cleaning, two readings, line rules, metadata."""
