@@ -110,7 +110,7 @@ def _links(home: Home, review: dict[str, Any] | None) -> Links:
         dashboard=found["gateway"],
         login=found["login_url"],
         prefect=found["prefect_ui"],
-        article=f"{found['gateway']}/submissions/{review['submission_id']}/article" if review else None,
+        article=f"{found['gateway']}/review/{review['submission_id']}" if review else None,
         title=str(review["title"]) if review else None,
         home=os.fspath(home.root),
     )
