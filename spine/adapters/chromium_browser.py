@@ -96,7 +96,7 @@ class ChromiumBrowser:
         session = proxy.open_session(max(self._max_traffic_bytes, max_bytes))
         try:
             async with self._context(proxy, session, headers) as context:
-                visit = await Visit.begin(context, address, session)
+                visit = await Visit.begin(context, address, session, max_bytes)
                 async with visit.translated():
                     yield visit
         finally:

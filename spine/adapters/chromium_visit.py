@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from spine.adapters.bounded_body import too_large
 from spine.adapters.guard_proxy import ProxySession
+from spine.adapters.undeclared_charset import undo_windows_1252
 from spine.errors import ExternalServiceError
 from spine.http_status import REDIRECTS, status_error
 from spine.ports import FetchedPage
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _NOT_NEEDED = frozenset({"image", "media", "font", "texttrack", "manifest"})
 _FORBIDDEN_WAYS = ("ERR_UNSAFE_REDIRECT", "ERR_UNKNOWN_URL_SCHEME", "ERR_UNSAFE_PORT", "ERR_TOO_MANY_REDIRECTS")
+_DECLARATION = re.compile(r"<meta[^>]+charset", re.IGNORECASE)
 _TAKES = 3
 _MOVING_ON_MS = 5000
 
@@ -42,12 +45,15 @@ class Visit:
         self._redirects = 0
         self._broken_off = asyncio.Event()
         self._answer: Response | None = None
+        self._max_bytes = 0
+        self._announced_bytes = 0
 
     @classmethod
-    async def begin(cls, context: BrowserContext, address: WebAddress, session: ProxySession) -> Visit:
+    async def begin(cls, context: BrowserContext, address: WebAddress, session: ProxySession, max_bytes: int) -> Visit:
         await context.route("**/*", _load_or_skip)
         page = await context.new_page()
         visit = cls(page, address, session)
+        visit._max_bytes = max_bytes
         context.on("page", _close_popup)
         page.on("request", visit._note_request)
         page.on("response", visit._note_response)
@@ -105,7 +111,7 @@ class Visit:
     async def _take_once(self, url: str, max_bytes: int, accept_errors: bool) -> FetchedPage:
         self._check_refusals()
         status, content_type = self._check_answer(accept_errors)
-        html = await self._document(max_bytes)
+        html = await self._document(max_bytes, declared="charset" in content_type.lower())
         content = html.encode("utf-8", "replace") if html is not None else b""
         if html is None or len(content) > max_bytes:
             raise too_large(self._address.host, max_bytes)
@@ -119,6 +125,8 @@ class Visit:
             raise blocked(self._address.url, f"it redirects more than {MAX_REDIRECTS} times")
         if self._session.exhausted:
             raise too_large(self._address.host, self._session.max_bytes)
+        if self._announced_bytes > self._max_bytes:
+            raise too_large(self._address.host, self._max_bytes)
 
     def _check_answer(self, accept_errors: bool) -> tuple[int, str]:
         """Status and content type of the document that is shown."""
@@ -131,8 +139,11 @@ class Visit:
             raise error
         return self._answer.status, headers.get("content-type", "")
 
-    async def _document(self, max_characters: int) -> str | None:
-        """The serialised document, None when it is longer. Asked in an isolated world, out of the page's reach."""
+    async def _document(self, max_characters: int, *, declared: bool) -> str | None:
+        """The serialised document, None when it is longer. Asked in an isolated world, out of the page's reach.
+
+        The character set of a page that does not name it is a guess of the browser's, and a wrong one is undone.
+        """
         devtools = await self._page.context.new_cdp_session(self._page)
         tree = await devtools.send("Page.getFrameTree")
         world = await devtools.send("Page.createIsolatedWorld", {"frameId": tree["frameTree"]["frame"]["id"]})
@@ -146,7 +157,10 @@ class Visit:
         )
         await devtools.detach()
         html = answer["result"].get("value")
-        return html if isinstance(html, str) else None
+        if not isinstance(html, str):
+            return None
+        guessed = not declared and not _DECLARATION.search(html[:4096])
+        return undo_windows_1252(html) if guessed else html
 
     def _note_request(self, request: Request) -> None:
         if self._is_document(request):
@@ -156,6 +170,10 @@ class Visit:
     def _note_response(self, response: Response) -> None:
         if response.status not in REDIRECTS and self._is_document(response.request):
             self._answer = response
+            announced = response.headers.get("content-length", "")
+            self._announced_bytes = int(announced) if announced.isdigit() else 0
+            if self._announced_bytes > self._max_bytes:
+                self._broken_off.set()
 
     def _note_failure(self, request: Request) -> None:
         # Aborted means that the page itself went elsewhere; what never began is told by `goto`.
