@@ -14,6 +14,11 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest first, so that two processes end at about the same time. No test relies on it."""
+    items.sort(key=lambda item: ("test_whole_stack" not in item.nodeid, "flows" not in item.nodeid))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of saved real pages and payloads that lies beside the project."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
+from contextlib import suppress
 from typing import Any
 
 from deployments.cli.configuration import checked_settings
@@ -36,6 +38,7 @@ def detached(home: Home, arguments: list[str], lanes: str | None, lane: list[str
         started = None if already else start_detached(home, [*arguments, "--port", str(config.port)])
         with Display("starting") as display:
             wait_until_up(home, started, display.show)
+        _wait_until_green(home)
     review, fault = _demo_review(home) if demo and not already else (None, None)
     print_links(_links(home, review))
     if fault:
@@ -102,6 +105,24 @@ def _demo_review(home: Home) -> tuple[dict[str, Any] | None, str | None]:
             return run_demo(client, int(environment["MILLRACE_DEMO_PORT"]), display.progress), None
         except (httpx.HTTPError, MillraceError, RuntimeError) as error:
             return None, str(error)
+
+
+def _wait_until_green(home: Home, patience: float = 20.0) -> None:
+    """The gateway's own word on every dependency; what stays ill is said, the stack goes on without it."""
+    import httpx
+
+    environment = load_environment(home)
+    address = f"http://127.0.0.1:{environment['MILLRACE_PORT']}/health"
+    headers = {"Authorization": f"Bearer {environment['MILLRACE_TOKEN']}"}
+    deadline = time.monotonic() + patience
+    report: dict[str, Any] = {}
+    while time.monotonic() < deadline:
+        with suppress(httpx.HTTPError, ValueError):
+            report = httpx.get(address, headers=headers, timeout=5, trust_env=False).json()
+        if report.get("status") == "healthy":
+            return
+        time.sleep(0.2)
+    print(f"The gateway calls the stack {report.get('status', 'unreachable')}; `millrace doctor` says what is missing.")
 
 
 def _links(home: Home, review: dict[str, Any] | None) -> Links:
