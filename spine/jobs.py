@@ -203,7 +203,7 @@ class JobLedger:
             buried = await self._next_attempt_or_dead(lost)
             if buried is not None and buried.status is JobStatus.DEAD:
                 dead.append(buried)
-        return Sweep(restart=await self._due(now, limit), dead=dead)
+        return Sweep(restart=await self._due(utc_now(), limit), dead=dead)
 
     async def _lost(self, now: datetime, limit: int) -> list[Job]:
         where = {"status": {"$in": _RUNNING}, "lease_until": {"$lt": iso(now)}}

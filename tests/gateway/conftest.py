@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from gateway_desk import Desk, open_desk
+
+from tests.gateway.gateway_desk import Desk, open_desk
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from gateway_desk import TOKEN, Desk
 from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
@@ -16,6 +15,7 @@ from gateway.identity import Identity, Role
 from gateway.paths import PUBLIC_PATHS, is_page, local_target
 from gateway.signing import Signer
 from gateway.tickets import MemoryTicketStore, issue_ticket, redeem_ticket
+from tests.gateway.gateway_desk import TOKEN, Desk
 
 SAME_ORIGIN = {"Origin": "http://gateway.test", "Sec-Fetch-Site": "same-origin"}
 
@@ -79,7 +79,7 @@ async def test_a_bearer_token_is_right_or_wrong(stranger: httpx.AsyncClient, hea
 
 
 async def test_an_empty_admin_token_lets_nobody_in() -> None:
-    from gateway_desk import open_desk
+    from tests.gateway.gateway_desk import open_desk
 
     desk = await open_desk(admin_token=SecretStr(""))
     async with desk.client(token=None) as caller:

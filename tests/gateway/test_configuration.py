@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_desk import Desk, open_desk
 
 from spine.contracts.pipelines import Prompt
 from spine.errors import InvalidInputError
+from tests.gateway.gateway_desk import Desk, open_desk
 
 
 async def test_a_pipeline_is_read_edited_and_counted(client: httpx.AsyncClient) -> None:

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from gateway_desk import BOOK_URL, TOKEN, Desk, open_desk, serving
 from playwright.async_api import Page, async_playwright, expect
 
 from gateway.app import create_app
 from spine.adapters.chromium_process import find_browser
 from spine.documents import SUBMISSIONS
+from tests.gateway.gateway_desk import BOOK_URL, TOKEN, Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import httpx
-from gateway_desk import Desk
 
 from spine.documents import JOBS
+from tests.gateway.gateway_desk import Desk
 
 
 async def test_jobs_are_listed_by_what_is_asked(client: httpx.AsyncClient, desk: Desk) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_desk import BOOK_URL, Desk, open_desk
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import health
 from gateway.health import DEPENDENCIES, DependencyHealth, overall
+from tests.gateway.gateway_desk import BOOK_URL, Desk, open_desk
 
 WELL, ILL, OFF = (DependencyHealth(status=status) for status in ("healthy", "unhealthy", "disabled"))
 

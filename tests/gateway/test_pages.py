@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
-from gateway_desk import Desk
 
 from gateway.pages.article_html import article_html
 from gateway.pages.views import actions, duration, facts, row, shown, stage_rows, tone
@@ -16,6 +15,7 @@ from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.submissions import StageRecord, StepError, Submission, SubmissionStatus, SubmitRequest
 from spine.contracts.texts import Claim
 from spine.documents import BOOKS, SUBMISSIONS
+from tests.gateway.gateway_desk import Desk
 
 EVIL = """<script>alert(1)</script><img src=x onerror=alert(1)>"'--></textarea>"""
 

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from gateway_desk import BEARER, BOOK_URL, Desk, open_desk
 
 from gateway.limits import BodyLimits, check_depth
 from gateway.problems import ProblemError, headers_of, problem_of, status_of
 from spine import errors
+from tests.gateway.gateway_desk import BEARER, BOOK_URL, Desk, open_desk
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_desk import BOOK_URL, Desk
 
 from spine.documents import JOBS, SUBMISSIONS
+from tests.gateway.gateway_desk import BOOK_URL, Desk
 
 
 async def test_a_submission_is_stored_started_and_told_of(client: httpx.AsyncClient, desk: Desk) -> None:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from gateway_desk import until
 
 from gateway.hub import ProgressHub
 from gateway.replay import ending, is_end
@@ -18,6 +17,7 @@ from spine.jobs import JobLedger
 from spine.ports import ProgressLog
 from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_progress import MemoryProgressLog
+from tests.gateway.gateway_desk import until
 
 JOB = "job_1"
 

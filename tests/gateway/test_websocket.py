@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_desk import BEARER, TOKEN, Desk, serving, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.websocket import is_ping
+from tests.gateway.gateway_desk import BEARER, TOKEN, Desk, serving, until
 
 
 @dataclass
