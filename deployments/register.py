@@ -13,6 +13,7 @@ from datetime import timedelta
 from blocks.document_database import DocumentDatabase
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
+from deployments.automations import create_automations
 from deployments.deploying import deploy_all
 from deployments.prefect_address import WORK_POOL
 from deployments.stack.environment import RESULTS_BLOCK
@@ -47,7 +48,9 @@ async def _seed_documents(config: Settings) -> None:
 
 
 async def _prepare_prefect(config: Settings) -> None:
-    await asyncio.gather(_save_results_block(config), _register_block_types(), _create_work_pool())
+    await asyncio.gather(
+        _save_results_block(config), _register_block_types(), _create_work_pool(), create_automations()
+    )
     if await deploy_all(config.home / "prefect" / "deployed"):
         _logger.info("registered the deployments of prefect.yaml")
 

@@ -65,6 +65,7 @@ def part_environment(settings: Settings, addresses: Addresses, secrets: Secrets)
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": f"redis-database/{RESULTS_BLOCK}",
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "DO_NOT_TRACK": "1",
     }
     if addresses.database_url:

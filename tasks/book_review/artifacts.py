@@ -14,6 +14,8 @@ from prefect.artifacts import (
     acreate_table_artifact,
     aupdate_progress_artifact,
 )
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 
 from spine.contracts.books import ConsolidatedBook
 from spine.contracts.texts import Article, LinkPage
@@ -45,6 +47,11 @@ class ReviewArtifacts:
         else:
             await _shown("progress", aupdate_progress_artifact(self._progress, percent))
 
+    async def name_run(self, title: str) -> None:
+        """Give the flow run the book's name, once it is known."""
+        if run_id := flow_run.get_id():
+            await _shown("name", _rename(UUID(run_id), f"review: {title}"[:200]))
+
     async def facts(self, book: ConsolidatedBook) -> None:
         await _shown("facts", acreate_table_artifact(fact_rows(book), key=self._key("facts")))
 
@@ -57,6 +64,11 @@ class ReviewArtifacts:
 
     def _key(self, kind: str) -> str:
         return f"{kind}-{self.submission_id}".replace("_", "-").lower()
+
+
+async def _rename(run_id: UUID, name: str) -> None:
+    async with get_client() as client:
+        await client.update_flow_run(run_id, name=name)
 
 
 def fact_rows(book: ConsolidatedBook) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from spine.jobs import describe
 from spine.ports import ModelChoice
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, ReviewDesk
+from tasks.book_review.artifacts import ReviewArtifacts
 from tasks.book_review.configuration import StageSettings, load_pipeline, load_prompt, settle_stage
 from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
 
@@ -96,6 +97,7 @@ class Review:
     desk: ReviewDesk
     submission: Submission
     pipeline: PipelineConfig
+    artifacts: ReviewArtifacts
 
     @property
     def request(self) -> SubmitRequest:
@@ -133,6 +135,7 @@ class Review:
         self.run.usage = self.run.usage + stage.record.usage
         await self._note(stage)
         await stage.progress(1, 1)
+        await self.artifacts.progress(_SHARE[stage_id][1])
 
     async def skip(self, stage_id: str, why: str) -> None:
         """Note that an optional stage was left out."""
@@ -191,7 +194,8 @@ async def open_review(services: Services, request: SubmitRequest) -> AsyncGenera
         async with job_run(services, job, LIMITS) as run:
             submission = await desk.get(job.subject_id)
             pipeline = await load_pipeline(services.documents, submission.request.pipeline_id)
-            yield Review(run=run, desk=desk, submission=submission, pipeline=pipeline)
+            artifacts = ReviewArtifacts(submission.submission_id)
+            yield Review(run=run, desk=desk, submission=submission, pipeline=pipeline, artifacts=artifacts)
     except MillraceError as error:
         # A stage has recorded its own failure; this is for what ended the review between or above the stages.
         ended = job.model_copy(update={"error": describe(error)})

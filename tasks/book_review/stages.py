@@ -27,7 +27,6 @@ from spine.contracts.texts import (
 from spine.errors import MillraceError
 from tasks.book_review import steps
 from tasks.book_review.article import clean_markdown, count_words, length_problem
-from tasks.book_review.artifacts import ReviewArtifacts
 from tasks.book_review.asking import Asking
 from tasks.book_review.claims import check_claims
 from tasks.book_review.consolidate import SourcedMetadata
@@ -46,7 +45,7 @@ class ReviewStages:
     def __init__(self, review: Review) -> None:
         self.review = review
         self.records = ReviewRecords(review.services.documents, review.submission.submission_id)
-        self.artifacts = ReviewArtifacts(review.submission.submission_id)
+        self.artifacts = review.artifacts
 
     async def read_product(self) -> ProductPage:
         url = self.review.request.amazon_url
@@ -56,6 +55,7 @@ class ReviewStages:
             stage.record.note = "; ".join(product.notes)
         title = product.metadata.title
         await self.review.note(title=title, status=str(SubmissionStatus.SCRAPED))
+        await self.artifacts.name_run(title or "a book without a title")
         return product
 
     async def read_links(self, product: ProductPage) -> list[LinkPage]:
@@ -175,6 +175,7 @@ class ReviewStages:
         """The review waits for a person; the job's result says where."""
         submission = self.review.submission
         await self.review.note(status=str(SubmissionStatus.READY_FOR_REVIEW), article_id=article.article_id)
+        await self.artifacts.progress(100)
         self.review.run.result = {
             "submission_id": submission.submission_id,
             "article_id": article.article_id,

@@ -36,28 +36,30 @@ _ONE_QUICK_RETRY: TaskOptions = {**STAGE, "retries": 1, "retry_delay_seconds": l
 _LENGTH_REASKS = 2
 
 
-@task(name="read product page", task_run_name="read {url}", **STAGE)
+@task(name="read product page", task_run_name="read {url}", tags=["amazon_scrape"], **STAGE)
 @obeys_retry_after
 async def read_product_page(key: str, url: str, delay_seconds: float) -> ProductPage:
     await asyncio.sleep(delay_seconds)
     return await read_product(current_services(), url)
 
 
-@task(name="read link", task_run_name="read {url}", **STAGE)
+@task(name="read link", task_run_name="read {url}", tags=["additional_links_scrape"], **STAGE)
 @obeys_retry_after
 async def read_link_page(key: str, url: str, delay_seconds: float) -> LinkPage:
     await asyncio.sleep(delay_seconds)
     return await read_link(current_services(), url)
 
 
-@task(name="extract bibliography", task_run_name="bibliography of {page.url}", **STAGE)
+@task(
+    name="extract bibliography", task_run_name="bibliography of {page.url}", tags=["additional_links_scrape"], **STAGE
+)
 @obeys_retry_after
 async def extract_bibliography(key: str, page: LinkPage, book: BookMetadata, asking: Asking) -> StageAnswer:
     values = bibliography_material(page, book)
     return await ask(asking, values, BibliographicCandidate, extractive=lambda: page.bibliography)
 
 
-@task(name="summarise link", task_run_name="summary of {page.url}", **STAGE)
+@task(name="summarise link", task_run_name="summary of {page.url}", tags=["summarize_additional_links"], **STAGE)
 @obeys_retry_after
 async def summarize_link(key: str, page: LinkPage, book: BookMetadata, language: str, asking: Asking) -> StageAnswer:
     await asyncio.sleep(asking.delay_seconds)
@@ -65,7 +67,7 @@ async def summarize_link(key: str, page: LinkPage, book: BookMetadata, language:
     return await ask(asking, values, LinkSummary, extractive=lambda: extractive_link_summary(page))
 
 
-@task(name="consolidate", task_run_name="merge {sources_count} sources", **STAGE)
+@task(name="consolidate", task_run_name="merge {sources_count} sources", tags=["consolidate_book_data"], **STAGE)
 async def consolidate_sources(
     key: str, sources: Sequence[merging.SourcedMetadata], sources_count: int, delay_seconds: float
 ) -> ConsolidatedBook:
@@ -73,7 +75,7 @@ async def consolidate_sources(
     return merging.consolidate(sources)
 
 
-@task(name="ask research source", task_run_name="ask {source}", **_ONE_QUICK_RETRY)
+@task(name="ask research source", task_run_name="ask {source}", tags=["internet_research"], **_ONE_QUICK_RETRY)
 @obeys_retry_after
 async def ask_research_source(key: str, source: str, book: BookMetadata, language: str) -> list[ResearchNote]:
     """Notes of one source. Raises `ExternalServiceError` when it could not be asked, so that nothing is cached."""
@@ -86,7 +88,7 @@ async def ask_research_source(key: str, source: str, book: BookMetadata, languag
     return notes
 
 
-@task(name="read research", task_run_name="themes and readers of {title}", **STAGE)
+@task(name="read research", task_run_name="themes and readers of {title}", tags=["internet_research"], **STAGE)
 @obeys_retry_after
 async def read_research(
     key: str,
@@ -102,7 +104,7 @@ async def read_research(
     return await ask(asking, values, ResearchInsight, extractive=lambda: extractive_insight(book, notes, summaries))
 
 
-@task(name="write brief", task_run_name="brief on {title}", **STAGE)
+@task(name="write brief", task_run_name="brief on {title}", tags=["context_generation"], **STAGE)
 @obeys_retry_after
 async def write_brief(
     key: str,
@@ -119,7 +121,7 @@ async def write_brief(
     return await ask(asking, values, ContextBrief, extractive=lambda: ContextBrief(context=knowledge.context))
 
 
-@task(name="write article", task_run_name="article on {title}", **STAGE)
+@task(name="write article", task_run_name="article on {title}", tags=["article_generation"], **STAGE)
 @obeys_retry_after
 async def write_article(
     key: str,

