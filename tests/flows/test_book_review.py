@@ -329,23 +329,26 @@ async def test_a_cancelled_review_ends_as_revoked_and_keeps_what_was_finished(ma
 async def test_a_review_that_takes_too_long_is_warned_about_then_ended_and_can_be_resumed(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.book_review.review.LIMITS", TimeLimits(soft=0.5, hard=5))
-    slow = True
+    slow = False
 
     async def sluggish(request: ModelRequest[Any], choice: ModelChoice) -> Any:
-        if request.purpose == "article" and slow:
-            await asyncio.sleep(60)
+        await asyncio.sleep(60 if slow else 0)
         return good_model(request, choice)
 
     world: World = await make_world(ScriptedModels(sluggish))
-    submission, job = await world.review()
+    submission, _ = await world.review()
+    slow = True
+    monkeypatch.setattr("tasks.book_review.review.LIMITS", TimeLimits(soft=0.5, hard=5))
+    _, job = await world.desk.retry_step(submission.submission_id, "article_generation", {})
+    job = await world.run(job)
     assert job.status is JobStatus.FAILURE
     assert job.error is not None and (job.error.error_class, job.error.retryable) == ("TimeLimitError", True)
-    assert submission.status is SubmissionStatus.FAILED and submission.errors[-1].error_class == "TimeLimitError"
+    stored = await world.desk.get(submission.submission_id)
+    assert stored.status is SubmissionStatus.FAILED and stored.errors[-1].error_class == "TimeLimitError"
     assert "still running" in " ".join(e.message for e in await world.services.progress.read(job.job_id))
 
-    monkeypatch.setattr("tasks.book_review.review.LIMITS", TimeLimits(soft=600, hard=600))
     slow, before = False, asked(world)
+    monkeypatch.undo()
     _, job = await world.desk.retry(submission.submission_id)
     assert (await world.run(job)).status is JobStatus.SUCCESS
     assert asked(world) - before == {"article": 1}
