@@ -348,7 +348,7 @@ async def test_a_review_that_takes_too_long_is_warned_about_then_ended_and_can_b
     assert "still running" in " ".join(e.message for e in await world.services.progress.read(job.job_id))
 
     slow, before = False, asked(world)
-    monkeypatch.undo()
+    monkeypatch.setattr("tasks.book_review.review.LIMITS", TimeLimits(soft=600, hard=600))
     _, job = await world.desk.retry(submission.submission_id)
     assert (await world.run(job)).status is JobStatus.SUCCESS
     assert asked(world) - before == {"article": 1}
