@@ -74,9 +74,8 @@ def problem_text(response: httpx.Response) -> str:
         problem: dict[str, Any] = response.json()
     except ValueError:
         return f"The gateway answered {response.status_code}."
-    text = str(problem.get("detail") or problem.get("title") or response.status_code)
     fields = [f"{error.get('field')}: {error.get('message')}" for error in problem.get("errors") or []]
-    return " ".join([text, *fields])
+    return "; ".join(fields) or str(problem.get("detail") or problem.get("title") or response.status_code)
 
 
 def follow_job(

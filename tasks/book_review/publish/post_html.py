@@ -72,6 +72,8 @@ def _sanitised(markup: str) -> str:
 
 def _allowed_value(tag: str, attribute: str, value: str) -> str | None:
     """Links lead to the web or to mail, never into the site itself; images come over https only."""
+    if (tag, attribute) == ("a", "rel"):
+        return _LINK_REL
     if attribute not in _ATTRIBUTES.get(tag, ()):  # some are let through for every tag by default
         return None
     if (tag, attribute) == ("a", "href"):
