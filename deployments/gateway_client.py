@@ -101,7 +101,7 @@ def follow_job(
         for event in events:
             since = max(since, int(event["seq"]))
             yield event
-        if job["status"] in FINAL and not events:
+        if job["status"] in FINAL and (not events or events[-1].get("status") in FINAL):
             return job
         if not events:
             time.sleep(0.25)

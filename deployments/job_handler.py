@@ -6,12 +6,13 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
-from deployments.runners import runner_for
+from deployments.runners import runner_for, tell_subject
 from spine.contracts.jobs import Job, Usage
 from spine.errors import MillraceError
 from spine.jobs import describe
+from spine.progress import announce_state
 from spine.services import Services
-from tasks.job_run import assigned
+from tasks.job_run import assigned, is_prefect_away, later
 
 _logger = logging.getLogger("millrace.lane")
 
@@ -61,4 +62,13 @@ class JobHandler:
 
     async def _record(self, job: Job, error: Exception) -> None:
         """For errors from before the flow's own bookkeeping began; a job that was ended already is left alone."""
-        await self.services.ledger.fail(job, describe(error), Usage())
+        ledger, told = self.services.ledger, describe(error)
+        if is_prefect_away(error):
+            ended = await ledger.retry_later(job, told, later(job.attempts))
+        else:
+            ended = await ledger.fail(job, told, Usage())
+        if ended is None:
+            return
+        await announce_state(self.services.progress, ended, told.message)
+        if ended.status.is_final:
+            await tell_subject(self.services, ended)

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.contracts.jobs import Job, JobStatus, Usage
@@ -120,12 +122,30 @@ async def job_run(services: Services, job: Job, limits: TimeLimits) -> AsyncGene
         await _end(run, JobStatus.FAILURE, limit)
         raise limit from error
     except Exception as error:
-        await _end(run, JobStatus.FAILURE, error)
+        await (_try_later(run, error) if is_prefect_away(error) else _end(run, JobStatus.FAILURE, error))
         raise
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
+
+
+def is_prefect_away(error: BaseException) -> bool:
+    """Whether it was Prefect's own client that got no answer: our adapters translate the errors of all others."""
+    return isinstance(error, httpx.TransportError) or (
+        isinstance(error, PrefectHTTPStatusError) and error.response.status_code >= 500
+    )
+
+
+def later(attempt: int) -> float:
+    """Seconds until the next attempt of a job whose engine was away: 5, 10, 20, … at most two minutes."""
+    return min(120.0, 5.0 * 2 ** max(0, attempt - 1))
+
+
+async def _try_later(run: JobRun, error: Exception) -> None:
+    ended = await run.services.ledger.retry_later(run.job, describe(error, run.current_step), later(run.job.attempts))
+    if ended is not None:
+        await run.reporter.state(ended.status, f"the Prefect server does not answer ({type(error).__name__})")
 
 
 async def _watch(run: JobRun, block: asyncio.Task[Any]) -> None:

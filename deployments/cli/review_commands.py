@@ -167,6 +167,9 @@ def workers(json: Json = False) -> None:
     _table(("worker", "status", "pool"), [[one["name"], one["status"], one["pool"]] for one in health["workers"]])
 
 
+_WIDE = 200
+"""Columns where the output goes into a file or a pipe, so that no id is cut."""
+
 # -- showing ---------------------------------------------------------------------------------------------
 
 
@@ -249,4 +252,5 @@ def _table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     table = Table(*columns)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDE)).print(table)

@@ -1,0 +1,70 @@
+"""What becomes of a job whose flow could not even begin its own bookkeeping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments import job_handler
+from deployments.job_handler import JobHandler
+from spine.contracts.jobs import Job, JobStatus
+from spine.contracts.submissions import SubmissionStatus, SubmitRequest
+from spine.documents import ensure_indexes
+from spine.errors import InvalidInputError
+from spine.services import Services
+from spine.settings import Settings
+from spine.submissions import ReviewDesk
+from spine.testing.memory_documents import MemoryDocuments
+from spine.testing.memory_pages import MemoryPages
+from spine.testing.memory_progress import MemoryProgressLog
+from spine.testing.scripted_models import ScriptedModels
+
+
+@pytest.fixture
+async def services() -> Services:
+    documents = MemoryDocuments()
+    await ensure_indexes(documents)
+    return Services(Settings(), documents, MemoryProgressLog(), ScriptedModels(), MemoryPages(), None, worker="lane:1")
+
+
+@pytest.mark.parametrize(
+    ("error", "job_is", "submission_is"),
+    [
+        pytest.param(
+            httpx.ConnectError("refused"), JobStatus.RETRY, SubmissionStatus.PENDING, id="Prefect's server is away"
+        ),
+        pytest.param(
+            InvalidInputError("no such pipeline"), JobStatus.FAILURE, SubmissionStatus.FAILED, id="a permanent error"
+        ),
+        pytest.param(KeyError("surprise"), JobStatus.FAILURE, SubmissionStatus.FAILED, id="an unexpected error"),
+    ],
+)
+async def test_a_flow_that_fails_before_its_bookkeeping_leaves_neither_job_nor_submission_hanging(
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    job_is: JobStatus,
+    submission_is: SubmissionStatus,
+) -> None:
+    async def broken(job: Job) -> Any:
+        raise error
+
+    monkeypatch.setattr(job_handler, "runner_for", lambda pipeline: broken)
+    desk = ReviewDesk(services.documents, services.ledger)
+    submission, job = await desk.submit(SubmitRequest(amazon_url="https://shop.example/1"))
+    await JobHandler(services)(job.job_id)
+    ended = await services.ledger.get(job.job_id)
+    assert ended.status is job_is and ended.error is not None
+    assert (await desk.get(submission.submission_id)).status is submission_is
+    assert [event.status for event in await services.progress.read(job.job_id)] == [str(job_is)]
+    if job_is is JobStatus.RETRY:
+        assert ended.run_after is not None and ended.attempts == 1
+
+
+async def test_a_job_that_is_leased_elsewhere_is_left_alone(services: Services) -> None:
+    job, _ = await services.ledger.create("book_review", "sub_1")
+    await services.ledger.begin(job.job_id, "lane:2")
+    await JobHandler(services)(job.job_id)
+    assert (await services.ledger.get(job.job_id)).worker == "lane:2"
