@@ -22,6 +22,7 @@ _LINK_TARGET = re.compile(r"(?:https?://[^/?#]|mailto:)", re.IGNORECASE)
 _IMAGE_SOURCE = re.compile(r"https://[^/?#]", re.IGNORECASE)
 _TAG = re.compile(r"<[/a-zA-Z][^<>\"]*(?:\"[^\"]*\"[^<>\"]*)*>")
 _IMAGE_WITHOUT_SOURCE = re.compile(r"<img(?! src=| alt=\"[^\"]*\" src=)(?:\s[^<>\"]*(?:\"[^\"]*\"[^<>\"]*)*)?>")
+_EMPTY_PARAGRAPH = re.compile(r"<p>\s*</p>\n?")
 _BRACKETS = str.maketrans({"[": "&#91;", "]": "&#93;"})
 
 
@@ -67,7 +68,7 @@ def _sanitised(markup: str) -> str:
         url_schemes={"http", "https", "mailto"},
         link_rel=_LINK_REL,
     )
-    return _IMAGE_WITHOUT_SOURCE.sub("", clean).strip()
+    return _EMPTY_PARAGRAPH.sub("", _IMAGE_WITHOUT_SOURCE.sub("", clean)).strip()
 
 
 def _allowed_value(tag: str, attribute: str, value: str) -> str | None:
