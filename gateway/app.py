@@ -35,9 +35,7 @@ give `next` as `cursor`. Progress comes over `WS /ws/tasks?job=&since=`.
 """
 
 # The gate has checked the token before any route is met; this only puts it into the documentation.
-_SHOWN_BEARER = HTTPBearer(
-    auto_error=False, description="`MILLRACE_TOKEN`, or the admin token that `millrace up` made"
-)
+_SHOWN_BEARER = HTTPBearer(auto_error=False, description="`MILLRACE_TOKEN`, or the admin token that `millrace up` made")
 
 
 def create_app(context: GatewayContext) -> FastAPI:
