@@ -1,4 +1,4 @@
-"""Asking a model inside a stage: the request along its chain, the answer with its provenance."""
+"""Asking a model inside a stage: the request along its chain, the answer with its provenance and its account."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from spine.contracts.answers import StageAnswer
 from spine.contracts.pipelines import Prompt
+from spine.contracts.usage import UsageAccount
 from spine.errors import NotConfiguredError
+from spine.model_chain import noting_attempts
 from spine.ports import ModelChoice, ModelRequest, T
 from spine.services import current_services
+from spine.usage import record_usage
 from tasks.book_review.prompts import render
 
 
@@ -20,6 +23,7 @@ class Asking:
     prompt: Prompt | None
     chain: tuple[ModelChoice, ...]
     made_in: str
+    account: UsageAccount
     delay_seconds: float = 0.0
 
 
@@ -30,7 +34,11 @@ async def ask(
     extractive: Callable[[], T],
     check: Callable[[T], str | None] | None = None,
 ) -> StageAnswer:
-    """The chain's first valid answer. Raises what `spine.ports.Models.answer` raises."""
+    """The chain's first valid answer. What was spent is recorded however it ends.
+
+    Raises what `spine.ports.Models.answer` raises, and `BudgetExceededError` before a call that may cost more than the
+    surrounding purse has left.
+    """
     if asking.prompt is None:
         raise NotConfiguredError(
             "This step asks a model and has no prompt; give it one in the pipeline.", what="prompt"
@@ -43,7 +51,12 @@ async def ask(
         extractive=extractive,
         check=check,
     )
-    reply = await current_services().models.answer(request, asking.chain)
+    services = current_services()
+    with noting_attempts() as attempts:
+        try:
+            reply = await services.models.answer(request, asking.chain)
+        finally:
+            await record_usage(services.documents, asking.account, request.purpose, attempts)
     return StageAnswer(
         output=reply.output.model_dump(mode="json"),
         provider=reply.provider,

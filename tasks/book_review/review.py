@@ -9,16 +9,19 @@ from typing import Any
 
 from prefect.runtime import flow_run as prefect_flow_run
 
-from spine.contracts.jobs import Job
+from spine.budget import Budget, Purse, paying_from
+from spine.contracts.jobs import Job, Usage
 from spine.contracts.pipelines import PipelineConfig, StepConfig
 from spine.contracts.submissions import StageRecord, StepError, Submission, SubmissionStatus, SubmitRequest
 from spine.contracts.timestamps import utc_now
+from spine.contracts.usage import UsageAccount
 from spine.errors import JobCancelledError, MillraceError
 from spine.idempotency import digest, stage_key
 from spine.jobs import describe
 from spine.ports import ModelChoice
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, ReviewDesk
+from spine.usage import spent_on
 from tasks.book_review.artifacts import ReviewArtifacts
 from tasks.book_review.configuration import StageSettings, load_pipeline, load_prompt, settle_stage
 from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
@@ -68,6 +71,12 @@ class Stage:
     def made_in(self) -> str:
         """Job and attempt: an answer that carries another one came from the cache."""
         return f"{self.run.job.job_id}:{self.run.job.attempts}"
+
+    @property
+    def account(self) -> UsageAccount:
+        """Who pays for what this stage asks."""
+        job = self.run.job
+        return UsageAccount(submission_id=self.subject_id, job_id=job.job_id, pipeline=job.pipeline, stage=self.id)
 
     def chain_for(self, longest_answer: int = 0) -> tuple[ModelChoice, ...]:
         """The providers to ask; where nobody set a limit, it leaves room for `longest_answer` tokens."""
@@ -125,7 +134,10 @@ class Review:
         except BaseException as error:
             stage.record.status = "failed"
             stage.record.finished = utc_now()
-            stage.record.attempts = [*stage.record.attempts, *getattr(error, "attempts", [])]
+            failed: list[dict[str, Any]] = getattr(error, "attempts", [])
+            stage.record.attempts = [*stage.record.attempts, *failed]
+            stage.record.usage = sum((_usage_of(attempt) for attempt in failed), stage.record.usage)
+            self.run.usage = self.run.usage + stage.record.usage
             if isinstance(error, Exception) and not isinstance(error, JobCancelledError):
                 await self._note(stage)
                 await self._record_failure(stage_id, error)
@@ -195,12 +207,23 @@ async def open_review(services: Services, request: SubmitRequest) -> AsyncGenera
             submission = await desk.get(job.subject_id)
             pipeline = await load_pipeline(services.documents, submission.request.pipeline_id)
             artifacts = ReviewArtifacts(submission.submission_id)
-            yield Review(run=run, desk=desk, submission=submission, pipeline=pipeline, artifacts=artifacts)
+            with paying_from(await _purse(services, pipeline, submission.submission_id)):
+                yield Review(run=run, desk=desk, submission=submission, pipeline=pipeline, artifacts=artifacts)
     except MillraceError as error:
         # A stage has recorded its own failure; this is for what ended the review between or above the stages.
         ended = job.model_copy(update={"error": describe(error)})
         await desk.job_ended_outside(ended, str(error))
         raise
+
+
+async def _purse(services: Services, pipeline: PipelineConfig, submission_id: str) -> Purse:
+    """What the pipeline allows the submission, less what all its jobs have spent."""
+    budget = Budget(tokens=pipeline.budget_tokens, usd=pipeline.budget_usd)
+    return Purse(budget, services.price, await spent_on(services.documents, submission_id))
+
+
+def _usage_of(attempt: dict[str, Any]) -> Usage:
+    return Usage(**{name: attempt[name] for name in Usage.model_fields})
 
 
 async def _adopt(services: Services, desk: ReviewDesk, request: SubmitRequest) -> Job:

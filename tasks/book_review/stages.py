@@ -300,6 +300,7 @@ def _asking(stage: Stage, longest_answer: int = 0) -> Asking:
         prompt=stage.settings.prompt,
         chain=stage.chain_for(longest_answer),
         made_in=stage.made_in,
+        account=stage.account,
         delay_seconds=stage.delay_seconds,
     )
 
