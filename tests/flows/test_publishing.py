@@ -1,0 +1,126 @@
+"""From an approved article to its one post on the site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployments.publishing_watch import publish_waiting
+from spine.contracts.jobs import Job, JobStatus
+from spine.contracts.submissions import SubmissionStatus
+from spine.errors import ConflictError
+from spine.testing.memory_site import MemorySite
+from tests.flows.conftest import World
+
+MakeWorld = Callable[..., Any]
+
+
+@pytest.fixture
+def site() -> MemorySite:
+    return MemorySite()
+
+
+async def _reviewed(make_world: MakeWorld, site: MemorySite | None, **fields: Any) -> tuple[World, str]:
+    world: World = await make_world()
+    world.services.open_site = lambda: site
+    submission, job = await world.review(**fields)
+    assert job.status is JobStatus.SUCCESS, job.error
+    return world, submission.submission_id
+
+
+async def _approved(world: World, submission_id: str) -> Job:
+    await world.desk.approve(submission_id)
+    _, job = await world.desk.publish(submission_id)
+    return await world.run(job)
+
+
+async def test_an_approved_article_becomes_one_post_and_knows_where_it_is(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    job = await _approved(world, submission_id)
+    assert job.status is JobStatus.SUCCESS, job.error
+    ((post_id, stored),) = site.posts.items()
+    article = await world.desk.article(submission_id)
+    assert (article.post_id, article.post_url, article.status) == (post_id, stored.post.url, "published")
+    submission = await world.desk.get(submission_id)
+    assert submission.status is SubmissionStatus.PUBLISHED
+    assert submission.stages["publishing"].status == "completed"
+
+
+async def test_nothing_is_published_before_somebody_approves(make_world: MakeWorld, site: MemorySite) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    assert not site.posts
+    with pytest.raises(ConflictError, match="approve"):
+        await world.desk.publish(submission_id)
+
+
+async def test_auto_publish_leads_to_the_same_place(make_world: MakeWorld, site: MemorySite) -> None:
+    world, submission_id = await _reviewed(make_world, site, auto_publish=True)
+    assert len(site.posts) == 1
+    assert (await world.desk.get(submission_id)).status is SubmissionStatus.PUBLISHED
+
+
+async def test_without_a_site_an_article_stays_approved_and_is_published_once_there_is_one(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, None, auto_publish=True)
+    submission = await world.desk.get(submission_id)
+    assert submission.status is SubmissionStatus.APPROVED
+    assert "WordPress Site" in submission.stages["publishing"].note
+
+    started: list[Job] = []
+
+    class Starter:
+        async def start(self, job: Job) -> None:
+            started.append(job)
+
+    assert await publish_waiting(world.services, Starter()) == []
+    world.services.open_site = lambda: site
+    assert await publish_waiting(world.services, Starter()) == [submission_id]
+    assert await publish_waiting(world.services, Starter()) == [], "it is started once"
+    assert (await world.run(started[0])).status is JobStatus.SUCCESS
+    assert len(site.posts) == 1
+
+
+async def test_an_edited_article_needs_a_new_approval_and_updates_its_post(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    await _approved(world, submission_id)
+    await world.desk.edit_article(
+        submission_id, content="## New\n\nRewritten by hand.", title="Anew", word_count=4, editor="ada", if_match=1
+    )
+    assert (await world.desk.get(submission_id)).status is SubmissionStatus.READY_FOR_REVIEW
+    job = await _approved(world, submission_id)
+    assert job.status is JobStatus.SUCCESS, job.error
+    assert len(site.posts) == 1
+    assert (await world.desk.article(submission_id)).post_id == next(iter(site.posts))
+
+
+async def test_rerunning_the_publishing_stage_asks_no_model_and_makes_no_second_post(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    await _approved(world, submission_id)
+    _, job = await world.desk.retry_step(submission_id, "publishing", {})
+    assert (await world.run(job)).status is JobStatus.SUCCESS
+    assert len(site.posts) == 1 and not world.models.calls
+    assert (await world.desk.get(submission_id)).status is SubmissionStatus.PUBLISHED
+
+
+async def test_a_refused_login_fails_the_publication_and_leaves_the_approval(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    site.accepts_login = False
+    job = await _approved(world, submission_id)
+    assert job.status is JobStatus.FAILURE
+    assert job.error is not None and job.error.error_class == "AuthenticationError"
+    assert (await world.desk.get(submission_id)).errors[-1].step == "publishing"
+
+    site.accepts_login = True
+    assert (await _approved(world, submission_id)).status is JobStatus.SUCCESS
+    assert len(site.posts) == 1
