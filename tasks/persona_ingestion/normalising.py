@@ -1,0 +1,43 @@
+"""One way to write a text: composed letters, plain spaces, Romanian letters with commas."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_COMMAS = str.maketrans("şŞţŢ", "șȘțȚ")
+_T_CEDILLA = re.compile("[ţŢ]")
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
+_SPACES = re.compile(r"[^\S\n]+")
+_MARKS = re.compile("[\u0300-\u036f]+")
+_WORD = re.compile(r"[^\W_]+")
+
+
+def normalise(text: str, language: str) -> str:
+    """The text as it is stored: lines stay, indentation, doubled spaces and blank lines do not."""
+    text = _LINE_ENDS.sub("\n", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(_LIGATURES)
+        if is_romanian(text, language):
+            text = with_commas(text)
+    text = _SPACES.sub(" ", _INVISIBLE.sub("", text))
+    return "\n".join(stripped for line in text.split("\n") if (stripped := line.strip()))
+
+
+def is_romanian(text: str, language: str) -> bool:
+    """Turkish writes ş with a cedilla by right; hardly any other language writes ţ."""
+    return language == "ro" or (language == "und" and _T_CEDILLA.search(text) is not None)
+
+
+def with_commas(text: str) -> str:
+    """Romanian ş and ţ (cedilla) as ș and ț (comma below)."""
+    return text.translate(_COMMAS)
+
+
+def folded_words(text: str) -> list[str]:
+    """Words for comparison: lower case, without accents and punctuation (`Însă, şi` → `insa`, `si`)."""
+    if not text.isascii():
+        text = _MARKS.sub("", unicodedata.normalize("NFKD", text))
+    return _WORD.findall(text.casefold())

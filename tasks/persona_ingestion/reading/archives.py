@@ -1,0 +1,90 @@
+"""Opens the zip files that .epub and .docx are, and never unpacks more than a limit."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any, BinaryIO
+
+from lxml.etree import XMLParser, XMLSyntaxError, fromstring
+
+from spine.errors import InvalidInputError
+
+Element = Any
+"""An lxml element; the library has no types."""
+
+LARGEST_MEMBER = 256 << 20  # bytes, unpacked, of a part that is streamed
+_LARGEST_TABLE = 8 << 20  # bytes, unpacked, of a part that is held whole
+_PIECE = 1 << 16
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+"""What `zipfile` raises for a damaged, truncated, encrypted or unknown part."""
+
+
+def open_archive(file: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except BROKEN as error:
+        raise InvalidInputError(f"cannot be opened, it is damaged or not of this kind ({error})") from error
+
+
+def unpacked(archive: zipfile.ZipFile, name: str) -> io.BufferedReader:
+    """The part as an open file that refuses to grow beyond `LARGEST_MEMBER`; `InvalidInputError` when it is missing."""
+    try:
+        return io.BufferedReader(_Limited(archive.open(name), name), _PIECE)
+    except KeyError as error:
+        raise InvalidInputError(f"has no part {name}") from error
+    except BROKEN as error:
+        raise InvalidInputError(f"part {name} cannot be unpacked ({error})") from error
+
+
+def table(archive: zipfile.ZipFile, name: str) -> Element:
+    """A small XML part as a tree; entities and addresses in it are not followed."""
+    with unpacked(archive, name) as part:
+        written = part.read(_LARGEST_TABLE + 1)
+    if len(written) > _LARGEST_TABLE:
+        raise InvalidInputError(f"part {name} is larger than {_LARGEST_TABLE >> 20} MB")
+    try:
+        return fromstring(written, XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    except XMLSyntaxError as error:
+        raise InvalidInputError(f"part {name} is not well-formed ({error.msg})") from error
+
+
+def beside(name: str, reference: str) -> str:
+    """The part that `reference`, found in part `name`, means; it cannot leave the archive."""
+    return posixpath.normpath(posixpath.join("/", posixpath.dirname(name), reference)).lstrip("/")
+
+
+def elements(root: Element, tag: str) -> Iterator[Element]:
+    """Elements by name, whatever their namespace."""
+    return root.iter("{*}" + tag)
+
+
+class _Limited(io.RawIOBase):
+    """Counts what a part unpacks to: its directory entry may lie."""
+
+    def __init__(self, part: IO[bytes], name: str) -> None:
+        self._part = part
+        self._name = name
+        self._left = LARGEST_MEMBER
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # pyright: ignore[reportArgumentType]
+        try:
+            piece = self._part.read(min(len(view), _PIECE))
+        except BROKEN as error:
+            raise InvalidInputError(f"part {self._name} is damaged ({error})") from error
+        self._left -= len(piece)
+        if self._left < 0:
+            raise InvalidInputError(f"part {self._name} unpacks to more than {LARGEST_MEMBER >> 20} MB")
+        view[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        self._part.close()
+        super().close()

@@ -1,0 +1,95 @@
+"""Reads .epub: the chapters of the book's spine, in order, each streamed out of the archive."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zipfile
+from collections.abc import Iterator
+from io import BufferedReader
+from typing import BinaryIO
+from urllib.parse import unquote
+
+from lxml.etree import LxmlError
+
+from spine.errors import InvalidInputError
+from tasks.persona_ingestion.reading.archives import Element, beside, elements, open_archive, table, unpacked
+from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
+from tasks.persona_ingestion.reading.items import About, Item, Trouble
+from tasks.persona_ingestion.reading.markup import markup_blocks
+from tasks.persona_ingestion.reading.web_pages import mended, pieces
+
+_CONTAINER = "META-INF/container.xml"
+_HEAD = 256  # bytes
+_ENCRYPTION = "META-INF/encryption.xml"
+_DECLARED = re.compile(rb"<\?xml[^>]{0,80}encoding\s*=\s*[\"']([A-Za-z0-9_-]{2,40})")
+
+
+def read_epub(file: BinaryIO) -> Iterator[Item]:
+    """The book's title and language, then its text. A chapter that is missing or damaged is left out by name."""
+    with open_archive(file) as archive:
+        package_name = _package_name(archive)
+        package = table(archive, package_name)
+        chapters = _chapters(package, package_name)
+        if _protected(archive) & set(chapters):
+            raise InvalidInputError("is protected by its shop (DRM); only an unprotected book can be read")
+        yield About(title=_said(package, "title"), language=(_said(package, "language") or "")[:2].lower() or None)
+        yield from strip_gutenberg(_read_chapters(archive, chapters))
+
+
+def _package_name(archive: zipfile.ZipFile) -> str:
+    for rootfile in elements(table(archive, _CONTAINER), "rootfile"):
+        if path := rootfile.get("full-path"):
+            return beside("", path)
+    raise InvalidInputError("does not name its package file; it is not an EPUB")
+
+
+def _chapters(package: Element, package_name: str) -> list[str]:
+    parts = {
+        item.get("id"): beside(package_name, unquote(item.get("href", "")))
+        for item in elements(package, "item")
+        if "nav" not in item.get("properties", "").split()
+    }
+    chapters = [parts[ref] for itemref in elements(package, "itemref") if (ref := itemref.get("idref")) in parts]
+    if not chapters:
+        raise InvalidInputError("lists no chapters")
+    return list(dict.fromkeys(chapters))
+
+
+def _protected(archive: zipfile.ZipFile) -> set[str]:
+    """Parts that are encrypted; fonts often are, in books that can be read."""
+    if _ENCRYPTION not in archive.namelist():
+        return set()
+    listed = elements(table(archive, _ENCRYPTION), "CipherReference")
+    return {beside("", unquote(reference.get("URI", ""))) for reference in listed}
+
+
+def _said(package: Element, name: str) -> str | None:
+    texts = (" ".join((element.text or "").split()) for element in elements(package, name))
+    return next((text for text in texts if text), None)
+
+
+def _read_chapters(archive: zipfile.ZipFile, chapters: list[str]) -> Iterator[Item]:
+    for name in chapters:
+        try:
+            with unpacked(archive, name) as part:
+                yield from (item for item in _read_chapter(part) if not isinstance(item, About))
+        except (InvalidInputError, LxmlError) as error:
+            yield Trouble(str(error), part=name)
+
+
+def _read_chapter(part: BufferedReader) -> Iterator[Item]:
+    """A chapter's own title repeats its heading or the book's, so it is not asked."""
+    encoding = _encoding(part.peek(_HEAD))
+    return mended(markup_blocks(pieces(part, encoding)), encoding)
+
+
+def _encoding(head: bytes) -> str:
+    """XML is UTF-8 unless it says otherwise, and says so in words that are known."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    declared = _DECLARED.search(head)
+    try:
+        return codecs.lookup(declared[1].decode("ascii")).name if declared else "utf-8"
+    except LookupError:
+        return "utf-8"

@@ -1,0 +1,111 @@
+"""Tells the headings of a plain text from its paragraphs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from tasks.persona_ingestion.reading.items import Block, Item
+
+_LONGEST = 80  # characters of a heading's line
+_MOST_LINES = 3
+_NO_INITIAL = re.compile(r"[^\W\d_]{2}")
+_LETTER = re.compile(r"[^\W_]")
+_UNDERLINE = re.compile(r"\s*(=+|-+)\s*")
+_ROMAN = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
+_NUMBER = re.compile(rf"\W*(?:{_ROMAN}|\d{{1,3}})\W*")
+_NUMERAL = (
+    rf"(?:{_ROMAN}|\d{{1,3}}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|first|second|third"
+    r"|întâi|intai|unu|doi|doua|două|trei|patru|cinci|șase|șapte|opt|nouă|zece)"
+)
+_CAPTION = r"\s*(?:[.:,—–-].*)?"
+_GREAT_PART = re.compile(
+    rf"(?:part|book|volume|act|partea|cartea|volumul|actul|partie|livre|teil|buch)\s+{_NUMERAL}{_CAPTION}", re.I
+)
+_CHAPTER = re.compile(
+    rf"(?:chapter|chap\.|canto|scene|section|capitolul|cap\.|cântul|cantul|scena|chapitre|kapitel)"
+    rf"\s+{_NUMERAL}{_CAPTION}",
+    re.I,
+)
+_STANDING = frozenset(
+    (
+        *("prologue", "epilogue", "preface", "foreword", "introduction", "afterword", "appendix", "contents", "notes"),
+        *("prolog", "epilog", "prefață", "introducere", "postfață", "cuprins", "note", "cuvânt înainte"),
+    )
+)
+_TITLE, _PART, _CHAPTER_LEVEL, _NUMBER_LEVEL = 1, 2, 3, 4
+_SHORTEST_LINE = 3
+
+
+def find_headings(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, headings marked, underlines taken off and ornaments (`* * *`) left away."""
+    first = True
+    waiting: Block | None = None  # the first block is a title only when another one follows
+    for item in items:
+        if not isinstance(item, Block):
+            yield item
+            continue
+        if _LETTER.search(item.text) is None:
+            continue
+        if waiting is not None:
+            yield waiting._replace(heading=_TITLE)
+            waiting = None
+        for block in mark_headings(item):
+            if first and not block.heading and _looks_like_a_title(block.text):
+                waiting = block
+            else:
+                yield block
+            first = False
+    if waiting is not None:
+        yield waiting
+
+
+def mark_headings(block: Block) -> tuple[Block, ...]:
+    """The block itself, marked when it is a heading, or its underlined first line and the rest as two blocks."""
+    lines = block.text.split("\n")
+    if level := _underlined(lines):
+        title = block._replace(text=lines[0].strip(), heading=level)
+        rest = "\n".join(lines[2:])
+        return (title, block._replace(text=rest, blank_before=0)) if rest.strip() else (title,)
+    if not _is_short(lines):
+        return (block,)
+    text = " ".join(block.text.split())
+    level = heading_level(text)
+    return (block._replace(text=text, heading=level, numbered=_is_number(text)),) if level else (block,)
+
+
+def _underlined(lines: list[str]) -> int:
+    """Level of a first line with `===` or `---` below it; a single sign is enough when nothing follows."""
+    mark = _UNDERLINE.fullmatch(lines[1]) if len(lines) > 1 and _is_short(lines[:1]) else None
+    if mark is None or (len(lines) > 2 and len(mark[1]) < _SHORTEST_LINE):
+        return 0
+    return _TITLE if mark[1][0] == "=" else _PART
+
+
+def heading_level(text: str) -> int:
+    """0 for text; else the level of a heading that stands by itself between blank lines."""
+    bare = text.strip().rstrip(".:").lower()
+    if _is_number(text):
+        return _NUMBER_LEVEL
+    if _GREAT_PART.fullmatch(text):
+        return _PART
+    if bare in _STANDING or _CHAPTER.fullmatch(text) or _is_in_capitals(text):
+        return _CHAPTER_LEVEL
+    return 0
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None
+
+
+def _is_in_capitals(text: str) -> bool:
+    return text.isupper() and _NO_INITIAL.search(text) is not None
+
+
+def _is_short(lines: list[str]) -> bool:
+    return len(lines) <= _MOST_LINES and all(len(line.strip()) <= _LONGEST for line in lines)
+
+
+def _looks_like_a_title(text: str) -> bool:
+    line = text.strip()
+    return "\n" not in line and len(line) <= _LONGEST and line[-1] not in ",;:"

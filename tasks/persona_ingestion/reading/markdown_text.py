@@ -1,0 +1,88 @@
+"""Reads Markdown: headings by their marks, paragraphs as the text that a reader sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
+from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble
+from tasks.persona_ingestion.reading.paragraphs import paragraphs
+from tasks.persona_ingestion.reading.text_encoding import detect_encoding
+from tasks.persona_ingestion.reading.text_lines import Line, read_lines
+
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+_HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
+_FRONT_TITLE = re.compile(r"title:\s*(.+)", re.IGNORECASE)
+_LONGEST_HEAD = 100  # lines
+_MARKDOWN = MarkdownIt("commonmark")
+
+
+def read_markdown(file: BinaryIO) -> Iterator[Item]:
+    """Blocks in order, read paragraph by paragraph, so links that are defined elsewhere stay as they are written."""
+    encoding = detect_encoding(file)
+    yield About(encoding=encoding)
+    for item in strip_gutenberg(paragraphs(_set_apart(_front_matter(read_lines(file, encoding))))):
+        if isinstance(item, Block):
+            yield from _rendered(item)
+        else:
+            yield item
+
+
+def _front_matter(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
+    """Leave a head between two `---` away, except for the title it gives."""
+    head = list(islice(lines, 1))
+    if head and _is_line(head[0], ("---",)):
+        for line in islice(lines, _LONGEST_HEAD):
+            head.append(line)
+            if _is_line(line, ("---", "...")):
+                head = _titles(head)
+                break
+    yield from head
+    yield from lines
+
+
+def _is_line(line: Line | Trouble, texts: tuple[str, ...]) -> bool:
+    return isinstance(line, Line) and line.text.rstrip() in texts
+
+
+def _titles(head: list[Line | Trouble]) -> list[Line | Trouble]:
+    found = ((line, _FRONT_TITLE.match(line.text)) for line in head if isinstance(line, Line))
+    return [Line(line.number, "# " + title[1].strip(" \"'")) for line, title in found if title]
+
+
+def _set_apart(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
+    """Put blank lines around headings, which need none, and leave the marks of code away."""
+    for line in lines:
+        if isinstance(line, Trouble) or not (_HEADING.match(line.text) or _FENCE.match(line.text)):
+            yield line
+            continue
+        yield line._replace(text="", ends=True)
+        if _HEADING.match(line.text):
+            yield line
+            yield line._replace(text="", ends=True)
+
+
+def _rendered(block: Block) -> Iterator[Block]:
+    level = 0
+    for token in _MARKDOWN.parse(block.text):
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+        elif token.type in ("inline", "code_block") and (text := _text(token).strip()):
+            yield block._replace(text=text, heading=level)
+            level = 0
+
+
+def _text(token: Token) -> str:
+    if not token.children:
+        return token.content
+    breaks = {"softbreak": "\n", "hardbreak": "\n"}
+    return "".join(
+        breaks.get(child.type, child.content if child.type in ("text", "code_inline", "image") else "")
+        for child in token.children
+    )

@@ -1,0 +1,115 @@
+"""Turns HTML into blocks as it streams by, without building a tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from lxml.etree import HTMLParser
+
+from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Block, Item
+
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_UNREAD = frozenset(
+    (
+        *("script", "style", "noscript", "template", "svg", "math", "nav", "form", "button", "select", "textarea"),
+        *("object", "iframe", "audio", "video", "canvas"),
+    )
+)
+_INLINE = frozenset(
+    (
+        *("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"),
+        *("img", "ins", "kbd", "label", "mark", "q", "ruby", "rp", "rt", "s", "samp", "small", "span", "strike"),
+        *("strong", "sub", "sup", "time", "tt", "u", "var", "wbr"),
+    )
+)
+_SPACE = re.compile(r"[ \t\r\n\f]+")
+
+
+class _Blocks:
+    """Target of the parser: collects blocks, which the reader takes after each piece."""
+
+    def __init__(self) -> None:
+        self.found: list[Item] = []
+        self._text: list[str] = []
+        self._length = 0
+        self._heading = 0
+        self._unread: list[str] = []
+        self._title: list[str] | None = None
+        self._preformatted = 0
+
+    def start(self, tag: Any, attributes: Any) -> None:
+        if self._unread or tag in _UNREAD:
+            self._unread.append(tag)
+        elif tag == "title":
+            self._title = []
+        elif tag == "br":
+            self._add("\n")
+        elif tag not in _INLINE:
+            self._close_block()
+            self._heading = _HEADINGS.get(tag, 0)
+            self._preformatted += tag == "pre"
+
+    def end(self, tag: Any) -> None:
+        if self._unread:
+            # A tag inside that was never closed ends with the one that holds it.
+            if tag in self._unread:
+                while self._unread.pop() != tag:
+                    pass
+        elif tag == "title":
+            self._take_title()
+        elif tag not in _INLINE and tag != "br":
+            self._close_block()
+            self._heading = 0
+            self._preformatted -= tag == "pre" and self._preformatted > 0
+
+    def data(self, text: str) -> None:
+        if self._title is not None:
+            self._title.append(text)
+        elif not self._unread:
+            self._add(text if self._preformatted else _SPACE.sub(" ", text))
+
+    def comment(self, text: str) -> None: ...
+
+    def pi(self, target: str, data: str | None = None) -> None: ...
+
+    def close(self) -> list[Item]:
+        self._take_title()
+        self._close_block()
+        return self.take()
+
+    def take(self) -> list[Item]:
+        found, self.found = self.found, []
+        return found
+
+    def _add(self, text: str) -> None:
+        self._text.append(text)
+        self._length += len(text)
+        if self._length > LONGEST_BLOCK:
+            self._close_block()
+
+    def _take_title(self) -> None:
+        if self._title and (title := " ".join("".join(self._title).split())):
+            self.found.append(About(title=title))
+        self._title = None
+
+    def _close_block(self) -> None:
+        lines = (line.strip() for line in "".join(self._text).split("\n"))
+        self._text, self._length = [], 0
+        if text := "\n".join(lines).strip():
+            self.found.append(Block(text if not self._heading else " ".join(text.split()), heading=self._heading))
+
+
+def markup_blocks(pieces: Iterable[str]) -> Iterator[Item]:
+    """Blocks of an HTML or XHTML text given in pieces; broken markup is read as a browser reads it."""
+    blocks = _Blocks()
+    parser = HTMLParser(target=blocks, no_network=True, encoding="utf-8")
+    fed = False
+    for piece in pieces:
+        if piece:
+            parser.feed(piece.encode("utf-8", errors="replace"))
+            fed = True
+            yield from blocks.take()
+    if fed:
+        yield from parser.close()

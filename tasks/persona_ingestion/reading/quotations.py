@@ -1,0 +1,135 @@
+"""Reads .jsonl, .json and .csv: one quotation per line, entry or row; a bad one is named and left out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from spine.errors import InvalidInputError
+from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Block, Item, Trouble
+from tasks.persona_ingestion.reading.json_entries import BadEntry, json_entries
+from tasks.persona_ingestion.reading.text_encoding import detect_encoding
+from tasks.persona_ingestion.reading.text_lines import Line, read_lines
+
+_TEXT_NAMES = ("text", "quote", "quotation", "content", "body", "citat")
+_AUTHOR_NAMES = ("author", "attribution", "by", "autor")
+_DELIMITERS = ",;\t|"
+
+
+def read_json_lines(file: BinaryIO) -> Iterator[Item]:
+    """An object or a string per line; blank lines are passed over."""
+    encoding = detect_encoding(file)
+    yield About(encoding=encoding)
+    cut = 0  # the line of which a piece was refused already
+    for line in read_lines(file, encoding):
+        if isinstance(line, Trouble):
+            yield line
+        elif not line.ends or line.number == cut:
+            if line.number != cut:
+                yield Trouble(f"is longer than {LONGEST_BLOCK} characters", line=line.number)
+            cut = line.number
+        elif line.text.strip():
+            yield _parsed(line)
+
+
+def read_json_array(file: BinaryIO) -> Iterator[Item]:
+    """A list of objects or strings, or an object that holds one; entries are read one at a time."""
+    encoding = detect_encoding(file)
+    yield About(encoding=encoding)
+    for number, entry in enumerate(json_entries(read_lines(file, encoding)), start=1):
+        if isinstance(entry, Trouble):
+            yield entry
+        elif isinstance(entry, BadEntry):
+            yield Trouble(entry.reason, line=entry.line, part=f"entry {number}")
+        else:
+            yield quotation(entry.value, line=entry.line, part=f"entry {number}")
+
+
+def read_csv(file: BinaryIO) -> Iterator[Item]:
+    """Rows under a heading row that names the column of the text."""
+    encoding = detect_encoding(file)
+    yield About(encoding=encoding)
+    feed = _CsvLines(read_lines(file, encoding))
+    heading = next(feed, "")
+    names = [name.strip().lower() for name in next(csv.reader([heading], delimiter=_delimiter(heading)), [])]
+    if not set(names) & set(_TEXT_NAMES):
+        raise InvalidInputError(f"its first row names no column {_either(_TEXT_NAMES)}")
+    rows = csv.reader(feed, delimiter=_delimiter(heading))
+    while True:
+        feed.begin_row()
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            yield from feed.take_troubles()
+            yield Trouble(f"is not a CSV row ({error})", line=feed.row)
+            continue
+        yield from feed.take_troubles()
+        if row is None:
+            return
+        if any(cell.strip() for cell in row):
+            yield quotation(dict(zip(names, row, strict=False)), line=feed.row)
+
+
+def quotation(entry: Any, *, line: int | None = None, part: str | None = None) -> Block | Trouble:
+    """A quotation, or what is wrong with the entry."""
+    if isinstance(entry, str):
+        entry = {"text": entry}
+    if not isinstance(entry, dict):
+        return Trouble("is neither a text nor an object", line=line, part=part)
+    fields = {str(name).lower(): value for name, value in entry.items()}
+    text = _first(fields, _TEXT_NAMES)
+    if text is None:
+        return Trouble(f"has no {_either(_TEXT_NAMES)} with a text in it", line=line, part=part)
+    if len(text) > LONGEST_BLOCK:
+        return Trouble(f"is longer than {LONGEST_BLOCK} characters", line=line, part=part)
+    return Block(text, line=line, alone=True, author=_first(fields, _AUTHOR_NAMES))
+
+
+def _parsed(line: Line) -> Block | Trouble:
+    try:
+        entry = json.loads(line.text)
+    except (ValueError, RecursionError) as error:
+        return Trouble(f"is not JSON ({error})", line=line.number)
+    return quotation(entry, line=line.number)
+
+
+def _first(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    values = (fields.get(name) for name in names)
+    return next((value.strip() for value in values if isinstance(value, str) and value.strip()), None)
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return f"`{'`, `'.join(names[:-1])}` or `{names[-1]}`"
+
+
+def _delimiter(heading: str) -> str:
+    return max(_DELIMITERS, key=heading.count)
+
+
+class _CsvLines:
+    """Feeds lines to the CSV reader, keeps count of them and sets aside those that cannot be decoded."""
+
+    def __init__(self, lines: Iterator[Line | Trouble]) -> None:
+        self._lines = lines
+        self._troubles: list[Trouble] = []
+        self.row: int | None = None  # the line on which the present row begins
+
+    def begin_row(self) -> None:
+        self.row = None
+
+    def __iter__(self) -> _CsvLines:
+        return self
+
+    def __next__(self) -> str:
+        for line in self._lines:
+            if isinstance(line, Line):
+                self.row = self.row or line.number
+                return line.text + "\n" if line.ends else line.text
+            self._troubles.append(line)
+        raise StopIteration
+
+    def take_troubles(self) -> list[Trouble]:
+        troubles, self._troubles = self._troubles, []
+        return troubles

@@ -1,0 +1,137 @@
+"""Tells in which encoding a text file is written, reading it once with bounded memory."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from charset_normalizer import from_bytes
+
+from spine.errors import InvalidInputError
+
+_STEP = 1 << 20  # bytes read at a time
+_HEAD = 1 << 16  # bytes looked at for what is not text
+_ENOUGH = 1 << 16  # bytes around foreign letters that a guess is made from
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16, so it is asked first
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MOST_CONTROLS = 0.01  # of the head, in a text
+_FOREIGN = re.compile(rb"[^\n]{0,40}[\x80-\xff][^\n]{0,40}")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"[\x80-\xff]")
+
+# Letters beyond a–z by language. A text in one language holds hardly any others, which tells the code pages apart.
+_ALPHABETS = (
+    *("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíóúüñ", "àèéìíîòóùú", "àáâãçéêíóôõúü", "àáèéëïíóöúü"),  # fr de es it pt nl
+    *("åæøéäö", "áæéíðóþúýö"),  # Nordic, Icelandic
+    *("ăâîşţ", "ąćęłńóśźż", "áéíóöőúüű", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "čćđšž"),  # ro pl hu cs sk hr/sl
+)
+_CODE_PAGES = ("cp1252", "iso8859_2", "cp1250")
+_MARKS = "«»„“”‘’‚–—…·°§©®¿¡\u00a0\u00ad€£º"
+_CLEAR = 0.97  # share of foreign letters that one alphabet explains
+
+
+def detect_encoding(file: BinaryIO) -> str:
+    """A codec's name. Reads the file once from its start and leaves it there.
+
+    Unicode is proved (a mark at the start, or every byte fits UTF-8); a single-byte code page is the one under which
+    the foreign letters belong to one language. `InvalidInputError` when this is not text.
+    """
+    file.seek(0)
+    head = file.read(_HEAD)
+    file.seek(0)
+    if known := _by_mark(head) or _by_zeros(head):
+        return known
+    if len(_CONTROLS.findall(head)) > _MOST_CONTROLS * len(head):
+        raise InvalidInputError("is not text: it holds control characters, as a program or a picture does")
+    evidence = _gather(file)
+    file.seek(0)
+    return "utf-8" if evidence.is_utf8 else _code_page(evidence.foreign)
+
+
+def _by_mark(head: bytes) -> str | None:
+    return next((name for mark, name in _BOMS if head.startswith(mark)), None)
+
+
+def _by_zeros(head: bytes) -> str | None:
+    """UTF-16 without its mark: nearly every second byte of a western text is zero."""
+    if b"\0" not in head:
+        return None
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    half = len(head) / 2
+    if odd > 0.5 * half and even < 0.05 * half:
+        return "utf-16-le"
+    if even > 0.5 * half and odd < 0.05 * half:
+        return "utf-16-be"
+    raise InvalidInputError("is not text: it holds zero bytes, as a program or a picture does")
+
+
+@dataclass(slots=True)
+class _Evidence:
+    valid: bool = True
+    foreign: bytearray = field(default_factory=bytearray)
+
+    @property
+    def is_utf8(self) -> bool:
+        """Also when a few bytes are broken: the lines that hold them are left out one by one."""
+        if self.valid:
+            return True
+        fitting = len(_UTF8_LETTER.findall(self.foreign))
+        stray = len(_HIGH.findall(_UTF8_LETTER.sub(b"", self.foreign)))
+        return fitting > 9 * stray
+
+
+def _gather(file: BinaryIO) -> _Evidence:
+    found = _Evidence()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for piece in _pieces(file):
+        if found.valid:
+            found.valid = _fits(decoder, piece)
+        if len(found.foreign) < _ENOUGH and not piece.isascii():
+            for match in _FOREIGN.finditer(piece):
+                found.foreign += match[0] + b"\n"
+                if len(found.foreign) >= _ENOUGH:
+                    break
+        if not found.valid and len(found.foreign) >= _ENOUGH:
+            break
+    if found.valid:
+        found.valid = _fits(decoder, b"", final=True)
+    return found
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_STEP):
+        yield piece
+
+
+def _fits(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> bool:
+    try:
+        decoder.decode(piece, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _code_page(foreign: bytearray) -> str:
+    explained, _, name = max((_explained(bytes(foreign), name), -rank, name) for rank, name in enumerate(_CODE_PAGES))
+    if explained >= _CLEAR:
+        return name
+    guess = from_bytes(bytes(foreign)).best()
+    return guess.encoding if guess else name
+
+
+def _explained(foreign: bytes, code_page: str) -> float:
+    """Share of the letters beyond ASCII that belong to the one alphabet that explains most of them."""
+    letters = [char for char in foreign.decode(code_page, errors="replace").lower() if char > "\x7f"]
+    of_words = [char for char in letters if char not in _MARKS]
+    if not of_words:
+        return 1.0 if len(letters) else 0.0
+    return max(sum(char in alphabet for char in of_words) for alphabet in _ALPHABETS) / len(of_words)

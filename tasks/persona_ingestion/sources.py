@@ -1,0 +1,162 @@
+"""Finds a persona's source files, and refuses every path that leaves the persona's folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from spine.contracts.personas import CollectionName, LeftOut
+from spine.errors import InvalidInputError, NotFoundError
+
+_TEXT_KINDS = {
+    ".txt": "txt",
+    ".text": "txt",
+    ".md": "md",
+    ".markdown": "md",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".epub": "epub",
+    ".pdf": "pdf",
+    ".docx": "docx",
+}
+_QUOTE_KINDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv"}
+_KINDS_OF: dict[CollectionName, dict[str, str]] = {"works": _TEXT_KINDS, "quotes": _QUOTE_KINDS, "profile": _TEXT_KINDS}
+_DEEPEST = 12  # folders below a collection's own
+_READ_THIS_VERY_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A regular file inside the persona's folder, of a kind that its collection reads."""
+
+    collection: CollectionName
+    name: str  # relative to the persona's folder, with /
+    work: str  # inside the collection, without its ending
+    kind: str
+    path: Path  # without links
+    size: int  # bytes
+
+    def open(self) -> BinaryIO:
+        """The file that was found: a link that took its place since is refused by the system (`OSError`)."""
+        return os.fdopen(os.open(self.path, _READ_THIS_VERY_FILE), "rb")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files of one collection in the order in which they are read, and what was not taken."""
+
+    files: tuple[SourceFile, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(file.size for file in self.files)
+
+
+def persona_folder(personas: Path, source: str) -> Path:
+    """The folder `source` under `personas`, without links.
+
+    `InvalidInputError` when it leaves `personas` (by `..`, an absolute path or a link), `NotFoundError` when there
+    is no such folder.
+    """
+    relative = PurePosixPath(source)
+    if not source.strip() or relative.is_absolute() or ".." in relative.parts or {"\0", "\\"} & set(source):
+        raise InvalidInputError(f"the source must be a folder under the personas folder, not {source!r}")
+    base = personas.resolve()
+    folder = (base / relative).resolve()
+    if not folder.is_relative_to(base) or folder == base:
+        raise InvalidInputError(f"the source {source!r} leaves the personas folder")
+    if not folder.is_dir():
+        raise NotFoundError(f"there is no folder {source!r} under the personas folder; put the sources there first")
+    return folder
+
+
+def find_sources(folder: Path, collection: CollectionName) -> Sources:
+    """The files of `collection` below `folder`, in an order that does not depend on the machine.
+
+    `works` are in `works/`, `quotes` in `quotes/`, a profile is `profile.md` and `profile/`. Files that lie loose in
+    the folder come after these and are works or quotes by their kind. Hidden files are not looked at.
+    """
+    folder = folder.resolve()
+    files: list[SourceFile] = []
+    left_out: list[LeftOut] = []
+    for path in _candidates(folder, collection):
+        name = path.relative_to(folder).as_posix()
+        found = _look_at(path, folder, collection)
+        if isinstance(found, SourceFile):
+            files.append(found)
+        else:
+            left_out.append(LeftOut(file=name, reason=found))
+    return Sources(tuple(files), tuple(left_out))
+
+
+def _candidates(folder: Path, collection: CollectionName) -> Iterator[Path]:
+    yield from _walk(folder / collection, _DEEPEST)
+    for path in _listed(folder):
+        if not path.is_dir() and _collection_of_loose(path) == collection:
+            yield path
+
+
+def _collection_of_loose(path: Path) -> CollectionName | None:
+    suffix = path.suffix.lower()
+    if suffix in _TEXT_KINDS:
+        return "profile" if path.stem.lower() == "profile" else "works"
+    return "quotes" if suffix in _QUOTE_KINDS else None
+
+
+def _walk(folder: Path, depth: int) -> Iterator[Path]:
+    """Every file below; a folder that is a link is yielded itself, to be refused by name."""
+    if folder.is_symlink():
+        yield folder
+        return
+    for path in _listed(folder):
+        if path.is_dir() and not path.is_symlink() and depth and os.access(path, os.R_OK | os.X_OK):
+            yield from _walk(path, depth - 1)
+        else:
+            yield path
+
+
+def _listed(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if path.name[0] not in ".~"), key=lambda path: path.name)
+
+
+def _look_at(path: Path, folder: Path, collection: CollectionName) -> SourceFile | str:
+    """The file, or why it is not taken."""
+    kinds = _KINDS_OF[collection]
+    real = Path(os.path.realpath(path))
+    if path.is_symlink() and not real.is_relative_to(folder):
+        return "is a link that leaves the persona's folder"
+    if path.is_symlink() and path.is_dir():
+        return "is a link to a folder; put the folder itself here"
+    if not path.exists():
+        return "is a link to a file that does not exist"
+    if path.is_dir():
+        return f"cannot be listed, or lies more than {_DEEPEST} folders deep"
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        return "is not a regular file"
+    if path.suffix.lower() not in kinds:
+        return f"is of a kind that {collection} does not read (known: {', '.join(dict.fromkeys(kinds.values()))})"
+    if not facts.st_size:
+        return "is empty"
+    name = path.relative_to(folder)
+    return SourceFile(
+        collection=collection,
+        name=name.as_posix(),
+        work=_inside(name, collection).with_suffix("").as_posix(),
+        kind=kinds[path.suffix.lower()],
+        path=real,
+        size=facts.st_size,
+    )
+
+
+def _inside(name: Path, collection: CollectionName) -> Path:
+    return name.relative_to(collection) if name.parts[0] == collection and len(name.parts) > 1 else name

@@ -1,0 +1,120 @@
+"""Markdown and HTML as the text that a reader sees."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Trouble
+from tasks.persona_ingestion.reading.markdown_text import read_markdown
+from tasks.persona_ingestion.reading.markup import markup_blocks
+from tasks.persona_ingestion.reading.web_pages import read_web_page
+from tests.unit.persona_ingestion.source_files import headings, read, texts, title_of, troubles
+
+
+def test_markdown_gives_headings_by_level_and_text_without_marks() -> None:
+    text = """---
+title: "A Life"
+draft: true
+---
+# Youth
+He was **born** in [Ipotești](https://x.example/a_b), with `code` and ![a picture](p.png).
+Second line.
+## School
+- first
+- second
+
+Setext
+------
+> quoted
+
+```
+kept as it is
+```
+"""
+    items = read(read_markdown, text.encode())
+    assert headings(items) == [(1, "A Life"), (1, "Youth"), (2, "School"), (2, "Setext")]
+    assert texts(items) == [
+        *("A Life", "Youth", "He was born in Ipotești, with code and a picture.\nSecond line."),
+        *("School", "first", "second", "Setext", "quoted", "kept as it is"),
+    ]
+
+
+def test_a_rule_at_the_start_of_markdown_is_no_front_matter() -> None:
+    assert texts(read(read_markdown, b"---\n\ntext one\n\ntext two")) == ["text one", "text two"]
+
+
+PAGE = """<!DOCTYPE html><html><head><title>The  Raven</title><style>p {{}}</style>{meta}</head><body>
+<nav><p>Home</p></nav><h1>The <em>Raven</em></h1>
+<p>Once upon a midnight<br>dreary &mdash; été &amp; <b>weary</b></p><script>let x = "<p>no</p>"</script>
+<div>loose text<p>inside</p>after</div>
+<pre>kept
+  lines</pre><h2>Notes</h2><ul><li>one<li>two</ul><p></p></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("meta", "encoding"),
+    [
+        ("", "utf-8"),
+        ('<meta charset="utf-8">', "utf-8"),
+        ('<meta charset="iso-8859-1">', "latin-1"),
+        ('<meta charset="iso-8859-1">', "utf-8"),  # pages lie; the bytes do not
+        ('<meta http-equiv="Content-Type" content="text/html; charset=windows-1250">', "cp1250"),
+        ('<meta charset="nonsense">', "cp1252"),
+        ("", "utf-16"),
+    ],
+)
+def test_a_page_gives_its_text_whatever_its_encoding(meta: str, encoding: str) -> None:
+    items = read(read_web_page, PAGE.format(meta=meta).encode(encoding))
+    assert title_of(items) == "The Raven"
+    assert headings(items) == [(1, "The Raven"), (2, "Notes")]
+    assert texts(items) == [
+        *("The Raven", "Once upon a midnight\ndreary — été & weary", "loose text", "inside", "after"),
+        *("kept\nlines", "Notes", "one", "two"),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_page_reads_the_same_in_pieces_of_any_size(size: int) -> None:
+    text = PAGE.format(meta="")
+    whole = list(markup_blocks([text]))
+    assert list(markup_blocks(text[at : at + size] for at in range(0, len(text), size))) == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<",
+        "<p",
+        "plain words",
+        "</div></p>words<p>",
+        "<p>" * 3_000 + "deep",
+        "<script>never closed <p>x</p>",
+        "<b>\0words",
+    ],
+)
+def test_broken_pages_are_read_as_far_as_they_go(text: str) -> None:
+    assert all(isinstance(item, About) or item.text for item in markup_blocks([text]))  # type: ignore[union-attr]
+
+
+def test_a_page_of_one_endless_paragraph_is_given_in_bounded_blocks() -> None:
+    found = texts(list(markup_blocks(["<p>"] + ["some words without end "] * 20_000)))
+    assert max(map(len, found)) <= 2 * LONGEST_BLOCK
+    assert sum(len(text.split()) for text in found) == 80_000
+
+
+def test_a_paragraph_with_bytes_that_do_not_fit_is_named_and_kept_without_them() -> None:
+    items = read(read_web_page, "<p>șapte țări</p>".encode() * 30 + b"<p>one \xff two</p><p>three</p>")
+    assert texts(items)[-2:] == ["one  two", "three"]
+    assert troubles(items) == [Trouble("holds bytes that are not utf-8", part="the paragraph “one  two…”")]
+
+
+def test_a_gutenberg_page_loses_its_frame() -> None:
+    text = (
+        "<p>The Project Gutenberg eBook of X</p><p>Title: X of Y</p>"
+        "<div>*** START OF THE PROJECT GUTENBERG EBOOK X ***</div>"
+        "<h2>One</h2><p>text</p><div>*** END OF THE PROJECT GUTENBERG EBOOK X ***</div><p>licence</p>"
+    )
+    items = read(read_web_page, text.encode())
+    assert texts(items) == ["One", "text"]
+    assert title_of(items) == "X of Y"

@@ -1,0 +1,59 @@
+"""One way to write a text, and the language it is written in."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from tasks.persona_ingestion.languages import detect_language
+from tasks.persona_ingestion.normalising import folded_words, normalise
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "normal"),
+    [
+        pytest.param("Şi ţara, ŞŢ", "ro", "Și țara, ȘȚ", id="cedillas become commas in Romanian"),
+        pytest.param(
+            unicodedata.normalize("NFD", "Şi ţâță"), "ro", "Și țâță", id="also when letter and mark are apart"
+        ),
+        pytest.param("Şi țara", "ro", "Și țara", id="mixes become one"),
+        pytest.param("şeker, İşte", "tr", "şeker, İşte", id="Turkish keeps its cedillas"),
+        pytest.param("şi ţară", "und", "și țară", id="ţ tells Romanian where the language is unknown"),
+        pytest.param("şeker", "und", "şeker", id="ş alone does not"),
+        pytest.param("e\u0301te\u0301", "fr", "été", id="letters are composed"),
+        pytest.param("ﬁne oﬃce", "en", "fine office", id="ligatures are letters"),
+        pytest.param("co\u00adoperate\u200b \ufeffnow\x07", "en", "cooperate now", id="what is invisible goes"),
+        pytest.param("a\u00a0b\u2003c\t d ", "en", "a b c d", id="every space is one space"),
+        pytest.param(
+            "  one\r\n\ttwo\r\n\r\n three\x0cfour", "en", "one\ntwo\nthree\nfour", id="lines stay, indents go"
+        ),
+        pytest.param(" \n \t", "en", "", id="nothing stays nothing"),
+    ],
+)
+def test_a_text_is_written_in_one_way(text: str, language: str, normal: str) -> None:
+    assert normalise(text, language) == normal
+    assert normalise(normal, language) == normal
+
+
+def test_words_are_compared_without_case_accents_and_punctuation() -> None:
+    assert folded_words("Însă, ŞI țara_mea — l'été!") == ["insa", "si", "tara", "mea", "l", "ete"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Şi dacă ramuri bat în geam şi se cutremur plopii, e ca în minte să te am", "ro"),
+        ("Imbraca-te in doliu, frumoasa Bucovina, cu cipru verde-ncinge antica fruntea ta", "ro"),
+        ("Once upon a midnight dreary, while I pondered, weak and weary", "en"),
+        ("Longtemps, je me suis couché de bonne heure, et mes yeux se fermaient vite", "fr"),
+        ("12345 67890 12345 67890 12345", "und"),
+        ("", "und"),
+    ],
+)
+def test_the_language_is_told_from_the_text(text: str, language: str) -> None:
+    assert detect_language(text) == language
+
+
+def test_a_text_that_is_too_short_to_tell_is_in_the_language_that_its_file_declares() -> None:
+    assert detect_language("Adio", declared="ro") == "ro"

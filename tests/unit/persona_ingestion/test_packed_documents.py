@@ -1,0 +1,173 @@
+"""EPUB, Word and PDF: chapters, paragraphs and pages in order; what is damaged is left out by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from spine.errors import InvalidInputError
+from tasks.persona_ingestion.reading import archives
+from tasks.persona_ingestion.reading.epub_books import read_epub
+from tasks.persona_ingestion.reading.items import About, Reader
+from tasks.persona_ingestion.reading.pdf_documents import read_pdf
+from tasks.persona_ingestion.reading.word_documents import read_word_document
+from tests.unit.persona_ingestion.source_files import (
+    docx,
+    epub,
+    headings,
+    packed,
+    page,
+    pdf,
+    read,
+    run,
+    texts,
+    title_of,
+    troubles,
+)
+
+ONE = page("<h1>One</h1><p>It was the <i>best</i> of times — și țări.</p>")
+TWO = page("<h1>Two</h1><p>It was the worst.</p>")
+
+
+def test_an_epub_gives_its_chapters_in_the_order_of_its_spine() -> None:
+    items = read(
+        read_epub,
+        epub(
+            {"z%20one.xhtml": "", "a.xhtml": TWO}, title="Two  Cities", language="ro-RO", **{"OEBPS/z one.xhtml": ONE}
+        ),
+    )
+    assert items[0] == About(title="Two Cities", language="ro")
+    assert texts(items) == ["One", "It was the best of times — și țări.", "Two", "It was the worst."]
+    assert headings(items) == [(1, "One"), (1, "Two")]
+
+
+def test_a_chapter_that_is_missing_is_left_out_by_name() -> None:
+    items = read(read_epub, epub({"one.xhtml": ONE, "gone.xhtml": "", "two.xhtml": TWO}))
+    assert [(trouble.part, trouble.reason) for trouble in troubles(items)] == [
+        ("OEBPS/gone.xhtml", "has no part OEBPS/gone.xhtml")
+    ]
+    assert texts(items)[-1] == "It was the worst."
+
+
+def test_a_chapter_that_is_damaged_is_left_out_and_the_next_one_read() -> None:
+    book = epub({"one.xhtml": page("<p>" + "unlike words " * 400 + "</p>"), "two.xhtml": TWO})
+    at = book.index(b"OEBPS/one.xhtml") + len("OEBPS/one.xhtml") + 8
+    items = read(read_epub, book[:at] + b"\xff" * 12 + book[at + 12 :])
+    assert [trouble.part for trouble in troubles(items)] == ["OEBPS/one.xhtml"]
+    assert texts(items)[-2:] == ["Two", "It was the worst."]
+
+
+def test_a_chapter_in_another_encoding_says_so_itself() -> None:
+    chapter = '<?xml version="1.0" encoding="iso-8859-2"?><html><body><p>ţară şi mămăligă</p></body></html>'
+    assert texts(read(read_epub, epub({"one.xhtml": chapter.encode("iso8859-2")}))) == ["ţară şi mămăligă"]
+
+
+def test_a_chapter_in_an_encoding_that_nobody_knows_is_taken_as_utf_8() -> None:
+    chapter = '<?xml version="1.0" encoding="x-klingon"?><html><body><p>țară</p></body></html>'
+    assert texts(read(read_epub, epub({"one.xhtml": chapter}))) == ["țară"]
+
+
+def test_a_protected_epub_is_refused_and_one_with_hidden_fonts_is_read() -> None:
+    def listing(uri: str) -> str:
+        return f'<e xmlns:x="urn:x"><x:CipherReference URI="{uri}"/></e>'
+
+    with pytest.raises(InvalidInputError, match="protected"):
+        read(read_epub, epub({"one.xhtml": ONE}, **{"META-INF/encryption.xml": listing("OEBPS/one.xhtml")}))
+    assert texts(read(read_epub, epub({"one.xhtml": ONE}, **{"META-INF/encryption.xml": listing("OEBPS/font.ttf")})))
+
+
+def test_word_paragraphs_come_with_headings_in_any_language_and_without_deleted_text() -> None:
+    content = docx(
+        [
+            ("Titlu1", "Capitolul"),
+            ("Normal", f"{run('one ')}<w:r><w:tab/></w:r>{run('line')}<w:r><w:br/></w:r>{run('two')}"),
+            ("Normal", f"<w:del><w:r><w:delText>gone</w:delText></w:r></w:del>{run('kept')}"),
+            ("Normal", ""),
+            ("Titlu2", "Mai jos"),
+        ],
+        title="A Letter",
+        styles={"Titlu1": "heading 1", "Titlu2": "heading 2", "Normal": "Normal"},
+    )
+    items = read(read_word_document, content)
+    assert title_of(items) == "A Letter"
+    assert headings(items) == [(1, "Capitolul"), (2, "Mai jos")]
+    assert texts(items)[1:3] == ["one  line\ntwo", "kept"]
+
+
+def test_a_word_text_that_breaks_off_keeps_what_came_before() -> None:
+    content = packed(
+        {
+            "word/document.xml": f'<w:document xmlns:w="{"http://schemas.openxmlformats.org/wordprocessingml/2006/main"}"><w:p>{run("whole")}</w:p><w:p><w:r><w:t>half'
+        }
+    )
+    items = read(read_word_document, content)
+    assert texts(items) == ["whole"]
+    assert [trouble.part for trouble in troubles(items)] == ["paragraph 2"]
+
+
+def test_a_word_document_does_not_follow_entities() -> None:
+    content = packed(
+        {
+            "word/document.xml": '<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]><w:document xmlns:w='
+            f'"http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:p>{run("a&x;b")}</w:p></w:document>'
+        }
+    )
+    assert "root" not in "".join(texts(read(read_word_document, content)))
+
+
+def test_a_pdf_gives_its_pages_without_numbers_and_with_bookmarks_as_headings() -> None:
+    content = pdf(
+        [["It was the best of ti-", "mes, it was the worst.", "1"], ["2", "The age of wisdom."]],
+        bookmarks={0: "One", 1: "Two"},
+    )
+    items = read(read_pdf, content)
+    assert headings(items) == [(2, "One"), (2, "Two")]
+    assert texts(items) == ["One", "It was the best of times, it was the worst.", "Two", "The age of wisdom."]
+
+
+def test_a_page_that_is_damaged_is_left_out_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pypdf import PageObject
+
+    whole = PageObject.extract_text
+    monkeypatch.setattr(PageObject, "extract_text", lambda self: 1 / 0 if self.page_number == 1 else whole(self))
+    monkeypatch.setattr("tasks.persona_ingestion.reading.pdf_documents._DAMAGED", (ZeroDivisionError,))
+    items = read(read_pdf, pdf([["one"], ["two"], ["three"]]))
+    assert texts(items) == ["one", "three"]
+    assert [trouble.part for trouble in troubles(items)] == ["page 2"]
+
+
+def test_a_pdf_of_pictures_says_that_it_holds_no_text() -> None:
+    assert "scan" in troubles(read(read_pdf, pdf([[]])))[0].reason
+
+
+def test_a_locked_pdf_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="password"):
+        read(read_pdf, pdf([["secret"]], password="x"))
+
+
+@pytest.mark.parametrize(
+    ("reader", "content"),
+    [
+        pytest.param(reader, content, id=f"{reader.__name__}: {name}")
+        for reader, whole in (
+            (read_epub, epub({"one.xhtml": ONE})),
+            (read_word_document, docx([("", "x")])),
+            (read_pdf, pdf([["x"]])),
+        )
+        for name, content in {
+            "noise": b"noise " * 100,
+            "cut off": whole[: len(whole) // 3],
+            "another kind": packed({"a": "b"}),
+        }.items()
+    ],
+)
+def test_a_file_that_is_damaged_as_a_whole_is_refused_with_a_reason(reader: Reader, content: bytes) -> None:
+    with pytest.raises(InvalidInputError):
+        read(reader, content)
+
+
+def test_a_part_that_unpacks_to_more_than_the_limit_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "LARGEST_MEMBER", 100_000)
+    bomb = page("<p>" + "zero " * 500_000 + "</p>")
+    items = read(read_epub, epub({"bomb.xhtml": bomb, "two.xhtml": TWO}))
+    assert "unpacks to more than" in troubles(items)[0].reason
+    assert texts(items)[-1] == "It was the worst."

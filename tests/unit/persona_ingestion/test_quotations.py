@@ -1,0 +1,127 @@
+"""Quotations from lines, lists and tables; a bad one is named by its place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spine.errors import InvalidInputError
+from tasks.persona_ingestion.reading.items import Block, Trouble
+from tasks.persona_ingestion.reading.quotations import quotation, read_csv, read_json_array, read_json_lines
+from tests.unit.persona_ingestion.source_files import read, texts, troubles
+
+
+@pytest.mark.parametrize(
+    ("entry", "text", "author"),
+    [
+        ("a text", "a text", None),
+        ({"text": " x ", "author": "A"}, "x", "A"),
+        ({"Quote": "x", "by": "B"}, "x", "B"),
+        ({"quotation": "x", "author": ""}, "x", None),
+        ({"content": "x", "text": ""}, "x", None),
+        ({"citat": "x", "autor": "C"}, "x", "C"),
+    ],
+)
+def test_a_quotation_is_found_under_the_names_that_collections_use(
+    entry: object, text: str, author: str | None
+) -> None:
+    assert quotation(entry, line=3) == Block(text, line=3, alone=True, author=author)
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"author": "A"}, "has no `text`"),
+        ({"text": 5}, "has no `text`"),
+        ("  ", "has no `text`"),
+        (7, "neither a text nor an object"),
+        (None, "neither a text nor an object"),
+        (["x"], "neither a text nor an object"),
+        ("x" * 20_000, "longer than"),
+    ],
+)
+def test_an_entry_that_is_no_quotation_says_why(entry: object, reason: str) -> None:
+    found = quotation(entry, line=3, part="entry 1")
+    assert isinstance(found, Trouble)
+    assert reason in found.reason
+    assert (found.line, found.part) == (3, "entry 1")
+
+
+def test_a_bad_line_does_not_stop_the_lines_after_it() -> None:
+    content = (
+        b'{"text": "one"}\n\n{broken\n{"author": "x"}\n"four"\n{"text": "'
+        + b"long " * 9_000
+        + b'"}\n{"text": "six \xff"}\n{"text": "seven"}'
+    )
+    items = read(read_json_lines, content + '\n{"text": "ș"}'.encode() * 10)
+    assert texts(items)[:3] == ["one", "four", "seven"]
+    assert [trouble.line for trouble in troubles(items)] == [3, 4, 6, 7]
+
+
+ENTRIES = [{"text": f"quotation {number}", "author": "A"} for number in range(3_000)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(json.dumps(ENTRIES), id="one line"),
+        pytest.param(json.dumps(ENTRIES, indent=2), id="indented"),
+        pytest.param(json.dumps({"version": 1, "name": "x", "quotes": ENTRIES}), id="inside an object"),
+        pytest.param(json.dumps(ENTRIES).replace(" ", ""), id="no spaces"),
+    ],
+)
+def test_a_json_list_is_read_entry_by_entry(content: str) -> None:
+    found = texts(read(read_json_array, content.encode()))
+    assert len(found) == len(ENTRIES)
+    assert found[-1].replace(" ", "") == "quotation2999"
+
+
+def test_a_broken_entry_of_a_list_is_named_by_its_line_and_the_next_one_is_read() -> None:
+    content = '[\n{"text": "one"},\n{"text": two},\n{"text": "three"},\n{"no": "text"},\n"four"\n]'
+    items = read(read_json_array, content.encode())
+    assert texts(items) == ["one", "three", "four"]
+    assert [(trouble.line, trouble.part) for trouble in troubles(items)] == [(3, "entry 2"), (5, "entry 4")]
+
+
+def test_a_list_that_breaks_off_gives_what_came_before() -> None:
+    items = read(read_json_array, b'[{"text": "one"}, {"text": "tw')
+    assert texts(items) == ["one"]
+    assert len(troubles(items)) == 1
+
+
+@pytest.mark.parametrize("content", ["5", '{"a": 1}', '"text"', "words"])
+def test_a_json_file_without_a_list_is_refused(content: str) -> None:
+    with pytest.raises(InvalidInputError, match="list of quotations"):
+        read(read_json_array, content.encode())
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_table_is_read_by_its_heading_row(delimiter: str) -> None:
+    rows = [["Author", "Quote"], ["A", '"one'.replace('"', "") + "\nand more"], ["B", "two"], ["", ""], ["C", ""]]
+    content = "\n".join(delimiter.join(f'"{cell}"' for cell in row) for row in rows)
+    items = read(read_csv, content.encode("utf-8-sig"))
+    assert [(item.text, item.author, item.line) for item in items if isinstance(item, Block)] == [
+        ("one\nand more", "A", 2),
+        ("two", "B", 4),
+    ]
+    assert [trouble.line for trouble in troubles(items)] == [6]
+
+
+def test_a_row_that_cannot_be_read_does_not_stop_the_rows_after_it() -> None:
+    content = (
+        "text,author\nșapte,A\n".encode()
+        + b"\xff\xfe,B\n"
+        + b'"'
+        + b"x" * 140_000
+        + b'",C\nlast,D\n'
+        + "ș,E\n".encode() * 20
+    )
+    items = read(read_csv, content)
+    assert texts(items)[:2] == ["șapte", "last"]
+    assert [trouble.line for trouble in troubles(items)][:2] == [3, 4]
+
+
+def test_a_table_without_a_column_of_texts_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="names no column `text`"):
+        read(read_csv, b"name,year\nx,1850\n")

@@ -1,0 +1,101 @@
+"""How the encoding of a text file is told, and what happens to lines that do not fit it."""
+
+from __future__ import annotations
+
+import io
+import random
+
+import pytest
+
+from spine.errors import InvalidInputError
+from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, Trouble
+from tasks.persona_ingestion.reading.text_encoding import detect_encoding
+from tasks.persona_ingestion.reading.text_lines import Line, read_lines
+
+SAMPLES = {
+    "romanian": "Şi dacă ramuri bat în geam\nŞi se cutremur plopii,\nE ca în minte să te am\nŞi-ncet să te apropii.\n",
+    "french": "Être ou ne pas être, voilà la question. L'été dernier, à la plage, les garçons jouaient : ça va.\n",
+    "german": "Über allen Gipfeln ist Ruh, in allen Wipfeln spürest du kaum einen Hauch; die Vöglein. Größe\n",
+    "spanish": "En un lugar de la Mancha, de cuyo nombre no quiero acordarme. ¿Qué pasó mañana con el niño?\n",
+    "polish": "Litwo! Ojczyzno moja! ty jesteś jak zdrowie; Ile cię trzeba cenić, ten tylko się dowie, Kto stracił.\n",
+    "hungarian": "Hazádnak rendületlenűl légy híve, oh magyar; Bölcsőd az s majdan sírod is, mely ápol s eltakar.\n",
+    "czech": "Byl pozdní večer, první máj, byl lásky čas. Hrdliččin zval ku lásce hlas, kde borový zaváněl háj. Žiť.\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding"),
+    [
+        *(
+            (language, encoding)
+            for language in SAMPLES
+            for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
+        ),
+        *((language, "latin-1") for language in ("french", "german", "spanish")),
+        *((language, "cp1252") for language in ("french", "german", "spanish")),
+        *((language, "iso8859-2") for language in ("romanian", "polish", "hungarian", "czech", "german")),
+        *((language, "cp1250") for language in ("romanian", "polish", "hungarian", "czech", "german")),
+        ("french", "utf-32"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 300])
+def test_a_text_reads_the_same_whatever_it_was_written_in(language: str, encoding: str, times: int) -> None:
+    text = SAMPLES[language] * times
+    file = io.BytesIO(text.encode(encoding))
+    assert file.getvalue().decode(detect_encoding(file)).lstrip("\ufeff") == text
+    assert file.tell() == 0
+
+
+def test_a_foreign_letter_late_in_a_long_file_still_counts() -> None:
+    content = b"plain words\n" * 200_000 + "Şi dacă ramuri bat în geam şi ţipă".encode("iso8859-2")
+    assert detect_encoding(io.BytesIO(content)) == "iso8859_2"
+
+
+def test_a_letter_that_falls_on_the_border_of_two_pieces_is_whole() -> None:
+    content = b"a" * ((1 << 20) - 1) + "ș".encode() + b"a" * 100
+    assert detect_encoding(io.BytesIO(content)) == "utf-8"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 20, id="a picture"),
+        pytest.param(random.Random(1).randbytes(5_000), id="noise"),
+        pytest.param(b"\x7fELF\x02\x01\x01" + b"\0" * 500, id="a program"),
+        pytest.param(b"\x01\x02\x03\x04words" * 50, id="control characters"),
+    ],
+)
+def test_what_is_not_text_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidInputError, match="is not text"):
+        detect_encoding(io.BytesIO(content))
+
+
+def lines(content: bytes, encoding: str = "utf-8") -> list[Line | Trouble]:
+    return list(read_lines(io.BytesIO(content), encoding))
+
+
+def test_a_line_with_bytes_that_do_not_fit_is_named_and_the_rest_is_read() -> None:
+    content = "ăî unu\n".encode() * 20 + b"doi \xff\xfe\n" + "trei ș".encode()
+    file = io.BytesIO(content)
+    read = lines(content, detect_encoding(file))
+    assert read[20] == Trouble("holds bytes that are not utf-8", line=21)
+    assert read[21] == Line(22, "trei ș")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_on_any_system(end: str) -> None:
+    assert lines(f"one{end}two{end}{end}three".encode()) == [
+        Line(1, "one"),
+        Line(2, "two"),
+        Line(3, ""),
+        Line(4, "three"),
+    ]
+
+
+def test_a_line_without_end_comes_in_bounded_pieces_that_do_not_cut_words() -> None:
+    text = " ".join(f"word{number}" for number in range(20_000))
+    read = [line for line in lines(text.encode() + b"\nnext") if isinstance(line, Line)]
+    assert max(len(line.text) for line in read) <= 2 * LONGEST_BLOCK
+    assert "".join(line.text for line in read if line.number == 1) == text
+    assert read[-1] == Line(2, "next")
+    assert all(line.text.split(" ")[0].startswith("word") for line in read[:-1])
