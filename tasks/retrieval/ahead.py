@@ -1,0 +1,44 @@
+"""Lets the stages of a stream work at the same time: each makes its next item while its reader uses the last one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def ahead(source: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """The items of `source`, one of them always in the making.
+
+    What `source` raises is raised here after the items before it. Closing this closes `source`: read it inside
+    `contextlib.aclosing`.
+    """
+    coming = asyncio.create_task(_next(source))
+    try:
+        while found := await coming:
+            coming = asyncio.create_task(_next(source))
+            yield found[0]
+    finally:
+        coming.cancel()
+        await asyncio.wait([coming])
+        await source.aclose()
+
+
+async def _next(source: AsyncGenerator[T]) -> tuple[T] | None:
+    """The next item in a tuple, so that no item is taken for the end."""
+    async for item in source:
+        return (item,)
+    return None
+
+
+async def batches(items: Iterable[T], size: int) -> AsyncGenerator[list[T]]:
+    """The items in lists of `size`, taken in a thread: making them may block or compute.
+
+    A reader that stops early leaves at most one list in the making.
+    """
+    iterator = iter(items)
+    while batch := await asyncio.to_thread(lambda: list(islice(iterator, size))):
+        yield batch
