@@ -1,4 +1,4 @@
-"""Keys of language-model providers as they are now: saved blocks first, the environment where there is none."""
+"""Credentials as they are now: saved blocks first, the environment where there is none."""
 
 from __future__ import annotations
 
@@ -7,22 +7,36 @@ import logging
 import os
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+from prefect.blocks.core import Block
+from pydantic import SecretStr
 
 from blocks.language_model import LanguageModelCredentials
-from spine.provider_keys import ProviderCredential, environment_credential
+from blocks.search_provider import SearchProvider
+from blocks.wordpress_site import WordPressSite
+from spine.contracts.pipelines import Credential
+from spine.provider_keys import ProviderCredential, environment_credential, search_key
+from spine.publishing_port import SiteLogin
+from spine.services import Credentials
 
 _logger = logging.getLogger("millrace.credentials")
 REFRESH_SECONDS = 15.0
+DEFAULT = "default"
+"""Name of the block that is used where nothing names another."""
+
+B = TypeVar("B", bound=Block)
 
 
 class BlockCredentials:
     """Looks keys up in a copy of the saved blocks that is renewed every 15 s, so that a key rotated in the Prefect
     UI is used without a restart. Without a Prefect server in sight (`PREFECT_API_URL` unset) only the environment
-    counts."""
+    counts, and names of credentials mean nothing."""
 
     def __init__(self) -> None:
         self._saved: dict[str, LanguageModelCredentials] = {}
+        self._sites: dict[str, WordPressSite] = {}
+        self._searches: dict[str, SearchProvider] = {}
         self._refresher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -39,17 +53,40 @@ class BlockCredentials:
             with suppress(asyncio.CancelledError):
                 await self._refresher
 
+    @property
+    def lookups(self) -> Credentials:
+        """What the services ask each time they need a credential."""
+        return Credentials(model=self.find, site=self.site, search=self.search, named=self.named)
+
+    def site(self) -> SiteLogin | None:
+        """The site named `default`, else the first by name."""
+        block = self._sites.get(DEFAULT) or next((self._sites[name] for name in sorted(self._sites)), None)
+        return block.login if block else None
+
+    def search(self) -> SecretStr | None:
+        block = self._searches.get(DEFAULT) or next((self._searches[name] for name in sorted(self._searches)), None)
+        return block.api_key if block else search_key()
+
     def find(self, provider: str, name: str | None) -> ProviderCredential | None:
-        """The named block if it is of this provider, else any saved block of the provider, else the environment."""
-        block = self._named(provider, name) or self._any_of(provider)
-        if block is None:
-            return environment_credential(provider, name)
-        return ProviderCredential(api_key=block.api_key, base_url=block.base_url)
+        """The named block and no other; without a name any saved block of the provider, else the environment.
+
+        None for a name that is not saved: who chose a key does not want another one's account to pay.
+        """
+        if name is not None and self._refresher is not None:
+            return _as_credential(self._named(provider, name))
+        return _as_credential(self._any_of(provider)) or environment_credential(provider, name)
+
+    def named(self, name: str) -> Credential | None:
+        """What the saved block says about itself, its key excepted."""
+        block = self._saved.get(name)
+        return Credential(name=name, provider=block.provider) if block is not None else None
 
     async def refresh(self) -> None:
         """Read the saved blocks again; when that fails, the last known ones stay in force."""
         try:
-            self._saved = await saved_blocks()
+            self._saved, self._sites, self._searches = await asyncio.gather(
+                saved(LanguageModelCredentials), saved(WordPressSite), saved(SearchProvider)
+            )
         except Exception as error:
             # Prefect raises whatever its HTTP client met; a review must not fail because the UI's server is away.
             _logger.warning("saved credentials could not be read (%s); the last known ones stay", type(error).__name__)
@@ -59,30 +96,29 @@ class BlockCredentials:
             await asyncio.sleep(REFRESH_SECONDS)
             await self.refresh()
 
-    def _named(self, provider: str, name: str | None) -> LanguageModelCredentials | None:
-        block = self._saved.get(name) if name else None
+    def _named(self, provider: str, name: str) -> LanguageModelCredentials | None:
+        block = self._saved.get(name)
         return block if block is not None and block.provider == provider else None
 
     def _any_of(self, provider: str) -> LanguageModelCredentials | None:
         of_provider = {name: block for name, block in self._saved.items() if block.provider == provider}
         if not of_provider:
             return None
-        return of_provider.get("default") or of_provider[min(of_provider)]
+        return of_provider.get(DEFAULT) or of_provider[min(of_provider)]
 
 
-async def saved_blocks() -> dict[str, LanguageModelCredentials]:
-    """Every saved language-model credential by its name; empty when the block type was never registered."""
+def _as_credential(block: LanguageModelCredentials | None) -> ProviderCredential | None:
+    return ProviderCredential(api_key=block.api_key, base_url=block.base_url) if block is not None else None
+
+
+async def saved(kind: type[B]) -> dict[str, B]:
+    """Every saved block of the kind by its name; empty when the kind was never registered."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    slug = LanguageModelCredentials.get_block_type_slug()
     async with get_client() as client:
         try:
-            documents = await client.read_block_documents_by_type(slug, include_secrets=True)
+            documents = await client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=True)
         except ObjectNotFound:
             return {}
-    return {
-        document.name: LanguageModelCredentials.model_validate(document.data)
-        for document in documents
-        if document.name is not None
-    }
+    return {document.name: kind.model_validate(document.data) for document in documents if document.name is not None}

@@ -6,29 +6,32 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
 import httpx
 import uvicorn
 from pydantic import SecretStr
 
-from deployments.prefect_address import prefect_answers, prefect_client, prefect_workers
+from deployments.prefect_address import has_saved_block, prefect_answers, prefect_client, prefect_workers
+from deployments.prefect_credentials import saved_credentials
 from gateway.app import create_app
 from gateway.context import GatewayContext, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
 from spine.adapters.system_resolver import SystemResolver
+from spine.contracts.pipelines import Credential, PipelineConfig, ResolvedStep
 from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.jobs import JobLedger
-from spine.ports import JobStarter, ProgressLog
+from spine.ports import Documents, JobStarter, ProgressLog
 from spine.presence import Presence
+from spine.publishing_port import NO_SITE
 from spine.services import open_documents
 from spine.settings import Settings, settings
 from spine.submissions import ReviewDesk
 from spine.testing.memory_presence import MemoryPresence
 from spine.url_guard import UrlGuard
-from tasks.book_review.article import count_words
 from tasks.book_review.configuration import resolved_steps
+from tasks.book_review.examination import examine_edit
 from tasks.book_review.prompts import check_template
 
 HOST = "127.0.0.1"
@@ -70,10 +73,11 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
         prefect = await _open_prefect(probes, stack)
         await _probe_chroma(config, probes, stack)
         ledger = JobLedger(documents)
+        desk = ReviewDesk(documents, ledger)
         yield GatewayContext(
             documents=documents,
             ledger=ledger,
-            desk=ReviewDesk(documents, ledger),
+            desk=desk,
             progress=progress,
             starter=starter,
             presence=presence,
@@ -81,14 +85,43 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             admin_token=config.token,
             session_key=SecretStr(os.environ.get("MILLRACE_SESSION_KEY") or secrets.token_urlsafe(32)),
             check_url=UrlGuard(SystemResolver(), config.allow_private_hosts).check,
-            count_words=count_words,
-            resolve_steps=lambda pipeline: resolved_steps(documents, pipeline),
+            examine=lambda submission_id, draft: examine_edit(documents, desk, submission_id, draft),
+            resolve_steps=lambda pipeline: _resolved_steps(documents, pipeline, prefect),
             check_prompt=check_template,
+            saved_credentials=lambda: _providers_of_credentials(prefect),
+            publishing_gap=lambda: _publishing_gap(prefect),
             probes=probes,
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
             version=version("millrace"),
             execution_mode="queue" if config.queue_enabled else "in-place",
         )
+
+
+async def _publishing_gap(prefect: httpx.AsyncClient | None) -> str | None:
+    """Without a saved site an approval waits. A Prefect server that is away says nothing of that: the job finds out."""
+    if prefect is None:
+        return NO_SITE
+    try:
+        return None if await has_saved_block(prefect, "wordpress-site") else NO_SITE
+    except ExternalServiceError:
+        return None
+
+
+async def _resolved_steps(
+    documents: Documents, pipeline: PipelineConfig, prefect: httpx.AsyncClient | None
+) -> list[ResolvedStep]:
+    """A Prefect server that is away leaves the saved credentials out; the rest is shown."""
+    saved: dict[str, Credential] = {}
+    if prefect is not None:
+        with suppress(ExternalServiceError):
+            saved = await saved_credentials(prefect)
+    return await resolved_steps(documents, pipeline, saved.get)
+
+
+async def _providers_of_credentials(prefect: httpx.AsyncClient | None) -> dict[str, str | None] | None:
+    if prefect is None:
+        return None
+    return {name: one.provider for name, one in (await saved_credentials(prefect)).items()}
 
 
 async def _no_workers() -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ import signal
 from contextlib import suppress
 
 from deployments.job_handler import JobHandler
+from deployments.publishing_watch import publish_waiting_forever
 from deployments.sweeper import sweep_forever
 from spine.adapters.docket_queue import DocketQueue, consume
 from spine.adapters.redis_client import open_redis
@@ -21,7 +22,7 @@ from tasks.opening import open_run_services
 _logger = logging.getLogger("millrace.lane")
 
 LANE_QUEUES: dict[str, dict[str, int]] = {
-    "pipelines": {"pipelines": 4, "maintenance": 2},
+    "pipelines": {"pipelines": 4, "maintenance": 2, "batches": 2},
     "live": {"default": 10},
 }
 """Lane → its queues with how many jobs of each run at once."""
@@ -64,6 +65,7 @@ async def _lane(name: str, queues: dict[str, int]) -> None:
         status = LaneStatus(name=name, worker=services.worker, queues=queues, concurrency=sum(queues.values()))
         helpers = [
             asyncio.create_task(sweep_forever(services, presence, starter, services.worker)),
+            asyncio.create_task(publish_waiting_forever(services, presence, starter, services.worker)),
             asyncio.create_task(_announce_forever(presence, handler, status)),
             asyncio.create_task(_stop_after(handler, _max_jobs(), stop)),
         ]

@@ -13,6 +13,7 @@ from datetime import timedelta
 from blocks.document_database import DocumentDatabase
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
+from blocks.wordpress_site import WordPressSite
 from deployments.automations import create_automations
 from deployments.deploying import deploy_all
 from deployments.prefect_address import WORK_POOL
@@ -26,7 +27,7 @@ _logger = logging.getLogger("millrace.register")
 
 
 RESULT_TTL = timedelta(days=7)
-BLOCKS = (LanguageModelCredentials, SearchProvider, DocumentDatabase)
+BLOCKS = (LanguageModelCredentials, WordPressSite, SearchProvider, DocumentDatabase)
 QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
 """Without these a Redis that is away costs each task a quarter of a minute."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from spine.batches import BATCH
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
 from spine.services import Services
-from spine.submissions import BOOK_REVIEW, ReviewDesk
+from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
+from tasks.maintenance.chore import MAINTENANCE
 
 Runner = Callable[[Job], Awaitable[Any]]
 
@@ -20,7 +22,36 @@ async def _book_review(job: Job) -> Any:
     return await cast(Any, book_review)(**job.params)
 
 
-RUNNERS: dict[str, Runner] = {BOOK_REVIEW: _book_review}
+async def _publish_article(job: Job) -> Any:
+    from flows.publish_article import publish_article
+
+    return await cast(Any, publish_article)(**job.params)
+
+
+async def _batch(job: Job) -> Any:
+    from flows.batch import batch
+
+    return await cast(Any, batch)(**job.params)
+
+
+async def _maintenance(job: Job) -> Any:
+    """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
+    from flows.cleanup_old_results import cleanup_old_results
+    from flows.maintenance import maintenance
+    from flows.refresh_books import refresh_books
+
+    flows = {flow.name: flow for flow in (maintenance, refresh_books, cleanup_old_results)}
+    if job.subject_id not in flows:
+        raise NotConfiguredError(f"There is no housekeeping called {job.subject_id!r}.", what=job.subject_id)
+    return await cast(Any, flows[job.subject_id])(**job.params)
+
+
+RUNNERS: dict[str, Runner] = {
+    BOOK_REVIEW: _book_review,
+    PUBLISH_ARTICLE: _publish_article,
+    BATCH: _batch,
+    MAINTENANCE: _maintenance,
+}
 
 
 def runner_for(pipeline: str) -> Runner:
@@ -34,6 +65,6 @@ def runner_for(pipeline: str) -> Runner:
 
 async def tell_subject(services: Services, job: Job) -> None:
     """Let what the job was about know that the job ended with no flow to say so."""
-    if job.pipeline == BOOK_REVIEW:
+    if job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):
         reason = job.error.message if job.error else "The job was given up."
         await ReviewDesk(services.documents, services.ledger).job_ended_outside(job, reason)

@@ -68,4 +68,6 @@ async def book_review(
         knowledge = await stages.build_context(book, pages, summaries, research)
         article = await stages.write_article(book, knowledge, summaries, research)
         article = await stages.finish(article)
+        if await stages.may_publish(article):
+            article = await stages.publish()
     return ReviewResult(submission_id=review.submission.submission_id, job_id=review.run.job.job_id, article=article)

@@ -1,26 +1,28 @@
-"""Housekeeping of the stack: what the sweeper does every few seconds, as a run that can be scheduled and seen."""
+"""The stack's jobs at a glance, every hour: a run that can be seen in Prefect and a job like any other."""
 
 from __future__ import annotations
 
 from prefect import flow
-from prefect.artifacts import acreate_table_artifact
 
-from spine.documents import JOBS
+from tasks.job_run import TimeLimits
+from tasks.maintenance.artifacts import show_table
+from tasks.maintenance.chore import open_chore
+from tasks.maintenance.job_counts import count_jobs
 from tasks.opening import open_run_services
+
+LIMITS = TimeLimits(soft=60, hard=120)
 
 
 @flow(name="maintenance", flow_run_name="maintenance", persist_result=False)
 async def maintenance() -> dict[str, int]:
-    """Count the jobs by status and end the leases of those whose process was lost.
+    """Count the jobs by status, and those that wait for a lane.
 
-    Returns the number of jobs by status, plus `restarted` and `dead` of this round.
+    Taking up what was left behind is the lanes' sweeper's work; this run shows whether it keeps up. Returns the
+    number of jobs by status, of `lost` and of `overdue` ones.
     """
-    async with open_run_services() as services:
-        swept = await services.ledger.sweep()
-        counts: dict[str, int] = {"restarted": len(swept.restart), "dead": len(swept.dead)}
-        for status in ("PENDING", "STARTED", "PROGRESS", "RETRY", "SUCCESS", "FAILURE", "REVOKED", "DEAD"):
-            counts[status] = await services.documents.count(JOBS, {"status": status})
-    await acreate_table_artifact(
-        key="jobs-by-status", table=[{"what": what, "jobs": number} for what, number in counts.items()]
-    )
+    async with open_run_services() as services, open_chore(services, "maintenance", LIMITS) as chore:
+        counts = await count_jobs(services.documents)
+        rows = [{"what": what, "jobs": number} for what, number in counts.items()]
+        await show_table("jobs-by-status", rows, "Jobs by status")
+        chore.result = dict(counts)
     return counts

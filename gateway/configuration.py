@@ -1,21 +1,30 @@
-"""Pipelines and prompts as an operator edits them: which edits are sound, and how a new version is stored."""
+"""Pipelines and prompts as an operator edits them: the bodies of the calls, and how an edit is checked and stored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.listing import Listing, listing
 from spine.contracts.pipelines import AiSettings, PipelineConfig, Prompt, StepConfig
 from spine.contracts.submissions import SubmitRequest
 from spine.contracts.timestamps import utc_now
-from spine.documents import PIPELINE_CONFIGS, PROMPTS
-from spine.errors import ConflictError, DuplicateError, InvalidInputError, NotFoundError
-from spine.ports import Document, Documents
+from spine.documents import MAX_PAGE
+from spine.errors import ConflictError
+from spine.field_errors import FieldError, refuse
+from spine.pipeline_rules import KnownParts, provider_error, step_errors
+from spine.pipeline_shelf import PipelineShelf, pipeline_from
+from spine.ports import Documents
+from spine.prompts import PromptShelf
+from spine.text_changes import TextChanges, compare_texts
 
 TEMPLATE_SLUG: str = SubmitRequest.model_fields["pipeline_id"].default
 """The pipeline that a submission runs when it names none; a new pipeline starts from its steps."""
+
+SavedCredentials = Callable[[], Awaitable[Mapping[str, str | None] | None]]
+"""Names of saved language-model credentials with their providers; None where they cannot be seen."""
 
 
 class PipelineEdit(BaseModel):
@@ -45,104 +54,144 @@ class PromptEdit(AiSettings):
     active: bool = Field(default=True, description="whether runs use it from now on")
 
 
-def check_steps(edit: list[StepConfig], reference: list[StepConfig]) -> None:
-    """The code behind a pipeline knows its steps: an edit changes how they work, not which there are.
+class SettingChange(BaseModel):
+    """One setting in two versions."""
 
-    Raises `InvalidInputError` that names the step.
-    """
-    expected, given = [step.id for step in reference], [step.id for step in edit]
-    if given != expected:
-        raise InvalidInputError(f"The steps must be {', '.join(expected)}, in this order; given: {', '.join(given)}.")
-    for step, before in zip(edit, reference, strict=True):
-        if step.type != before.type or step.optional != before.optional:
-            raise InvalidInputError(f"Step {step.id}: `type` and `optional` belong to the code and cannot be edited.")
-        if not step.enabled and not step.optional:
-            raise InvalidInputError(f"Step {step.id} cannot be switched off; only an optional step can.")
+    before: Any = None
+    after: Any = None
+
+
+class PromptChanges(BaseModel):
+    """How one version of a prompt became another."""
+
+    prompt_id: str
+    from_version: int
+    to_version: int
+    settings: dict[str, SettingChange] = Field(description="name and model settings that differ")
+    system: TextChanges
+    template: TextChanges
 
 
 class ConfigurationDesk:
-    """Reads and writes `pipeline_configs` and `prompts`. Holds nothing between calls."""
+    """Checks and stores edits of pipelines and prompts. Holds nothing between calls."""
 
-    def __init__(self, documents: Documents, check_prompt: Callable[[Prompt], None]) -> None:
-        self._documents = documents
+    def __init__(
+        self, documents: Documents, check_prompt: Callable[[Prompt], None], saved_credentials: SavedCredentials
+    ) -> None:
+        self.pipelines = PipelineShelf(documents)
+        self.prompts = PromptShelf(documents)
         self._check_prompt = check_prompt
+        self._saved_credentials = saved_credentials
 
-    async def pipeline(self, slug: str) -> PipelineConfig:
-        document = await self._documents.get(PIPELINE_CONFIGS, slug)
-        if document is None:
-            raise NotFoundError(f"There is no pipeline {slug!r}; `GET /pipelines` lists them.")
-        return pipeline_from(document)
+    # -- pipelines ---------------------------------------------------------------------------------------
 
     async def save_pipeline(self, slug: str, edit: PipelineEdit) -> PipelineConfig:
         """The next revision of the pipeline; a new slug starts at 1 with the steps of the template.
 
-        `ConflictError` when somebody else saved it since the revision that was read, or in this moment.
+        `InvalidInputError` with every field that does not fit; `ConflictError` when somebody else saved the pipeline
+        since the revision that was read, or in this moment.
         """
-        stored = await self._documents.get(PIPELINE_CONFIGS, slug)
-        current = pipeline_from(stored) if stored else None
+        current = await self.pipelines.find(slug)
         if current and edit.revision not in (None, current.revision):
             raise ConflictError(f"The pipeline is at revision {current.revision}, not {edit.revision}; read it again.")
-        check_steps(edit.steps, (current or await self.pipeline(TEMPLATE_SLUG)).steps)
+        reference = current or await self.pipelines.get(TEMPLATE_SLUG)
+        refuse(step_errors(edit.steps, reference.steps, await self._known(edit.steps)))
         saved = PipelineConfig.model_validate(
             {**_fields(edit), "slug": slug, "revision": current.revision + 1 if current else 1, "updated": utc_now()}
         )
-        await self._replace(saved, current)
+        await self.pipelines.replace(saved, current)
         return saved
 
-    async def _replace(self, saved: PipelineConfig, current: PipelineConfig | None) -> None:
-        fields = saved.model_dump(mode="json")
-        if current is None:
-            try:
-                await self._documents.insert(PIPELINE_CONFIGS, {"_id": saved.slug, **fields})
-            except DuplicateError as error:
-                raise ConflictError("Somebody else has just made this pipeline; read it again.") from error
-            return
-        unchanged = {"_id": saved.slug, "revision": current.revision}
-        if await self._documents.update(PIPELINE_CONFIGS, unchanged, set=fields) is None:
-            raise ConflictError("Somebody else has just saved this pipeline; read it again before you edit.")
+    async def restore_pipeline(self, slug: str, revision: int) -> PipelineConfig:
+        """An earlier revision put into force again, as the newest one. It is checked like any other edit: a prompt or a
+        credential that it names may be gone."""
+        current = await self.pipelines.get(slug)
+        earlier = await self.pipelines.get(slug, revision)
+        fields = earlier.model_dump(mode="json") | {"revision": current.revision}
+        return await self.save_pipeline(slug, PipelineEdit.model_validate(fields))
+
+    async def pipeline_revisions(self, slug: str, *, limit: int, cursor: str | None) -> Listing[PipelineConfig]:
+        """The revision in force, beside the first `limit` of the earlier ones; then the other earlier ones."""
+        current = await self.pipelines.get(slug)
+        page = await self.pipelines.earlier(slug, below=current.revision, limit=limit, cursor=cursor)
+        earlier = listing(page, pipeline_from)
+        items = [current, *earlier.items] if cursor is None else earlier.items
+        return Listing[PipelineConfig](items=items, total=earlier.total + 1, next=earlier.next)
+
+    async def _known(self, steps: list[StepConfig]) -> KnownParts:
+        named = any(step.credential_id or step.default_credential_name for step in steps)
+        return KnownParts(
+            prompts=await self._prompt_names() if any(step.prompt_id for step in steps) else {},
+            credentials=await self._saved_credentials() if named else None,
+        )
+
+    async def _prompt_names(self) -> dict[str, str]:
+        """What a step may name: a prompt, or one version of it."""
+        page = await self.prompts.page(purpose=None, active=None, limit=MAX_PAGE, cursor=None)
+        return {name: item["purpose"] for item in page.items for name in (item["prompt_id"], item["_id"])}
+
+    # -- prompts -----------------------------------------------------------------------------------------
 
     async def add_prompt(self, edit: PromptEdit) -> Prompt:
-        """Store the prompt as the next version of its purpose and, when it is active, retire the others."""
-        while True:
-            newest = await self._documents.find(PROMPTS, {"purpose": edit.purpose}, sort=[("version", -1)], limit=1)
-            prompt = Prompt(
-                prompt_id=newest[0]["prompt_id"] if newest else edit.purpose,
-                version=newest[0]["version"] + 1 if newest else 1,
-                **_fields(edit),
-            )
-            self._check_prompt(prompt)
-            try:
-                await self._documents.insert(PROMPTS, prompt_document(prompt))
-            except DuplicateError:
-                continue  # somebody else took this version
-            if prompt.active:
-                await self._retire_others(prompt)
-            return prompt
+        """Store the prompt as the next version of its purpose; in use at once when it is active."""
+        prompt = Prompt(prompt_id=edit.purpose, **_fields(edit))
+        self._check_prompt(prompt)
+        if problem := provider_error(prompt.provider):
+            refuse([FieldError("provider", problem)])
+        return await self.prompts.add(prompt)
 
-    async def _retire_others(self, prompt: Prompt) -> None:
-        others = {"purpose": prompt.purpose, "active": True, "version": {"$lt": prompt.version}}
-        while await self._documents.update(PROMPTS, others, set={"active": False}) is not None:
-            pass
+    async def prompt_changes(self, prompt_id: str, older: int, newer: int) -> PromptChanges:
+        before, after = await self.prompts.get(prompt_id, older), await self.prompts.get(prompt_id, newer)
+        compared = ("name", *AiSettings.model_fields)
+        changed = {name: (getattr(before, name), getattr(after, name)) for name in compared}
+        return PromptChanges(
+            prompt_id=prompt_id,
+            from_version=older,
+            to_version=newer,
+            settings={name: SettingChange(before=b, after=a) for name, (b, a) in changed.items() if a != b},
+            system=compare_texts(before.system, after.system, f"system v{older}", f"system v{newer}"),
+            template=compare_texts(before.template, after.template, f"template v{older}", f"template v{newer}"),
+        )
 
 
 def _fields(edit: BaseModel) -> dict[str, Any]:
     return {name: getattr(edit, name) for name in type(edit).model_fields}
 
 
-def pipeline_from(document: Document) -> PipelineConfig:
-    return PipelineConfig(**{name: value for name, value in document.items() if name != "_id"})
-
-
-def prompt_from(document: Document) -> Prompt:
-    return Prompt(**{name: value for name, value in document.items() if name != "_id"})
-
-
-def prompt_document(prompt: Prompt) -> Document:
-    return {"_id": f"{prompt.prompt_id}:{prompt.version}", **prompt.model_dump(mode="json")}
-
-
 def explain_pipeline(pipeline: PipelineConfig, resolved: list[dict[str, Any]]) -> dict[str, Any]:
-    """The pipeline with every step's model settings as `{value, origin}` (`resolved` is in the steps' order)."""
+    """The pipeline with every value of its steps as `{value, origin}` (`resolved` is in the steps' order)."""
     shown = pipeline.model_dump(mode="json")
-    shown["steps"] = [{**step, **values} for step, values in zip(shown["steps"], resolved, strict=True)]
+    shown["steps"] = [
+        {**_plain(step), **_own_values(step), **values, **_references(step, values)}
+        for step, values in zip(pipeline.steps, resolved, strict=True)
+    ]
     return shown
+
+
+def _plain(step: StepConfig) -> dict[str, Any]:
+    """What the code decides, as it is."""
+    return step.model_dump(mode="json", include={"id", "type", "name", "optional", "default_prompt_purpose"})
+
+
+def _own_values(step: StepConfig) -> dict[str, Any]:
+    return {name: _valued(getattr(step, name), _origin(step, name)) for name in ("enabled", "delay_seconds")}
+
+
+def _references(step: StepConfig, values: dict[str, Any]) -> dict[str, Any]:
+    """Which prompt and credential a run would use, and whether the step itself chose them."""
+    prompt, credential = _origin(step, "prompt_id"), _origin(step, "credential_id")
+    pinned = "step" if ":" in (step.prompt_id or "") else "prompt"
+    named = "step" if credential == "step" or step.default_credential_name else "default"
+    return {
+        "prompt_id": _valued(values["prompt_id"], prompt),
+        "prompt_version": _valued(values["prompt_version"], pinned if values["prompt_version"] else "default"),
+        "credential": _valued(values["credential"], named),
+    }
+
+
+def _origin(step: StepConfig, name: str) -> str:
+    return "default" if getattr(step, name) == StepConfig.model_fields[name].default else "step"
+
+
+def _valued(value: Any, origin: str) -> dict[str, Any]:
+    return {"value": value, "origin": origin}

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from gateway.limits import BodyLimits
 from gateway.tickets import TicketStore
 from spine.contracts.pipelines import PipelineConfig, Prompt, ResolvedStep
+from spine.contracts.texts import DraftArticle, ExaminedText
 from spine.jobs import JobLedger
 from spine.ports import Documents, JobStarter, ProgressLog
 from spine.presence import Presence
@@ -25,6 +26,14 @@ WorkerList = Callable[[], Awaitable[list[dict[str, Any]]]]
 
 async def _no_workers() -> list[dict[str, Any]]:
     return []
+
+
+async def _nothing_missing() -> str | None:
+    return None
+
+
+async def _unseen_credentials() -> None:
+    return None
 
 
 def _accept_prompt(_: Prompt) -> None:
@@ -46,10 +55,15 @@ class GatewayContext:
     session_key: SecretStr
     check_url: Callable[[str], object]
     """Raises `BlockedUrlError` for an address that may not be fetched. Resolves no name, so it is quick."""
-    count_words: Callable[[str], int]
+    examine: Callable[[str, DraftArticle], Awaitable[ExaminedText]]
+    """Holds the text of a submission's article against the facts. Raises `NotFoundError` before its review."""
     resolve_steps: Callable[[PipelineConfig], Awaitable[Sequence[ResolvedStep]]]
     check_prompt: Callable[[Prompt], None] = _accept_prompt
     """Raises `InvalidInputError` for a prompt that its purpose cannot use."""
+    saved_credentials: Callable[[], Awaitable[Mapping[str, str | None] | None]] = _unseen_credentials
+    """Names of saved language-model credentials with their providers, no keys; None where they cannot be seen."""
+    publishing_gap: Callable[[], Awaitable[str | None]] = _nothing_missing
+    """What has to be configured before an approved article can be published; None when nothing is missing."""
     probes: Mapping[str, Probe] = field(default_factory=dict[str, Probe])
     """By dependency: redis, prefect, documents, vectors. One that is missing is shown as disabled."""
     workers: WorkerList = _no_workers

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.paths import FORM_PATHS
+from gateway.paths import FORM_PATHS, TABLE_PATHS
 from gateway.problems import ProblemError, problem_response
 
 _FORM = "application/x-www-form-urlencoded"
+_TABLES = frozenset({"text/csv", "multipart/form-data"})
 # Possessive, so that no text makes it look twice at a character.
 _JSON_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
@@ -23,6 +24,7 @@ class BodyLimits:
     """The most that one request's body may be; `max_seconds` is from its first byte to its last."""
 
     max_bytes: int = 1_000_000
+    max_table_bytes: int = 5_000_000
     max_depth: int = 64
     max_seconds: float = 30.0
 
@@ -43,29 +45,30 @@ class BodyGate:
             return
         headers = Headers(scope=scope)
         try:
-            body = await self._read(headers, receive)
-            if body:
-                check_media_type(headers.get("content-type", ""), form=scope["path"] in FORM_PATHS)
-                if scope["path"] not in FORM_PATHS:
-                    check_depth(body, self._limits.max_depth)
+            body = await self._read(headers, receive, self._most(scope["path"]))
+            if body and _is_json(headers, scope["path"]):
+                check_depth(body, self._limits.max_depth)
         except ProblemError as error:
             await problem_response(error.problem, scope["path"], error.headers)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes:
+    def _most(self, path: str) -> int:
+        return self._limits.max_table_bytes if path in TABLE_PATHS else self._limits.max_bytes
+
+    async def _read(self, headers: Headers, receive: Receive, most: int) -> bytes:
         stated = headers.get("content-length", "0")
-        if stated.isdigit() and int(stated) > self._limits.max_bytes:
-            raise self._too_large()
+        if stated.isdigit() and int(stated) > most:
+            raise _too_large(most)
         if stated == "0" and "transfer-encoding" not in headers:
             return b""
         try:
             async with asyncio.timeout(self._limits.max_seconds):
-                return await self._collect(receive)
+                return await self._collect(receive, most)
         except TimeoutError as error:
             raise ProblemError(408, "request_timeout", "The body did not arrive in time.") from error
 
-    async def _collect(self, receive: Receive) -> bytes:
+    async def _collect(self, receive: Receive, most: int) -> bytes:
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -75,27 +78,28 @@ class BodyGate:
             chunk: bytes = message.get("body", b"")
             chunks.append(chunk)
             size += len(chunk)
-            if size > self._limits.max_bytes:
-                raise self._too_large()
+            if size > most:
+                raise _too_large(most)
             if not message.get("more_body", False):
                 return b"".join(chunks)
 
-    def _too_large(self) -> ProblemError:
-        limit = self._limits.max_bytes
-        detail = f"A body may have {limit:,} bytes."
-        return ProblemError(413, "body_too_large", detail, headers={"Connection": "close"}, limit_bytes=limit)
+
+def _too_large(limit: int) -> ProblemError:
+    detail = f"A body may have {limit:,} bytes."
+    return ProblemError(413, "body_too_large", detail, headers={"Connection": "close"}, limit_bytes=limit)
 
 
-def check_media_type(content_type: str, *, form: bool) -> None:
-    """`ProblemError` 415 unless a body is what this address takes."""
-    essence = content_type.partition(";")[0].strip().lower()
-    is_json = essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))
-    if essence == _FORM if form else is_json:
-        return
-    wanted = _FORM if form else "application/json"
-    raise ProblemError(
-        415, "unsupported_media_type", f"Send the body as {wanted}.", headers={} if form else {"Accept": wanted}
-    )
+def _is_json(headers: Headers, path: str) -> bool:
+    """Whether the body is JSON; `ProblemError` 415 unless it is what this address takes."""
+    essence = headers.get("content-type", "").partition(";")[0].strip().lower()
+    form = path in FORM_PATHS
+    if essence == _FORM if form else (path in TABLE_PATHS and essence in _TABLES):
+        return False
+    if not form and (essence == "application/json" or re.fullmatch(r"application/[^/]+\+json", essence)):
+        return True
+    wanted = [_FORM] if form else ["application/json", *(sorted(_TABLES) if path in TABLE_PATHS else [])]
+    accept = {} if form else {"Accept": ", ".join(wanted)}
+    raise ProblemError(415, "unsupported_media_type", f"Send the body as {' or '.join(wanted)}.", headers=accept)
 
 
 def check_depth(body: bytes, max_depth: int) -> None:

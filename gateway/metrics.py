@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: jobs, queues, watchers, requests."""
+"""What Prometheus scrapes: jobs, queues, models, watchers, requests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.context import GatewayContext
+from gateway.usage_metrics import UsageMetrics
 from spine.contracts.jobs import JobStatus
 from spine.contracts.progress import ProgressEvent
 from spine.contracts.timestamps import utc_now
@@ -38,6 +39,7 @@ class GatewayMetrics:
         self._lock = asyncio.Lock()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self._usage = UsageMetrics(self.registry)
         self._jobs = Gauge(
             "millrace_jobs", "Jobs by pipeline and status", ["pipeline", "status"], registry=self.registry
         )
@@ -68,7 +70,7 @@ class GatewayMetrics:
         """All figures in Prometheus' text format; the store is asked at most every `KEPT_SECONDS`."""
         async with self._lock:
             if time.monotonic() - self._counted_at > KEPT_SECONDS:
-                await self._count_jobs()
+                await asyncio.gather(self._count_jobs(), self._usage.count(self._context.documents))
                 self._counted_at = time.monotonic()
         return generate_latest(self.registry)
 

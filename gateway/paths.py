@@ -8,6 +8,9 @@ PUBLIC_PATHS = frozenset({"/health", "/login", "/static/millrace.css", "/static/
 FORM_PATHS = frozenset({"/login", "/logout"})
 """Where a browser posts a plain form; everything else that takes a body takes JSON."""
 
+TABLE_PATHS = frozenset({"/submissions/batch"})
+"""Where a table may be sent instead of JSON, and more of it than elsewhere."""
+
 _PAGES = frozenset({"/", "/jobs", "/login", "/logout", "/docs"})
 _PAGE_PREFIXES = ("/review/",)
 

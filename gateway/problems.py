@@ -103,7 +103,8 @@ def problem_of(error: errors.MillraceError) -> Problem:
     """What the store's failures say can name files and hosts, so it stays in the log."""
     internal = isinstance(error, errors.DatabaseError) and type(error).__doc__
     detail = internal.splitlines()[0] if internal else error.message
-    return problem(status_of(error), error.error_code, detail)
+    fields = error.details.get("fields")
+    return problem(status_of(error), error.error_code, detail, errors=fields or None)
 
 
 def field_problems(found: Sequence[Any]) -> list[FieldProblem]:

@@ -19,6 +19,7 @@ SUMMARIES: Final = "summaries"
 KNOWLEDGE_BASE: Final = "knowledge_base"
 ARTICLES: Final = "articles"
 PIPELINE_CONFIGS: Final = "pipeline_configs"
+PIPELINE_REVISIONS: Final = "pipeline_revisions"
 PROMPTS: Final = "prompts"
 PERSONAS: Final = "personas"
 CONVERSATIONS: Final = "conversations"
@@ -28,6 +29,8 @@ ORDERS: Final = "orders"
 CARDS: Final = "cards"
 GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
+BATCHES: Final = "batches"
+USAGE: Final = "usage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,15 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     LINK_BIBLIOGRAPHIC_CANDIDATES: (Index(("submission_id",)),),
     SUMMARIES: (Index(("submission_id",)),),
     KNOWLEDGE_BASE: (Index(("submission_id",)),),
-    ARTICLES: (Index(("submission_id", "revision"), unique=True),),
+    ARTICLES: (Index(("submission_id", "revision"), unique=True), Index(("status", "created"))),
     PIPELINE_CONFIGS: (),  # found by slug, which is the `_id`
-    PROMPTS: (Index(("purpose", "version"), unique=True),),
+    PIPELINE_REVISIONS: (Index(("slug", "revision"), unique=True),),
+    # `activation` first: versions that were never in use have none.
+    PROMPTS: (
+        Index(("purpose", "version"), unique=True),
+        Index(("activation", "purpose"), unique=True),
+        Index(("prompt_id", "version")),
+    ),
     PERSONAS: (),
     CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",))),
     MESSAGES: (Index(("session_id", "created")), Index(("session_id", "status"))),
@@ -64,6 +73,8 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     CARDS: (Index(("status", "squad")), Index(("squad",))),
     GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",))),
+    BATCHES: (Index(("created",)),),
+    USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""
 

@@ -8,13 +8,23 @@ carry what a server echoed) out of the errors that leave.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
+from spine.budget import Spend, current_purse
 from spine.contracts.jobs import Usage
-from spine.errors import InvalidModelOutputError, MillraceError, ModelsUnavailableError, NotConfiguredError
+from spine.errors import (
+    BudgetExceededError,
+    InvalidModelOutputError,
+    MillraceError,
+    ModelsUnavailableError,
+    NotConfiguredError,
+)
 from spine.ports import ModelChoice, ModelReply, ModelRequest, T
 
 
@@ -32,6 +42,31 @@ class Attempt(Generic[T]):
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = 0.0
+    _unsettled: Spend = field(default_factory=Spend)
+
+    @asynccontextmanager
+    async def call(self, texts: Sequence[str]) -> AsyncGenerator[None]:
+        """Around one call to the provider that sends `texts`; `answered` inside it says what it took.
+
+        Raises `BudgetExceededError`, before the call is made, when the surrounding purse may not bear it.
+        """
+        purse = current_purse()
+        held = await purse.reserve(self.choice, texts) if purse else Spend()
+        self.calls += 1
+        try:
+            yield
+        finally:
+            used, self._unsettled = self._unsettled, Spend()
+            if purse:
+                purse.settle(held, used)
+
+    def answered(self, input_tokens: int, output_tokens: int, cost_usd: float | None) -> None:
+        """An answer came, valid or not. One whose price is not known makes the attempt's cost unknown."""
+        self.answers += 1
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.cost_usd = None if cost_usd is None or self.cost_usd is None else self.cost_usd + cost_usd
+        self._unsettled += Spend(input_tokens + output_tokens, cost_usd or 0.0)
 
     @property
     def usage(self) -> Usage:
@@ -40,31 +75,61 @@ class Attempt(Generic[T]):
         )
 
     @property
+    def outcome(self) -> str:
+        """ok, failed, or cancelled when it was ended from outside."""
+        if self.output is not None:
+            return "ok"
+        return "failed" if self.error else "cancelled"
+
+    @property
     def record(self) -> dict[str, Any]:
-        """As `ports.ModelReply.attempts` describes it; JSON."""
+        """As `ports.ModelReply.attempts` describes it, with `calls` and `cost_usd` (None: not known); JSON."""
         return {
             "provider": self.choice.provider,
             "model": self.choice.model_id,
-            "outcome": "failed" if self.error else "ok",
+            "outcome": self.outcome,
             "error_class": type(self.error).__name__ if self.error else None,
             "message": self.error.message if self.error else None,
             "seconds": round(self.seconds, 3),
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "reasks": self.reasks,
+            "calls": self.calls,
+            "cost_usd": self.cost_usd,
         }
+
+
+def texts_of(request: ModelRequest[Any]) -> list[str]:
+    """Everything that a call for this request sends, the answer's schema included."""
+    return [request.system, request.prompt, json.dumps(request.output_type.model_json_schema())]
 
 
 Ask = Callable[[ModelRequest[T], Attempt[T]], Awaitable[T | MillraceError]]
 """Asks one provider and notes calls, tokens and re-asks on the attempt."""
 
 
+_noted: ContextVar[list[Attempt[Any]] | None] = ContextVar("millrace_attempts", default=None)
+
+
+@contextmanager
+def noting_attempts() -> Generator[list[Attempt[Any]]]:
+    """Gives a list to which every walk inside the block adds its attempts when they begin: however the block ends,
+    by an answer, an error or a cancellation, the list tells what was spent."""
+    attempts: list[Attempt[Any]] = []
+    token = _noted.set(attempts)
+    try:
+        yield attempts
+    finally:
+        _noted.reset(token)
+
+
 async def walk_chain(request: ModelRequest[T], chain: Sequence[ModelChoice], ask: Ask[T]) -> ModelReply[T]:
     """The first valid answer of the chain, with every attempt up to it.
 
     Raises `NotConfiguredError` for an empty chain, `ModelsUnavailableError` when a link failed for a passing
-    reason, else `InvalidModelOutputError`. What `ask` raises (a cancellation, a fault of the caller's own `check`)
-    passes through.
+    reason, else `InvalidModelOutputError`, and `BudgetExceededError` as soon as a call may cost more than is left; all
+    but the first with `.attempts`. What else `ask` raises (a cancellation, a fault of the caller's own `check`) passes
+    through.
     """
     if not chain:
         raise NotConfiguredError(
@@ -74,10 +139,14 @@ async def walk_chain(request: ModelRequest[T], chain: Sequence[ModelChoice], ask
         )
     attempts: list[Attempt[T]] = []
     for choice in chain:
-        attempt = await _take_turn(request, choice, ask)
+        attempt: Attempt[T] = Attempt(choice)
         attempts.append(attempt)
+        _note(attempt)
+        await _take_turn(request, attempt, ask)
         if attempt.output is not None:
             return _reply(attempts, attempt.output)
+        if isinstance(attempt.error, BudgetExceededError):
+            raise _out_of_budget(attempt.error, attempts)
     raise _exhausted(request.purpose, attempts)
 
 
@@ -93,16 +162,24 @@ async def answer_extractively(request: ModelRequest[T]) -> T | MillraceError:
         return error
 
 
-async def _take_turn(request: ModelRequest[T], choice: ModelChoice, ask: Ask[T]) -> Attempt[T]:
-    attempt: Attempt[T] = Attempt(choice)
+async def _take_turn(request: ModelRequest[T], attempt: Attempt[T], ask: Ask[T]) -> None:
     started = time.monotonic()
-    outcome = await ask(request, attempt)
-    attempt.seconds = time.monotonic() - started
+    try:
+        outcome = await ask(request, attempt)
+    except BudgetExceededError as error:
+        outcome = error
+    finally:
+        attempt.seconds = time.monotonic() - started
     if isinstance(outcome, MillraceError):
         attempt.error = outcome
     else:
         attempt.output = outcome
-    return attempt
+
+
+def _note(attempt: Attempt[Any]) -> None:
+    noted = _noted.get()
+    if noted is not None:
+        noted.append(attempt)
 
 
 def _reply(attempts: Sequence[Attempt[T]], output: T) -> ModelReply[T]:
@@ -130,6 +207,11 @@ def _fallback_reason(attempts: Sequence[Attempt[Any]]) -> str | None:
 
 def _complaint(attempt: Attempt[Any]) -> str:
     return f"{attempt.choice.provider} failed ({type(attempt.error).__name__}: {attempt.error})"
+
+
+def _out_of_budget(error: BudgetExceededError, attempts: Sequence[Attempt[Any]]) -> BudgetExceededError:
+    records = [attempt.record for attempt in attempts]
+    return BudgetExceededError(error.message, **{**error.details, "attempts": records})
 
 
 def _exhausted(purpose: str, attempts: Sequence[Attempt[Any]]) -> MillraceError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.progress import ProgressEvent
@@ -13,6 +15,19 @@ from spine.ports import ProgressLog
 
 _logger = logging.getLogger("millrace.progress")
 RECORD_EVERY_SECONDS = 0.5
+
+
+@runtime_checkable
+class ProgressArchive(Protocol):
+    """A progress log that can say what it still holds, and let go of it before its time."""
+
+    async def held(self) -> list[str]:
+        """Ids of the jobs whose events are kept, in order."""
+        ...
+
+    async def forget(self, job_ids: Sequence[str]) -> int:
+        """Drop the events of these jobs; says of how many there were any."""
+        ...
 
 
 def eta_seconds(elapsed: float, percent: float) -> float | None:

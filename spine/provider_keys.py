@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from spine.contracts.pipelines import Credential
 from spine.settings import provider_base_url, provider_key
 
 _PLACEHOLDER_KEY = "no-key-needed"  # local servers want none, SDKs insist on one
@@ -22,6 +24,21 @@ class ProviderCredential:
 
 CredentialLookup = Callable[[str, str | None], ProviderCredential | None]
 """`(provider, name of a saved credential or None)` to what it takes to speak to the provider; None: no key."""
+
+
+NamedCredentials = Callable[[str], Credential | None]
+"""What a saved credential says about itself, by its name; None where there is none of that name."""
+
+
+def no_named_credentials(name: str) -> Credential | None:
+    """Where nothing is saved: the environment's keys have no names."""
+    return None
+
+
+def search_key() -> SecretStr | None:
+    """The search provider's key in the environment (`TAVILY_API_KEY`)."""
+    key = os.environ.get("TAVILY_API_KEY")
+    return SecretStr(key) if key else None
 
 
 def environment_credential(provider: str, name: str | None = None) -> ProviderCredential | None:

@@ -8,6 +8,11 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, Field, SecretStr
 
+NO_SITE = (
+    "There is no site to publish on: save a block `WordPress Site` named `default` in the Prefect UI (address, user, "
+    "application password). The article stays approved and is published once it is there."
+)
+
 PostStatus = Literal["draft", "publish"]
 Taxonomy = Literal["categories", "tags"]
 

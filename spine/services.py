@@ -8,25 +8,48 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
+from spine.adapters.model_prices import price_usd
 from spine.adapters.models import PydanticAiModels
-from spine.adapters.research_sources import default_sources
+from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
+from spine.budget import PriceOf
 from spine.documents import ensure_indexes
 from spine.jobs import JobLedger
-from spine.ports import Documents, Models, PageFetcher, ProgressLog
-from spine.provider_keys import CredentialLookup, environment_credential
+from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
+from spine.provider_keys import (
+    CredentialLookup,
+    NamedCredentials,
+    environment_credential,
+    no_named_credentials,
+    search_key,
+)
+from spine.publishing_port import PublishingSite, SiteLogin
 from spine.research_port import PostJson, ResearchSource
 from spine.settings import Settings, settings
 from spine.testing.memory_progress import MemoryProgressLog
+
+OpenSite = Callable[[], PublishingSite | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Where the services look keys up each time they need one, so that a rotated key counts at once."""
+
+    model: CredentialLookup = environment_credential
+    site: Callable[[], SiteLogin | None] = lambda: None
+    search: Callable[[], SecretStr | None] = search_key
+    named: NamedCredentials = no_named_credentials
 
 
 @dataclass
@@ -40,7 +63,20 @@ class Services:
     pages: PageFetcher
     browser: PageFetcher | None
     research: list[ResearchSource] = field(default_factory=list[ResearchSource])
+    price: PriceOf = price_usd
+    named_credentials: NamedCredentials = no_named_credentials
+    starter: JobStarter | None = None
+    """Hands jobs to the lanes; None without a queue: then whoever needs a job run runs it itself."""
+    open_site: OpenSite = lambda: None
+    """A client of the site to publish on, which the caller closes; None while no site is configured."""
+    searches: Callable[[], list[ResearchSource]] = list
+    """Search providers that have a key now."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+
+    @property
+    def sources(self) -> list[ResearchSource]:
+        """Every research source that can be asked now."""
+        return [*self.research, *self.searches()]
 
     @property
     def ledger(self) -> JobLedger:
@@ -70,7 +106,7 @@ def using(services: Services) -> Generator[Services]:
 
 @asynccontextmanager
 async def open_services(
-    given: Settings | None = None, credentials: CredentialLookup = environment_credential
+    given: Settings | None = None, credentials: Credentials = Credentials()
 ) -> AsyncGenerator[Services]:
     """The surrounding services when there are some, else real ones that are closed at the end of the block."""
     surrounding = _active.get()
@@ -83,7 +119,7 @@ async def open_services(
             yield services
 
 
-async def _build(config: Settings, credentials: CredentialLookup, stack: AsyncExitStack) -> Services:
+async def _build(config: Settings, credentials: Credentials, stack: AsyncExitStack) -> Services:
     documents = open_documents(config)
     stack.push_async_callback(documents.close)
     await ensure_indexes(documents)
@@ -92,8 +128,9 @@ async def _build(config: Settings, credentials: CredentialLookup, stack: AsyncEx
     stack.push_async_callback(pages.close)
     browser = ChromiumBrowser(executable=config.browser, allow=allow)
     stack.push_async_callback(browser.close)
-    models = PydanticAiModels(credentials)
+    models = PydanticAiModels(credentials.model)
     stack.push_async_callback(models.close)
+    research, searches = _open_research(allow, credentials, stack)
     return Services(
         settings=config,
         documents=documents,
@@ -101,7 +138,11 @@ async def _build(config: Settings, credentials: CredentialLookup, stack: AsyncEx
         models=models,
         pages=pages,
         browser=browser,
-        research=_open_research(allow, stack),
+        research=research,
+        searches=searches,
+        open_site=lambda: _open_site(credentials.site()),
+        named_credentials=credentials.named,
+        starter=_open_starter(config, stack),
     )
 
 
@@ -128,12 +169,42 @@ def _open_progress(config: Settings, stack: AsyncExitStack) -> ProgressLog:
     return RedisProgressLog(redis)
 
 
-def _open_research(allow: frozenset[str], stack: AsyncExitStack) -> list[ResearchSource]:
-    """Research has a fetcher of its own: the addresses that the operator gave its services are let through there,
-    and only there."""
-    fetcher = GuardedHttpFetcher(allow=allow | configured_hosts(os.environ))
+def _open_starter(config: Settings, stack: AsyncExitStack) -> JobStarter | None:
+    if config.redis_url is None or not config.queue_enabled:
+        return None
+    from spine.adapters.docket_queue import DocketQueue
+
+    queue = DocketQueue(config.redis_url.get_secret_value())
+    stack.push_async_callback(queue.close)
+    return queue
+
+
+def _open_site(login: SiteLogin | None) -> PublishingSite | None:
+    if login is None:
+        return None
+    from spine.adapters.wordpress import WordPressRest
+
+    return WordPressRest(login)
+
+
+def _open_research(
+    allow: frozenset[str], credentials: Credentials, stack: AsyncExitStack
+) -> tuple[list[ResearchSource], Callable[[], list[ResearchSource]]]:
+    """The sources that need no key, and a way to get those that have one now.
+
+    Research has a fetcher of its own: the addresses that the operator gave its services are let through there, and
+    only there.
+    """
+    reachable = allow | configured_hosts(os.environ)
+    fetcher = GuardedHttpFetcher(allow=reachable)
     stack.push_async_callback(fetcher.close)
-    return default_sources(fetcher, post_json=_posting(stack, allow | configured_hosts(os.environ)))
+    post_json = _posting(stack, reachable)
+
+    def searches() -> list[ResearchSource]:
+        key = credentials.search()
+        return [Tavily(post_json, key.get_secret_value())] if key else []
+
+    return [OpenLibrary(fetcher), Wikipedia(fetcher)], searches
 
 
 def configured_hosts(environment: Mapping[str, str]) -> frozenset[str]:

@@ -9,45 +9,28 @@ from typing import Any
 
 from spine.contracts.jobs import RUNNING_STATUSES, Job, JobStatus
 from spine.contracts.submissions import StepError, Submission, SubmissionStatus, SubmitRequest
-from spine.contracts.texts import Article
+from spine.contracts.texts import Article, ExaminedText
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import ARTICLES, SUBMISSIONS
 from spine.errors import ConflictError, DuplicateError, InvalidInputError, NotFoundError
+from spine.field_errors import FieldError, refuse
 from spine.idempotency import digest, new_id
 from spine.jobs import JobLedger
 from spine.ports import Document, Documents
+from spine.prompts import PromptShelf
+from spine.stage_overrides import STAGE_RULES, check_words, checked_overrides, merged_overrides
 
 BOOK_REVIEW = "book_review"
+PUBLISH_ARTICLE = "publish_article"
 
-STAGES = (
-    "amazon_scrape",
-    "additional_links_scrape",
-    "summarize_additional_links",
-    "consolidate_book_data",
-    "internet_research",
-    "context_generation",
-    "article_generation",
-    "publishing",
-)
+STAGES = tuple(STAGE_RULES)
 """The steps of the template `book-review`, in order."""
 
-OVERRIDE_FIELDS = frozenset(
-    {
-        "provider",
-        "model_id",
-        "temperature",
-        "max_tokens",
-        "timeout_seconds",
-        "prompt",
-        "prompt_version",
-        "min_words",
-        "max_words",
-        "input",
-    }
-)
-"""What a rerun may change of a stage: its model settings, its prompt, the word bounds, its input document."""
-
 _SETTLED = [str(status) for status in ("ready_for_review", "approved", "published", "rejected", "failed")]
+_DECIDED = [str(status) for status in ("approved", "published", "rejected")]
+"""An edit of an article in one of these puts its submission before the reviewer again."""
+
+_PUBLISHABLE = frozenset({SubmissionStatus.APPROVED, SubmissionStatus.PUBLISHING, SubmissionStatus.PUBLISHED})
 _ACTIVE = {*RUNNING_STATUSES, JobStatus.PENDING, JobStatus.RETRY}
 
 
@@ -60,14 +43,16 @@ class ReviewDesk:
 
     # -- starting ----------------------------------------------------------------------------------------
 
-    async def submit(self, request: SubmitRequest, *, idempotency_key: str | None = None) -> tuple[Submission, Job]:
+    async def submit(
+        self, request: SubmitRequest, *, idempotency_key: str | None = None, parent_job_id: str | None = None
+    ) -> tuple[Submission, Job]:
         """A stored submission with its first job. A known idempotency key gives the submission it made."""
         key = f"submit:{idempotency_key}" if idempotency_key else None
         if key and (known := await self._ledger.by_key(key)):
             return await self.get(known.subject_id), known
         # The submission's id follows from the key, so that a crash between the two writes leaves no second one.
         submission = await self.accept(request, f"sub_{digest(key)}" if key else None)
-        return await self._start(submission, key)
+        return await self._start(submission, key, parent_job_id)
 
     async def accept(self, request: SubmitRequest, submission_id: str | None = None) -> Submission:
         """Store a submission without starting a job; a known id gives the submission that has it."""
@@ -86,18 +71,36 @@ class ReviewDesk:
         return await self._start(submission)
 
     async def retry_step(self, submission_id: str, stage: str, overrides: dict[str, Any]) -> tuple[Submission, Job]:
-        """Run `stage` and those after it again, with edits to what the stage is given."""
-        check_overrides(stage, overrides)
+        """Run `stage` and those after it again, with edits to what the stage is given (`spine.stage_overrides`).
+
+        Edits stay in force for later reruns until they are replaced, or taken back with `null`.
+        """
+        edits = checked_overrides(stage, overrides)
         submission = await self._idle(submission_id)
-        await self._bump(submission, stage, overrides)
+        merged = merged_overrides(submission.overrides.get(stage, {}), edits)
+        check_words(submission.request, merged)
+        await self._check_prompt_version(stage, edits.get("prompt_version"))
+        await self._bump(submission, stage, merged)
         return await self._start(submission)
 
-    async def _start(self, submission: Submission, key: str | None = None) -> tuple[Submission, Job]:
+    async def _check_prompt_version(self, stage: str, version: int | None) -> None:
+        if version is None:
+            return
+        purpose = STAGE_RULES[stage].purpose or ""
+        known = await PromptShelf(self._documents).versions(purpose) or [1]  # the text that comes with Millrace
+        if version not in known:
+            told = f"must be a version of the prompt {purpose}: {', '.join(str(one) for one in sorted(known))}"
+            refuse([FieldError("overrides.prompt_version", told)])
+
+    async def _start(
+        self, submission: Submission, key: str | None = None, parent_job_id: str | None = None
+    ) -> tuple[Submission, Job]:
         job, _ = await self._ledger.create(
             BOOK_REVIEW,
             submission.submission_id,
             idempotency_key=key,
             params=submission.request.model_dump(mode="json"),
+            parent_job_id=parent_job_id,
         )
         document = await self._documents.update(
             SUBMISSIONS,
@@ -120,8 +123,8 @@ class ReviewDesk:
         """Put `stage` and those after it into a new epoch, so that their cached results no longer count."""
         later = STAGES[STAGES.index(stage) :]
         changes: dict[str, Any] = {f"epochs.{name}": submission.epochs.get(name, 0) + 1 for name in later}
-        if overrides:
-            changes[f"overrides.{stage}"] = {**submission.overrides.get(stage, {}), **overrides}
+        if overrides is not None and overrides != submission.overrides.get(stage, {}):
+            changes[f"overrides.{stage}"] = overrides
         await self._update(submission.submission_id, set=changes)
 
     async def _idle(self, submission_id: str) -> Submission:
@@ -134,6 +137,22 @@ class ReviewDesk:
                 f"Job {job.job_id} of this submission is {job.status}; cancel it or wait until it has ended."
             )
         return submission
+
+    async def publish(self, submission_id: str) -> tuple[Submission, Job]:
+        """A job that puts the approved revision on the site; the same revision gives the same job, started again
+        when it had failed."""
+        submission, article = await self.get(submission_id), await self.article(submission_id)
+        if submission.status not in _PUBLISHABLE:
+            raise ConflictError(f"The submission is {submission.status}; approve its article before it is published.")
+        job, new = await self._ledger.create(
+            PUBLISH_ARTICLE,
+            submission_id,
+            idempotency_key=f"publish:{article.article_id}",
+            params={"submission_id": submission_id},
+        )
+        if not new and job.status in (JobStatus.FAILURE, JobStatus.DEAD):
+            job = await self._ledger.redrive(job.job_id)
+        return await self._update(submission_id, set={"job_id": job.job_id}), job
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -158,7 +177,14 @@ class ReviewDesk:
     # -- deciding ----------------------------------------------------------------------------------------
 
     async def edit_article(
-        self, submission_id: str, *, content: str, title: str | None, word_count: int, editor: str, if_match: int | None
+        self,
+        submission_id: str,
+        *,
+        content: str,
+        title: str | None,
+        examined: ExaminedText,
+        editor: str,
+        if_match: int | None,
     ) -> Article:
         """A new revision by a person. `if_match` is the revision the person has read."""
         current = await self.article(submission_id)
@@ -172,13 +198,20 @@ class ReviewDesk:
             update={
                 "content": content,
                 "title": title or current.title,
-                "word_count": word_count,
+                **examined.model_dump(),
+                "claims": examined.claims,
                 "author": editor,
                 "made_from": None,
                 "status": "ready_for_review",
             }
         )
-        return await self.add_revision(edited, after=if_match)
+        revised = await self.add_revision(edited, after=if_match)
+        await self._documents.update(
+            SUBMISSIONS,
+            {"_id": submission_id, "status": {"$in": _DECIDED}},
+            set={"status": str(SubmissionStatus.READY_FOR_REVIEW), "updated": iso(utc_now())},
+        )
+        return revised
 
     async def add_revision(self, article: Article, after: int | None = None) -> Article:
         """Store `article` as the revision after the newest one; `ConflictError` when that is not `after`."""
@@ -212,7 +245,10 @@ class ReviewDesk:
 
     async def _decide(self, submission_id: str, verdict: SubmissionStatus, note: str | None = None) -> Submission:
         article = await self.article(submission_id)
-        where = {"_id": submission_id, "status": {"$in": [SubmissionStatus.READY_FOR_REVIEW, verdict]}}
+        # A failed run after the approval (a site that was away) leaves the decision as it was.
+        decidable = [SubmissionStatus.READY_FOR_REVIEW, verdict]
+        decidable += [SubmissionStatus.FAILED] if article.status == verdict else []
+        where = {"_id": submission_id, "status": {"$in": decidable}}
         document = await self._documents.update(
             SUBMISSIONS,
             where,
@@ -224,6 +260,17 @@ class ReviewDesk:
             raise ConflictError(f"The submission is {state}; only one that is ready_for_review can be decided on.")
         await self._documents.update(ARTICLES, {"_id": article.article_id}, set={"status": str(verdict)})
         return submission_from(document)
+
+    async def record_post(self, article: Article, post_id: int, post_url: str) -> Article:
+        """The revision as published, with where its post is."""
+        document = await self._documents.update(
+            ARTICLES,
+            {"_id": article.article_id},
+            set={"status": str(SubmissionStatus.PUBLISHED), "post_id": post_id, "post_url": post_url},
+        )
+        if document is None:
+            raise NotFoundError(f"Revision {article.revision} of the article is gone.")
+        return article_from(document)
 
     # -- the pipeline's side -----------------------------------------------------------------------------
 
@@ -267,19 +314,6 @@ class ReviewDesk:
         if document is None:
             raise NotFoundError(f"There is no submission {submission_id}.")
         return submission_from(document)
-
-
-def check_overrides(stage: str, overrides: dict[str, Any]) -> None:
-    """Refuse an unknown stage or field by name."""
-    if stage not in STAGES:
-        raise InvalidInputError(f"There is no stage {stage!r}; the stages are {', '.join(STAGES)}.")
-    unknown = sorted(set(overrides) - OVERRIDE_FIELDS)
-    if unknown:
-        raise InvalidInputError(
-            f"Cannot override {', '.join(unknown)}; choose from {', '.join(sorted(OVERRIDE_FIELDS))}."
-        )
-    if "input" in overrides and not isinstance(overrides["input"], dict):
-        raise InvalidInputError("`input` is an object: the fields of the stage's input document to replace.")
 
 
 def submission_document(submission: Submission) -> Document:

@@ -12,5 +12,5 @@ from spine.services import Services, open_services
 @asynccontextmanager
 async def open_run_services() -> AsyncGenerator[Services]:
     """The surrounding services when there are some, else real ones until the end of the block."""
-    async with BlockCredentials() as credentials, open_services(credentials=credentials.find) as services:
+    async with BlockCredentials() as credentials, open_services(credentials=credentials.lookups) as services:
         yield services

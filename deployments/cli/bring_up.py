@@ -83,6 +83,7 @@ def _depths(home: Home, layout: LaneLayout) -> QueueDepth:
     queues = (
         "pipelines",
         "maintenance",
+        "batches",
         "default",
         *(queue for chosen in layout.dedicated.values() for queue in chosen),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +17,7 @@ JobId = Annotated[str, typer.Argument(help="A job id (job_…), or a submission 
 
 
 def register(app: typer.Typer) -> None:
-    for command in (submit, watch, retry, cancel, jobs, logs, queues, workers):
+    for command in (submit, batch, watch, retry, cancel, jobs, logs, queues, workers):
         app.command()(command)
 
 
@@ -51,6 +53,30 @@ def submit(
             print_json(accepted)
         else:
             print(f"Accepted as {accepted['submission_id']}; follow it with: millrace watch {accepted['job_id']}")
+
+
+def batch(
+    file: Annotated[Path, typer.Argument(help="A CSV table (columns amazon_url, language, …) or a JSON list.")],
+    key: Annotated[str | None, typer.Option(help="Sent again with the same key, it stays one batch.")] = None,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Stay and show the progress until it ends.")] = False,
+    json: Json = False,
+) -> None:
+    """Submit up to 1,000 books at once; rows that do not fit are told and left out."""
+    from deployments.gateway_client import gateway
+
+    kind = "application/json" if file.suffix.lower() == ".json" else "text/csv"
+    headers = {"Content-Type": kind} | ({"Idempotency-Key": key} if key else {})
+    with gateway() as client:
+        accepted = client.post("/submissions/batch", content=file.read_bytes(), headers=headers).json()
+        for error in accepted["refused"]:
+            print(f"row {error['row']} was left out: {error['field']}: {error['message']}", file=sys.stderr)
+        if watch_it:
+            _show_until_end(client, accepted["job_id"], json)
+        elif json:
+            print_json(accepted)
+        else:
+            rows = f"{accepted['accepted']} books as {accepted['batch_id']}"
+            print(f"Accepted {rows}; follow it with: millrace watch {accepted['job_id']}")
 
 
 def watch(job: JobId, json: Json = False) -> None:
@@ -199,8 +225,6 @@ def _show_until_end(client: Any, job_id: str, json: bool) -> None:
 @contextmanager
 def _bar(quiet: bool) -> Generator[Any]:
     """A progress bar on a terminal, a line per event elsewhere, nothing when quiet."""
-    import sys
-
     if quiet:
         yield _say_nothing
         return
@@ -237,6 +261,9 @@ def _line(event: dict[str, Any]) -> str:
 def _verdict(job: dict[str, Any]) -> str:
     if job["status"] == "SUCCESS":
         result = job.get("result") or {}
+        if "batch_id" in result:
+            counts = ", ".join(f"{result[name]} {name}" for name in ("succeeded", "failed", "cancelled", "refused"))
+            return f"{job['job_id']} finished {result['total']} reviews: {counts}"
         told = f": {result['title']} ({result['word_count']} words)" if "word_count" in result else ""
         return f"{job['job_id']} succeeded{told}"
     error = job.get("error") or {}

@@ -15,9 +15,10 @@ from gateway.shelf import submissions_page
 from gateway.starting import hand_over
 from spine.contracts.jobs import Job
 from spine.contracts.submissions import Submission, SubmissionStatus, SubmitRequest
-from spine.contracts.texts import Article
+from spine.contracts.texts import Article, DraftArticle
 from spine.documents import PIPELINE_CONFIGS
-from spine.errors import InvalidInputError
+from spine.errors import ConflictError, InvalidInputError
+from spine.stage_overrides import addresses_in, checked_overrides
 from spine.submissions import submission_from
 
 router = APIRouter(tags=["review desk"])
@@ -83,9 +84,12 @@ async def submit(
     return _started(submission, job)
 
 
+async def is_pipeline(context: Context, slug: str) -> bool:
+    return slug == TEMPLATE_SLUG or await context.documents.get(PIPELINE_CONFIGS, slug) is not None
+
+
 async def _check_pipeline(context: Context, slug: str) -> None:
-    known = slug == TEMPLATE_SLUG or await context.documents.get(PIPELINE_CONFIGS, slug) is not None
-    if not known:
+    if not await is_pipeline(context, slug):
         raise InvalidInputError(f"There is no pipeline {slug!r}; `GET /pipelines` lists them.")
 
 
@@ -131,11 +135,13 @@ async def edit_article(
             headers={"ETag": f'"{newest.revision}"'},
             revision=newest.revision,
         )
+    title = edit.title or (await context.desk.article(submission_id)).title
+    draft = DraftArticle(title=title, content=edit.content)
     article = await context.desk.edit_article(
         submission_id,
         content=edit.content,
         title=edit.title,
-        word_count=context.count_words(edit.content),
+        examined=await context.examine(submission_id, draft),
         editor=caller.name,
         if_match=if_match,
     )
@@ -143,9 +149,19 @@ async def edit_article(
     return article
 
 
-@router.post("/submissions/{submission_id}/approve", summary="Accept the article")
-async def approve(submission_id: str, context: Context) -> Submission:
-    return await context.desk.approve(submission_id)
+@router.post("/submissions/{submission_id}/approve", status_code=202, summary="Accept and publish the article")
+async def approve(submission_id: str, context: Context) -> Started:
+    """Approves the newest revision and starts its publication.
+
+    409 names what has to be configured when there is no site to publish on; the article stays approved then and is
+    published once the site is there.
+    """
+    await context.desk.approve(submission_id)
+    if gap := await context.publishing_gap():
+        raise ConflictError(gap)
+    submission, job = await context.desk.publish(submission_id)
+    await hand_over(context, job)
+    return _started(submission, job)
 
 
 @router.post("/submissions/{submission_id}/reject", summary="Refuse the article with a reason")
@@ -166,6 +182,8 @@ async def retry(submission_id: str, context: Context, body: Retry | None = None)
 )
 async def retry_step(submission_id: str, body: StepRetry, context: Context) -> Started:
     """A new job that repeats this stage and those after it; `overrides` edit what the stage is given."""
+    for url in addresses_in(checked_overrides(body.stage, body.overrides)):
+        context.check_url(url)
     submission, job = await context.desk.retry_step(submission_id, body.stage, body.overrides)
     await hand_over(context, job)
     return _started(submission, job)

@@ -15,7 +15,7 @@ from spine.adapters.model_errors import error_from_exception, redact
 from spine.adapters.model_prices import price_usd
 from spine.adapters.model_wire import ModelWire, Question, WireReply
 from spine.errors import ContentFilteredError, InvalidModelOutputError, MillraceError, RateLimitError
-from spine.model_chain import Attempt
+from spine.model_chain import Attempt, texts_of
 from spine.ports import ModelChoice, ModelRequest, T
 from spine.provider_keys import ProviderCredential
 
@@ -33,15 +33,6 @@ class Turn(Generic[T]):
 
     async def take(self) -> T | MillraceError:
         """The valid answer, or why this provider gave none."""
-        outcome = await self._converse()
-        self.attempt.cost_usd = self._cost()
-        return outcome
-
-    @property
-    def _choice(self) -> ModelChoice:
-        return self.attempt.choice
-
-    async def _converse(self) -> T | MillraceError:
         question = Question(self.request.system, self.request.prompt, self.request.output_type)
         for reasks in range(self.request.max_reasks + 1):
             self.attempt.reasks = reasks
@@ -55,6 +46,10 @@ class Turn(Generic[T]):
                 return ContentFilteredError(f"{self._choice.provider} refused to answer", service=self._choice.provider)
             question = replace(question, previous=reply.as_said, problem=reading.problem)
         return InvalidModelOutputError(self._safe(self._still_invalid(question.problem)))
+
+    @property
+    def _choice(self) -> ModelChoice:
+        return self.attempt.choice
 
     def _read(self, reply: WireReply) -> Reading[T]:
         """The answer when it is valid and stands the request's own check."""
@@ -85,30 +80,20 @@ class Turn(Generic[T]):
         return reply.retry_after if reply.retry_after <= self.longest_wait else None
 
     async def _call(self, question: Question) -> WireReply | MillraceError:
-        self.attempt.calls += 1
-        try:
-            reply = await self.wire.send(question, self._choice, self.credential)
-        except Exception as error:  # every SDK has its own tree; none of it may leave
-            return error_from_exception(
-                self._choice.provider, error, timeout_seconds=self._choice.timeout_seconds, secrets=self._secrets
-            )
-        self.attempt.input_tokens += reply.input_tokens
-        self.attempt.output_tokens += reply.output_tokens
-        self.attempt.answers += 1
-        return reply
-
-    def _cost(self) -> float | None:
         """Calls that brought no answer are not billed."""
-        attempt = self.attempt
-        if not attempt.answers:
-            return 0.0
-        return price_usd(
-            self._choice.provider,
-            self._choice.model_id,
-            attempt.input_tokens,
-            attempt.output_tokens,
-            self.credential.base_url,
-        )
+        async with self.attempt.call([*texts_of(self.request), question.previous, question.problem]):
+            try:
+                reply = await self.wire.send(question, self._choice, self.credential)
+            except Exception as error:  # every SDK has its own tree; none of it may leave
+                return error_from_exception(
+                    self._choice.provider, error, timeout_seconds=self._choice.timeout_seconds, secrets=self._secrets
+                )
+            self.attempt.answered(reply.input_tokens, reply.output_tokens, self._price(reply))
+            return reply
+
+    def _price(self, reply: WireReply) -> float | None:
+        choice, address = self._choice, self.credential.base_url
+        return price_usd(choice.provider, choice.model_id, reply.input_tokens, reply.output_tokens, address)
 
     def _still_invalid(self, problem: str) -> str:
         asked = self.attempt.reasks + 1

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from spine.contracts.progress import ProgressEvent
+from spine.errors import ExternalServiceError
 
 CHANNEL = "task_updates"
 KEEP_SECONDS = 24 * 3600
 KEEP_EVENTS = 20_000
+_COUNTED = ":seq"
+_SCANNED_AT_ONCE = 500
 
 _logger = logging.getLogger("millrace.progress")
 
@@ -69,6 +72,26 @@ class RedisProgressLog:
             return []
         return [ProgressEvent.model_validate_json(fields[b"event"]) for _, fields in rows]
 
+    async def held(self) -> list[str]:
+        """See `spine.progress.ProgressArchive`. Raises `ExternalServiceError` when Redis does not answer."""
+        try:
+            names = [name async for name in self._redis.scan_iter(match=_stream("*"), count=_SCANNED_AT_ONCE)]
+        except (RedisError, OSError, TimeoutError) as error:
+            raise _away(error) from error
+        ids = (_text(name).removeprefix(_stream("")) for name in names)
+        return sorted(id for id in ids if not id.endswith(_COUNTED))
+
+    async def forget(self, job_ids: Sequence[str]) -> int:
+        """See `spine.progress.ProgressArchive`. Raises `ExternalServiceError` when Redis does not answer."""
+        removed = 0
+        try:
+            for job_id in job_ids:
+                removed += int(await self._redis.delete(_stream(job_id)))
+                await self._redis.delete(_counter(job_id))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise _away(error) from error
+        return removed
+
     async def announcements(self) -> AsyncIterator[ProgressEvent]:
         """Never ends by itself: a lost connection is taken up again, what was missed is in the streams."""
         while True:
@@ -109,4 +132,12 @@ def _stream(job_id: str) -> str:
 
 
 def _counter(job_id: str) -> str:
-    return f"millrace:progress:{job_id}:seq"
+    return f"{_stream(job_id)}{_COUNTED}"
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def _away(error: Exception) -> ExternalServiceError:
+    return ExternalServiceError(f"Redis does not answer ({type(error).__name__}).", service="redis")

@@ -28,7 +28,7 @@ from spine.research_answers import (
     wikipedia_titles,
     work_path,
 )
-from spine.research_port import PostJson, ResearchSource
+from spine.research_port import PostJson
 
 _JSON = {"Accept": "application/json"}
 _TIMEOUT = 15.0  # seconds for one answer
@@ -141,13 +141,6 @@ class Tavily:
         except MillraceError as error:
             return [_failed(self.name, error)]
         return read_tavily(answer, book) or [_nothing(self.name, "Tavily found nothing that speaks of this book.")]
-
-
-def default_sources(fetcher: PageFetcher, post_json: PostJson | None = None) -> list[ResearchSource]:
-    """Open Library and Wikipedia, and Tavily when `TAVILY_API_KEY` is set and there is a way to post."""
-    sources: list[ResearchSource] = [OpenLibrary(fetcher), Wikipedia(fetcher)]
-    key = os.environ.get("TAVILY_API_KEY")
-    return [*sources, Tavily(post_json, key)] if key and post_json else sources
 
 
 def _base(given: str | None, variable: str, default: str) -> str:

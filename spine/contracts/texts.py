@@ -130,6 +130,14 @@ class Claim(BaseModel):
     sentence: str = Field(default="", description="the sentence that carries it")
 
 
+class ExaminedText(BaseModel):
+    """What is to be said of an article's text, whoever wrote it."""
+
+    word_count: int
+    claims: list[Claim] = Field(default_factory=list[Claim])
+    flags: list[str] = Field(default_factory=list, description="what a reviewer should know")
+
+
 class Article(BaseModel):
     """One revision of an article; stored in `articles`."""
 
@@ -140,6 +148,8 @@ class Article(BaseModel):
     word_count: int
     revision: int = 1
     status: str = Field(default="ready_for_review", description="ready_for_review | approved | published | rejected")
+    post_id: int | None = Field(default=None, description="its post on the site, once it was published")
+    post_url: str | None = None
     claims: list[Claim] = Field(default_factory=list[Claim])
     flags: list[str] = Field(default_factory=list, description="what a reviewer should know, e.g. too_short")
     sources: list[str] = Field(default_factory=list, description="addresses the article rests on")

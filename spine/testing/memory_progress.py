@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from spine.contracts.progress import ProgressEvent
 
@@ -25,6 +25,12 @@ class MemoryProgressLog:
 
     async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
         return [event for event in self.events[job_id] if event.seq > since][:limit]
+
+    async def held(self) -> list[str]:
+        return sorted(job_id for job_id, events in self.events.items() if events)
+
+    async def forget(self, job_ids: Sequence[str]) -> int:
+        return sum(bool(self.events.pop(job_id, None)) for job_id in job_ids)
 
     async def announcements(self) -> AsyncIterator[ProgressEvent]:
         reader: asyncio.Queue[ProgressEvent] = asyncio.Queue()

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from spine.budget import PriceOf
 from spine.errors import InvalidModelOutputError, MillraceError, NotConfiguredError
-from spine.model_chain import Attempt, answer_extractively, walk_chain
+from spine.model_chain import Attempt, answer_extractively, texts_of, walk_chain
 from spine.ports import ModelChoice, ModelReply, ModelRequest, T
 
 Scripted = BaseModel | Mapping[str, Any] | MillraceError
@@ -23,16 +24,24 @@ def no_model(request: ModelRequest[Any], choice: ModelChoice) -> Scripted:
     return NotConfiguredError(f"{choice.provider} has no key", what=f"a key for {choice.provider}")
 
 
+def free_of_charge(provider: str, model_id: str, input_tokens: int, output_tokens: int) -> float | None:
+    """The price of scripted answers where a test says nothing else."""
+    return 0.0
+
+
 class ScriptedModels:
     """Implements `spine.ports.Models` without a network; `calls` lives as long as its object.
 
     Fields that do not fit the output type, and answers that the request's `check` refuses, are re-asked as real
-    ones are. Tokens are counted as words; the cost is 0.
+    ones are. Tokens are counted as words; an answer costs what `price` says, nothing by default.
     """
 
-    def __init__(self, script: Script = no_model, *, providers: Sequence[str] = ("groq",)) -> None:
+    def __init__(
+        self, script: Script = no_model, *, providers: Sequence[str] = ("groq",), price: PriceOf = free_of_charge
+    ) -> None:
         self._script = script
         self._providers = list(providers)
+        self._price = price
         self.calls: list[tuple[ModelRequest[Any], ModelChoice]] = []
 
     @property
@@ -68,17 +77,22 @@ class ScriptedModels:
         return InvalidModelOutputError(f"{attempt.choice.provider}: still invalid: {problem}")
 
     async def _call(self, request: ModelRequest[T], attempt: Attempt[T]) -> Scripted:
-        self.calls.append((request, attempt.choice))
-        attempt.calls += 1
-        try:
-            scripted = self._script(request, attempt.choice)
-            if inspect.isawaitable(scripted):
-                scripted = await scripted
-        except MillraceError as error:
-            return error
-        attempt.input_tokens += len(f"{request.system} {request.prompt}".split())
-        attempt.output_tokens += len(str(scripted).split())
-        return scripted
+        async with attempt.call(texts_of(request)):
+            self.calls.append((request, attempt.choice))
+            try:
+                scripted = self._script(request, attempt.choice)
+                if inspect.isawaitable(scripted):
+                    scripted = await scripted
+            except MillraceError as error:
+                return error
+            if not isinstance(scripted, MillraceError):
+                self._charge(request, attempt, scripted)
+            return scripted
+
+    def _charge(self, request: ModelRequest[T], attempt: Attempt[T], scripted: object) -> None:
+        sent, said = len(f"{request.system} {request.prompt}".split()), len(str(scripted).split())
+        choice = attempt.choice
+        attempt.answered(sent, said, self._price(choice.provider, choice.model_id, sent, said))
 
 
 def _typed(scripted: BaseModel | Mapping[str, Any], output_type: type[T]) -> T | str:

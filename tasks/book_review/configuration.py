@@ -14,11 +14,25 @@ from spine.contracts.pipelines import (
     ResolvedStep,
     StepConfig,
 )
-from spine.documents import PIPELINE_CONFIGS, PROMPTS
 from spine.errors import InvalidInputError, NotFoundError
-from spine.ports import Document, Documents, ModelChoice
+from spine.pipeline_shelf import PipelineShelf, pipeline_document, pipeline_from
+from spine.ports import Documents, ModelChoice
+from spine.prompts import PromptShelf
+from spine.provider_keys import NamedCredentials, no_named_credentials
 from tasks.book_review.prompts import DEFAULT_PROMPTS
 from tasks.book_review.template import SLUG, TEMPLATE
+
+__all__ = [
+    "StageSettings",
+    "credential_of",
+    "load_pipeline",
+    "load_prompt",
+    "pipeline_document",
+    "pipeline_from",
+    "resolved_steps",
+    "seed",
+    "settle_stage",
+]
 
 _AI_FIELDS = frozenset(AiSettings.model_fields)
 
@@ -45,9 +59,9 @@ class StageSettings:
 
 
 async def load_pipeline(documents: Documents, slug: str) -> PipelineConfig:
-    stored = await documents.get(PIPELINE_CONFIGS, slug)
+    stored = await PipelineShelf(documents).find(slug)
     if stored is not None:
-        return pipeline_from(stored)
+        return stored
     if slug == SLUG:
         return TEMPLATE
     raise NotFoundError(f"There is no pipeline {slug!r}; `GET /pipelines` lists them.")
@@ -55,16 +69,22 @@ async def load_pipeline(documents: Documents, slug: str) -> PipelineConfig:
 
 async def load_prompt(documents: Documents, step: StepConfig, overrides: dict[str, Any]) -> Prompt | None:
     """The step's own prompt, else the active one of its purpose; a rerun may name a version or bring its text."""
-    purpose = step.default_prompt_purpose
-    if step.prompt_id is None and purpose is None:
+    if step.prompt_id is None and step.default_prompt_purpose is None:
         return None
-    where: dict[str, Any] = {"prompt_id": step.prompt_id} if step.prompt_id else {"purpose": purpose}
     version = overrides.get("prompt_version")
-    where |= {"version": version} if version is not None else ({} if step.prompt_id else {"active": True})
-    found = await documents.find(PROMPTS, where, sort=[("version", -1)], limit=1)
-    prompt = prompt_from(found[0]) if found else _default_prompt(purpose, step.prompt_id, version)
+    stored = await _stored_prompt(PromptShelf(documents), step, version)
+    prompt = stored or _default_prompt(step.default_prompt_purpose, step.prompt_id, version)
     text = overrides.get("prompt")
     return prompt.model_copy(update={"template": str(text)}) if text else prompt
+
+
+async def _stored_prompt(shelf: PromptShelf, step: StepConfig, version: int | None) -> Prompt | None:
+    purpose = step.default_prompt_purpose
+    if version is not None and purpose is not None:
+        return await shelf.version(purpose, version)
+    if step.prompt_id is not None:
+        return await shelf.named(step.prompt_id)
+    return await shelf.active(purpose) if purpose else None
 
 
 def _default_prompt(purpose: str | None, prompt_id: str | None, version: int | None) -> Prompt:
@@ -91,38 +111,35 @@ def settle_stage(
     return StageSettings(step, resolved, prompt, chain)
 
 
-async def resolved_steps(documents: Documents, pipeline: PipelineConfig) -> list[ResolvedStep]:
+def credential_of(step: StepConfig, named: NamedCredentials) -> Credential | None:
+    """The saved credential that the step asks for.
+
+    `credential_id` insists: one that is not saved stays in the chain, fails there, and the record says so.
+    `default_credential_name` is used where it is saved.
+    """
+    if step.credential_id:
+        return named(step.credential_id) or Credential(name=step.credential_id)
+    return named(step.default_credential_name) if step.default_credential_name else None
+
+
+async def resolved_steps(
+    documents: Documents, pipeline: PipelineConfig, named: NamedCredentials = no_named_credentials
+) -> list[ResolvedStep]:
     """Every step of the pipeline as the next run would ask its model, each value with its origin."""
     prompts = [await load_prompt(documents, step, {}) for step in pipeline.steps]
-    return [resolve_step(step, prompt, None) for step, prompt in zip(pipeline.steps, prompts, strict=True)]
-
-
-def pipeline_from(document: Document) -> PipelineConfig:
-    fields = {name: value for name, value in document.items() if name != "_id"}
-    return PipelineConfig(**fields)
-
-
-def pipeline_document(pipeline: PipelineConfig) -> Document:
-    return {"_id": pipeline.slug, **pipeline.model_dump(mode="json")}
-
-
-def prompt_from(document: Document) -> Prompt:
-    fields = {name: value for name, value in document.items() if name != "_id"}
-    return Prompt(**fields)
-
-
-def prompt_document(prompt: Prompt) -> Document:
-    return {"_id": f"{prompt.prompt_id}:{prompt.version}", **prompt.model_dump(mode="json")}
+    return [
+        resolve_step(step, prompt, credential_of(step, named))
+        for step, prompt in zip(pipeline.steps, prompts, strict=True)
+    ]
 
 
 async def seed(documents: Documents) -> list[str]:
     """Store the template and the default prompts where nothing is stored yet; says what was added."""
     added: list[str] = []
-    if await documents.get(PIPELINE_CONFIGS, SLUG) is None:
-        await documents.upsert(PIPELINE_CONFIGS, pipeline_document(TEMPLATE))
+    if await PipelineShelf(documents).seed(TEMPLATE):
         added.append(f"pipeline {SLUG} v{TEMPLATE.version}")
+    shelf = PromptShelf(documents)
     for prompt in DEFAULT_PROMPTS:
-        if await documents.count(PROMPTS, {"purpose": prompt.purpose}) == 0:
-            await documents.upsert(PROMPTS, prompt_document(prompt))
+        if await shelf.seed(prompt):
             added.append(f"prompt {prompt.purpose} v{prompt.version}")
     return added

@@ -9,8 +9,20 @@ from spine.contracts.books import ConsolidatedBook
 from spine.contracts.texts import Article, KnowledgeBase, LinkPage, LinkSummary, WebResearch
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import ARTICLES, BOOKS, KNOWLEDGE_BASE, LINK_BIBLIOGRAPHIC_CANDIDATES, SUMMARIES
+from spine.errors import NotFoundError
 from spine.ports import Documents
 from spine.submissions import ReviewDesk, article_from
+
+
+async def reviewed_book(documents: Documents, submission_id: str) -> ConsolidatedBook:
+    """The book that a review merged. Raises `NotFoundError` before its consolidation."""
+    stored = await documents.get(BOOKS, submission_id)
+    if stored is None:
+        raise NotFoundError(f"Submission {submission_id} has no book yet; run its review first.")
+    return ConsolidatedBook.model_validate({name: stored.get(name) or empty for name, empty in _BOOK_FIELDS.items()})
+
+
+_BOOK_FIELDS: dict[str, Any] = {"metadata": {}, "provenance": {}, "sources": [], "notes": []}
 
 
 class ReviewRecords:

@@ -10,6 +10,7 @@ from typing import Any
 from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.budget import Budget, Purse, paying_from
+from spine.contracts.books import BookMetadata
 from spine.contracts.jobs import Job, Usage
 from spine.contracts.pipelines import PipelineConfig, StepConfig
 from spine.contracts.submissions import StageRecord, StepError, Submission, SubmissionStatus, SubmitRequest
@@ -20,10 +21,10 @@ from spine.idempotency import digest, stage_key
 from spine.jobs import describe
 from spine.ports import ModelChoice
 from spine.services import Services
-from spine.submissions import BOOK_REVIEW, ReviewDesk
+from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, STAGES, ReviewDesk
 from spine.usage import spent_on
 from tasks.book_review.artifacts import ReviewArtifacts
-from tasks.book_review.configuration import StageSettings, load_pipeline, load_prompt, settle_stage
+from tasks.book_review.configuration import StageSettings, credential_of, load_pipeline, load_prompt, settle_stage
 from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
 
 LIMITS = TimeLimits(soft=28 * 60, hard=30 * 60)
@@ -36,6 +37,7 @@ _ENTERING = {
     "internet_research": SubmissionStatus.RESEARCHING,
     "context_generation": SubmissionStatus.GENERATING_CONTEXT,
     "article_generation": SubmissionStatus.GENERATING_ARTICLE,
+    "publishing": SubmissionStatus.PUBLISHING,
 }
 """Stage → what the submission's status says while it runs."""
 
@@ -46,7 +48,8 @@ _SHARE = {
     "consolidate_book_data": (50, 55),
     "internet_research": (55, 70),
     "context_generation": (70, 80),
-    "article_generation": (80, 98),
+    "article_generation": (80, 95),
+    "publishing": (95, 99),
 }
 """Stage → the stretch of the whole job's progress that it stands for, in percent."""
 
@@ -88,9 +91,10 @@ class Stage:
         """The cache key of one call in this stage."""
         return stage_key(self.subject_id, self.id, self.epoch, **inputs, **self.settings.fingerprint)
 
-    def edited(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The stage's input with the fields that a rerun replaced."""
-        return {**document, **self.overrides.get("input", {})}
+    @property
+    def edits(self) -> dict[str, Any]:
+        """The parts of the stage's input document that a rerun replaced."""
+        return self.overrides.get("input") or {}
 
     async def progress(self, done: int, of: int, message: str = "") -> None:
         """`done` of `of` parts of this stage are finished."""
@@ -115,6 +119,20 @@ class Review:
     @property
     def services(self) -> Services:
         return self.run.services
+
+    @property
+    def links(self) -> list[str]:
+        """The other links: those of the request, or those that a rerun put in their place."""
+        edited = (self.submission.overrides.get("additional_links_scrape") or {}).get("input") or {}
+        return list(edited.get("links", self.request.links))
+
+    def metadata_at(self, stage_id: str, metadata: BookMetadata) -> BookMetadata:
+        """The consolidated facts with the corrections of every rerun from a stage after that up to this one."""
+        corrected = metadata.model_dump()
+        for stage in STAGES[STAGES.index("consolidate_book_data") + 1 : STAGES.index(stage_id) + 1]:
+            edits = (self.submission.overrides.get(stage) or {}).get("input") or {}
+            corrected |= edits.get("metadata") or {}
+        return BookMetadata.model_validate(corrected)
 
     def step(self, stage_id: str) -> StepConfig:
         return self.pipeline.step(stage_id)
@@ -163,8 +181,9 @@ class Review:
     async def _open(self, stage_id: str) -> Stage:
         step, overrides = self.step(stage_id), self.submission.overrides.get(stage_id, {})
         prompt = await load_prompt(self.services.documents, step, overrides)
+        credential = credential_of(step, self.services.named_credentials)
         settled = settle_stage(
-            step, prompt, None, overrides, self.services.models.available(), self.pipeline.allow_extractive
+            step, prompt, credential, overrides, self.services.models.available(), self.pipeline.allow_extractive
         )
         self.run.current_step = stage_id
         return Stage(
@@ -174,7 +193,12 @@ class Review:
             epoch=self.submission.epochs.get(stage_id, 0),
             overrides=overrides,
             run=self.run,
-            record=StageRecord(status="running", started=utc_now(), prompt_version=prompt.version if prompt else None),
+            record=StageRecord(
+                status="running",
+                started=utc_now(),
+                # A text that a rerun brought along is no version of the stored prompt.
+                prompt_version=prompt.version if prompt and "prompt" not in overrides else None,
+            ),
         )
 
     async def _note(self, stage: Stage, status: SubmissionStatus | None = None) -> None:
@@ -202,6 +226,31 @@ async def open_review(services: Services, request: SubmitRequest) -> AsyncGenera
     """The review that the lane assigned to this flow, or a new one for a flow that was started in another way."""
     desk = ReviewDesk(services.documents, services.ledger)
     job = assigned_job() or await _adopt(services, desk, request)
+    async with _reviewing(services, desk, job) as review:
+        yield review
+
+
+@asynccontextmanager
+async def open_publication(services: Services, submission_id: str) -> AsyncGenerator[Review]:
+    """The submission whose approved article this flow is to publish, under the assigned job or one of its own."""
+    desk = ReviewDesk(services.documents, services.ledger)
+    job = assigned_job()
+    if job is None:
+        await desk.get(submission_id)
+        job = await adopt_job(
+            services.ledger,
+            services.worker,
+            pipeline=PUBLISH_ARTICLE,
+            subject_id=submission_id,
+            params={"submission_id": submission_id},
+        )
+        await desk.note(submission_id, job_id=job.job_id)
+    async with _reviewing(services, desk, job) as review:
+        yield review
+
+
+@asynccontextmanager
+async def _reviewing(services: Services, desk: ReviewDesk, job: Job) -> AsyncGenerator[Review]:
     try:
         async with job_run(services, job, LIMITS) as run:
             submission = await desk.get(job.subject_id)
@@ -211,8 +260,7 @@ async def open_review(services: Services, request: SubmitRequest) -> AsyncGenera
                 yield Review(run=run, desk=desk, submission=submission, pipeline=pipeline, artifacts=artifacts)
     except MillraceError as error:
         # A stage has recorded its own failure; this is for what ended the review between or above the stages.
-        ended = job.model_copy(update={"error": describe(error)})
-        await desk.job_ended_outside(ended, str(error))
+        await desk.job_ended_outside(job.model_copy(update={"error": describe(error)}), str(error))
         raise
 
 
@@ -223,7 +271,7 @@ async def _purse(services: Services, pipeline: PipelineConfig, submission_id: st
 
 
 def _usage_of(attempt: dict[str, Any]) -> Usage:
-    return Usage(**{name: attempt[name] for name in Usage.model_fields})
+    return Usage(**{name: attempt[name] for name in Usage.model_fields if name in attempt})
 
 
 async def _adopt(services: Services, desk: ReviewDesk, request: SubmitRequest) -> Job:

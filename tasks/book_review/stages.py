@@ -25,11 +25,13 @@ from spine.contracts.texts import (
     WebResearch,
 )
 from spine.errors import MillraceError
+from spine.publishing_port import NO_SITE
+from spine.stage_overrides import check_words
 from tasks.book_review import steps
-from tasks.book_review.article import clean_markdown, count_words, length_problem
+from tasks.book_review.article import clean_markdown
 from tasks.book_review.asking import Asking
-from tasks.book_review.claims import check_claims
 from tasks.book_review.consolidate import SourcedMetadata
+from tasks.book_review.examination import examine
 from tasks.book_review.fetching import ProductPage
 from tasks.book_review.knowledge import build_knowledge
 from tasks.book_review.records import ReviewRecords
@@ -51,7 +53,8 @@ class ReviewStages:
         url = self.review.request.amazon_url
         async with self.review.stage("amazon_scrape") as stage:
             product = await steps.read_product_page(stage.key(url=url), url, stage.delay_seconds)
-            product = _edited(stage, "metadata", product)
+            metadata = _corrected(product.metadata, stage.edits.get("metadata"))
+            product = product.model_copy(update={"metadata": metadata})
             stage.record.note = "; ".join(product.notes)
         title = product.metadata.title
         await self.review.note(title=title, status=str(SubmissionStatus.SCRAPED))
@@ -59,12 +62,11 @@ class ReviewStages:
         return product
 
     async def read_links(self, product: ProductPage) -> list[LinkPage]:
-        links = self.review.request.links
+        links = self.review.links
         if not self.review.is_enabled("additional_links_scrape"):
             await self.review.skip("additional_links_scrape", "switched off in the pipeline")
             return []
         async with self.review.stage("additional_links_scrape") as stage:
-            links = list(stage.edited({"links": links})["links"])
             pages = await _each(stage, links, lambda link: self._read_link(stage, link, product.metadata))
             await self.records.candidates(pages)
             stage.record.note = _left_out([page.error for page in pages], "links")
@@ -86,7 +88,7 @@ class ReviewStages:
             sources = named_sources(product, pages)
             key = stage.key(sources=[[one.source, one.url, one.metadata.model_dump()] for one in sources])
             book = await steps.consolidate_sources(key, sources, len(sources), stage.delay_seconds)
-            book = book.model_copy(update={"metadata": _edited_model(stage, book.metadata)})
+            book = book.model_copy(update={"metadata": _corrected(book.metadata, stage.edits.get("metadata"))})
             await self.records.book(book)
         await self.review.note(book_id=self.review.submission.submission_id, title=book.metadata.title)
         await self.artifacts.facts(book)
@@ -97,13 +99,10 @@ class ReviewStages:
             await self.review.skip("internet_research", "switched off in the pipeline")
             return WebResearch()
         async with self.review.stage("internet_research") as stage:
-            sources = [source.name for source in self.review.services.research]
-            found = await _each(stage, sources, lambda source: self._ask_source(stage, source, book.metadata))
-            notes = [note for notes in found for note in notes]
-            material = stage.edited({"notes": [note.model_dump() for note in notes]})
-            notes = [ResearchNote.model_validate(note) for note in material["notes"]]
+            book = self._book_at("internet_research", book)
+            notes = await self._notes(stage, book.metadata)
             answer = await steps.read_research(
-                stage.key(book=_facts(book), notes=material["notes"], summaries=_plain(summaries)),
+                stage.key(book=_facts(book), notes=_plain(notes), summaries=_plain(summaries)),
                 _title(book),
                 book,
                 notes,
@@ -124,20 +123,10 @@ class ReviewStages:
         research: WebResearch,
     ) -> KnowledgeBase:
         async with self.review.stage("context_generation") as stage:
+            book = await self._recorded_book_at("context_generation", book, research)
             knowledge = await asyncio.to_thread(build_knowledge, book, pages, summaries, research)
-            answer = await steps.write_brief(
-                stage.key(book=_facts(book), knowledge=knowledge.model_dump(), summaries=_plain(summaries)),
-                _title(book),
-                book,
-                knowledge,
-                summaries,
-                research,
-                self.review.request.language,
-                _asking(stage),
-            )
-            brief = _learned(stage, answer, ContextBrief)
-            edited = stage.edited({"context": brief.context})
-            knowledge = knowledge.model_copy(update={"context": str(edited["context"])})
+            brief = stage.edits.get("context") or await self._brief(stage, book, knowledge, summaries, research)
+            knowledge = knowledge.model_copy(update={"context": brief})
             await self.records.knowledge(knowledge)
         return knowledge
 
@@ -149,10 +138,10 @@ class ReviewStages:
         research: WebResearch,
     ) -> Article:
         async with self.review.stage("article_generation") as stage:
-            words = self._word_bounds(stage)
-            knowledge = knowledge.model_copy(
-                update={"context": stage.edited({"context": knowledge.context})["context"]}
-            )
+            words = check_words(self.review.request, stage.overrides)
+            book = await self._recorded_book_at("article_generation", book, research)
+            if context := stage.edits.get("context"):
+                knowledge = knowledge.model_copy(update={"context": context})
             key = stage.key(book=_facts(book), knowledge=knowledge.model_dump(), words=words)
             answer = await steps.write_article(
                 key,
@@ -171,21 +160,53 @@ class ReviewStages:
         await self.artifacts.article(article)
         return article
 
+    async def publish(self) -> Article:
+        """Put the newest approved revision on the site, or bring the post that it has there up to date."""
+        submission_id = self.review.submission.submission_id
+        article = await self.review.desk.article(submission_id)
+        async with self.review.stage("publishing") as stage:
+            post = await steps.publish_article(
+                article.title, article, self.review.request.language, stage.delay_seconds
+            )
+            stage.record.note = "; ".join([f"{post.status}: {post.url}", *post.notes])
+            article = await self.review.desk.record_post(article, post.post_id, post.url)
+        await self.review.note(status=str(SubmissionStatus.PUBLISHED))
+        self.review.run.result |= {"submission_id": submission_id, **post.model_dump()}
+        return article
+
     async def finish(self, article: Article) -> Article:
-        """The review waits for a person; the job's result says where."""
+        """The review waits for a person, unless a person decided on this very revision or wants it published unseen."""
         submission = self.review.submission
-        await self.review.note(status=str(SubmissionStatus.READY_FOR_REVIEW), article_id=article.article_id)
-        await self.artifacts.progress(100)
+        newest = await self.review.desk.article(submission.submission_id)
+        decided = newest.status in ("approved", "published")
+        status = SubmissionStatus.APPROVED if decided else SubmissionStatus.READY_FOR_REVIEW
+        await self.review.note(status=str(status), article_id=newest.article_id)
+        if self.review.request.auto_publish and not decided:
+            await self.review.desk.approve(submission.submission_id)
+            newest = newest.model_copy(update={"status": str(SubmissionStatus.APPROVED)})
+        await self.artifacts.progress(95)
         self.review.run.result = {
             "submission_id": submission.submission_id,
-            "article_id": article.article_id,
-            "revision": article.revision,
-            "title": article.title,
-            "word_count": article.word_count,
-            "flags": article.flags,
-            "unsupported_claims": sum(not claim.supported for claim in article.claims),
+            "article_id": newest.article_id,
+            "revision": newest.revision,
+            "title": newest.title,
+            "word_count": newest.word_count,
+            "flags": newest.flags,
+            "unsupported_claims": sum(not claim.supported for claim in newest.claims),
         }
-        return article
+        return newest
+
+    async def may_publish(self, article: Article) -> bool:
+        """Whether the article was approved and there is a site; without one it stays approved and waits."""
+        if article.status not in ("approved", "published") or not self.review.is_enabled("publishing"):
+            return False
+        site = self.review.services.open_site()
+        if site is None:
+            await self.review.skip("publishing", NO_SITE)
+            await self.review.run.log(NO_SITE, "warning")
+            return False
+        await site.close()
+        return True
 
     # -- one link, one source ----------------------------------------------------------------------------
 
@@ -209,6 +230,44 @@ class ReviewStages:
         answer = await steps.summarize_link(key, page, book, language, _asking(stage))
         return _learned(stage, answer, LinkSummary)
 
+    async def _notes(self, stage: Stage, book: BookMetadata) -> list[ResearchNote]:
+        """What the sources say, or what a rerun put in its place: then no source is asked."""
+        if (edited := stage.edits.get("notes")) is not None:
+            return [ResearchNote.model_validate(note) for note in edited]
+        sources = [source.name for source in self.review.services.sources]
+        found = await _each(stage, sources, lambda source: self._ask_source(stage, source, book))
+        return [note for notes in found for note in notes]
+
+    async def _brief(
+        self,
+        stage: Stage,
+        book: ConsolidatedBook,
+        knowledge: KnowledgeBase,
+        summaries: Sequence[LinkSummary],
+        research: WebResearch,
+    ) -> str:
+        answer = await steps.write_brief(
+            stage.key(book=_facts(book), knowledge=knowledge.model_dump(), summaries=_plain(summaries)),
+            _title(book),
+            book,
+            knowledge,
+            summaries,
+            research,
+            self.review.request.language,
+            _asking(stage),
+        )
+        return _learned(stage, answer, ContextBrief).context
+
+    def _book_at(self, stage_id: str, book: ConsolidatedBook) -> ConsolidatedBook:
+        """The book as this stage sees it: with the corrections that reruns made at or before it."""
+        return book.model_copy(update={"metadata": self.review.metadata_at(stage_id, book.metadata)})
+
+    async def _recorded_book_at(self, stage_id: str, book: ConsolidatedBook, research: WebResearch) -> ConsolidatedBook:
+        corrected = self._book_at(stage_id, book)
+        if corrected != book:
+            await self.records.book(corrected, research)
+        return corrected
+
     async def _ask_source(self, stage: Stage, source: str, book: BookMetadata) -> list[ResearchNote]:
         language = self.review.request.language
         key = stage.key(source=source, book=book.model_dump(), language=language)
@@ -217,10 +276,6 @@ class ReviewStages:
         except MillraceError as error:
             await stage.run.log(f"research goes on without {source}: {error}", "warning")
             return [ResearchNote(source=source, error=str(error))]
-
-    def _word_bounds(self, stage: Stage) -> tuple[int, int]:
-        request, edits = self.review.request, stage.overrides
-        return int(edits.get("min_words", request.min_words)), int(edits.get("max_words", request.max_words))
 
 
 def named_sources(product: ProductPage, pages: Sequence[LinkPage]) -> list[SourcedMetadata]:
@@ -241,22 +296,17 @@ def finished_article(
     words: tuple[int, int],
 ) -> Article:
     """The draft cleaned, counted, held against the facts and flagged for the reviewer."""
-    content = clean_markdown(draft.content, draft.title)
-    claims = check_claims(content, book, knowledge.passages)
-    count = count_words(content)
-    tidy = DraftArticle(title=draft.title, content=content)
-    flags = [f"length: {problem}"] if (problem := length_problem(tidy, *words)) else []
-    if doubtful := sum(not claim.supported for claim in claims):
-        flags.append(f"{doubtful} claim{'s' if doubtful > 1 else ''} without support in the sources")
-    links = [review.request.amazon_url, *review.request.links]
+    tidy = DraftArticle(title=draft.title.strip(), content=clean_markdown(draft.content, draft.title))
+    examined = examine(tidy, book, knowledge.passages, words)
+    links = [review.request.amazon_url, *review.links]
     return Article(
         article_id="",
         submission_id=review.submission.submission_id,
-        title=draft.title.strip(),
-        content=content,
-        word_count=count,
-        claims=claims,
-        flags=flags,
+        title=tidy.title,
+        content=tidy.content,
+        word_count=examined.word_count,
+        claims=examined.claims,
+        flags=examined.flags,
         sources=links,
         author=f"{answer.provider}/{answer.model_id}",
     )
@@ -305,17 +355,7 @@ def _asking(stage: Stage, longest_answer: int = 0) -> Asking:
     )
 
 
-def _edited(stage: Stage, part: str, product: ProductPage) -> ProductPage:
-    edits = stage.overrides.get("input", {})
-    if not edits:
-        return product
-    changed = {**product.metadata.model_dump(), **edits.get(part, edits)}
-    return product.model_copy(update={part: BookMetadata.model_validate(changed)})
-
-
-def _edited_model(stage: Stage, metadata: BookMetadata) -> BookMetadata:
-    edits = stage.overrides.get("input", {})
-    edits = edits.get("metadata", edits)
+def _corrected(metadata: BookMetadata, edits: dict[str, Any] | None) -> BookMetadata:
     return BookMetadata.model_validate({**metadata.model_dump(), **edits}) if edits else metadata
 
 

@@ -10,6 +10,7 @@ from prefect import task
 from spine.contracts.answers import StageAnswer
 from spine.contracts.books import BookMetadata, ConsolidatedBook
 from spine.contracts.texts import (
+    Article,
     BibliographicCandidate,
     ContextBrief,
     DraftArticle,
@@ -20,7 +21,9 @@ from spine.contracts.texts import (
     ResearchNote,
     WebResearch,
 )
-from spine.errors import ExternalServiceError, NotFoundError
+from spine.effects import EffectLedger
+from spine.errors import ExternalServiceError, NotConfiguredError, NotFoundError
+from spine.publishing_port import NO_SITE, PublishedPost
 from spine.services import current_services
 from tasks.book_review import consolidate as merging
 from tasks.book_review.article import article_material, length_problem, structure_problem
@@ -29,37 +32,38 @@ from tasks.book_review.extractive import extractive_article
 from tasks.book_review.fetching import ProductPage, read_link, read_product
 from tasks.book_review.knowledge import context_material
 from tasks.book_review.link_summary import bibliography_material, extractive_link_summary, summary_material
+from tasks.book_review.publish.subjects import read_subjects
+from tasks.book_review.publishing import publish
+from tasks.book_review.records import reviewed_book
 from tasks.book_review.research import extractive_insight, insight_material
-from tasks.retrying import STAGE, TaskOptions, obeys_retry_after
+from tasks.retrying import RETRIED, STAGE, TaskOptions, obeys_retry_after
 
 _ONE_QUICK_RETRY: TaskOptions = {**STAGE, "retries": 1, "retry_delay_seconds": lambda retries: [0.5] * retries}
 _LENGTH_REASKS = 2
 
 
-@task(name="read product page", task_run_name="read {url}", tags=["amazon_scrape"], **STAGE)
+@task(name="read product page", task_run_name="read {url}", **STAGE)
 @obeys_retry_after
 async def read_product_page(key: str, url: str, delay_seconds: float) -> ProductPage:
     await asyncio.sleep(delay_seconds)
     return await read_product(current_services(), url)
 
 
-@task(name="read link", task_run_name="read {url}", tags=["additional_links_scrape"], **STAGE)
+@task(name="read link", task_run_name="read {url}", **STAGE)
 @obeys_retry_after
 async def read_link_page(key: str, url: str, delay_seconds: float) -> LinkPage:
     await asyncio.sleep(delay_seconds)
     return await read_link(current_services(), url)
 
 
-@task(
-    name="extract bibliography", task_run_name="bibliography of {page.url}", tags=["additional_links_scrape"], **STAGE
-)
+@task(name="extract bibliography", task_run_name="bibliography of {page.url}", **STAGE)
 @obeys_retry_after
 async def extract_bibliography(key: str, page: LinkPage, book: BookMetadata, asking: Asking) -> StageAnswer:
     values = bibliography_material(page, book)
     return await ask(asking, values, BibliographicCandidate, extractive=lambda: page.bibliography)
 
 
-@task(name="summarise link", task_run_name="summary of {page.url}", tags=["summarize_additional_links"], **STAGE)
+@task(name="summarise link", task_run_name="summary of {page.url}", **STAGE)
 @obeys_retry_after
 async def summarize_link(key: str, page: LinkPage, book: BookMetadata, language: str, asking: Asking) -> StageAnswer:
     await asyncio.sleep(asking.delay_seconds)
@@ -67,7 +71,7 @@ async def summarize_link(key: str, page: LinkPage, book: BookMetadata, language:
     return await ask(asking, values, LinkSummary, extractive=lambda: extractive_link_summary(page))
 
 
-@task(name="consolidate", task_run_name="merge {sources_count} sources", tags=["consolidate_book_data"], **STAGE)
+@task(name="consolidate", task_run_name="merge {sources_count} sources", **STAGE)
 async def consolidate_sources(
     key: str, sources: Sequence[merging.SourcedMetadata], sources_count: int, delay_seconds: float
 ) -> ConsolidatedBook:
@@ -75,11 +79,11 @@ async def consolidate_sources(
     return merging.consolidate(sources)
 
 
-@task(name="ask research source", task_run_name="ask {source}", tags=["internet_research"], **_ONE_QUICK_RETRY)
+@task(name="ask research source", task_run_name="ask {source}", **_ONE_QUICK_RETRY)
 @obeys_retry_after
 async def ask_research_source(key: str, source: str, book: BookMetadata, language: str) -> list[ResearchNote]:
     """Notes of one source. Raises `ExternalServiceError` when it could not be asked, so that nothing is cached."""
-    asked = next((one for one in current_services().research if one.name == source), None)
+    asked = next((one for one in current_services().sources if one.name == source), None)
     if asked is None:
         raise NotFoundError(f"There is no research source {source!r}.")
     notes = await asked.search(book, language)
@@ -88,7 +92,7 @@ async def ask_research_source(key: str, source: str, book: BookMetadata, languag
     return notes
 
 
-@task(name="read research", task_run_name="themes and readers of {title}", tags=["internet_research"], **STAGE)
+@task(name="read research", task_run_name="themes and readers of {title}", **STAGE)
 @obeys_retry_after
 async def read_research(
     key: str,
@@ -104,7 +108,7 @@ async def read_research(
     return await ask(asking, values, ResearchInsight, extractive=lambda: extractive_insight(book, notes, summaries))
 
 
-@task(name="write brief", task_run_name="brief on {title}", tags=["context_generation"], **STAGE)
+@task(name="write brief", task_run_name="brief on {title}", **STAGE)
 @obeys_retry_after
 async def write_brief(
     key: str,
@@ -121,7 +125,7 @@ async def write_brief(
     return await ask(asking, values, ContextBrief, extractive=lambda: ContextBrief(context=knowledge.context))
 
 
-@task(name="write article", task_run_name="article on {title}", tags=["article_generation"], **STAGE)
+@task(name="write article", task_run_name="article on {title}", **STAGE)
 @obeys_retry_after
 async def write_article(
     key: str,
@@ -159,3 +163,29 @@ class _Patience:
             self._left -= 1
         heard = [structure_problem(draft), length if self._left >= 0 else None]
         return " ".join(one for one in heard if one) or None
+
+
+@task(name="publish article", task_run_name="publish {title}", **RETRIED)
+@obeys_retry_after
+async def publish_article(title: str, article: Article, language: str, delay_seconds: float) -> PublishedPost:
+    """The article's one post, made or updated. Never cached: calling it again is how a post is brought up to date.
+
+    Raises `NotConfiguredError` without a WordPress block, else what `tasks.book_review.publishing.publish` raises.
+    """
+    await asyncio.sleep(delay_seconds)
+    services = current_services()
+    site = services.open_site()
+    if site is None:
+        raise NotConfiguredError(NO_SITE, what="WordPressSite block")
+    try:
+        return await publish(
+            article,
+            await reviewed_book(services.documents, article.submission_id),
+            EffectLedger(services.documents),
+            site,
+            services.pages,
+            subjects=await read_subjects(services.documents, article.submission_id),
+            language=language,
+        )
+    finally:
+        await site.close()

@@ -10,6 +10,7 @@ import pytest
 from deployments.publishing_watch import publish_waiting
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.submissions import SubmissionStatus
+from spine.contracts.texts import ExaminedText
 from spine.errors import ConflictError
 from spine.testing.memory_site import MemorySite
 from tests.flows.conftest import World
@@ -91,7 +92,12 @@ async def test_an_edited_article_needs_a_new_approval_and_updates_its_post(
     world, submission_id = await _reviewed(make_world, site)
     await _approved(world, submission_id)
     await world.desk.edit_article(
-        submission_id, content="## New\n\nRewritten by hand.", title="Anew", word_count=4, editor="ada", if_match=1
+        submission_id,
+        content="## New\n\nRewritten by hand.",
+        title="Anew",
+        examined=ExaminedText(word_count=4),
+        editor="ada",
+        if_match=1,
     )
     assert (await world.desk.get(submission_id)).status is SubmissionStatus.READY_FOR_REVIEW
     job = await _approved(world, submission_id)

@@ -21,7 +21,7 @@ from spine.ai_config import resolve_step
 from spine.contracts.jobs import Job, JobError, Usage
 from spine.contracts.pipelines import PipelineConfig, StepConfig, StepType
 from spine.contracts.progress import ProgressEvent
-from spine.contracts.texts import Article, Claim
+from spine.contracts.texts import Article, Claim, DraftArticle, ExaminedText
 from spine.documents import PIPELINE_CONFIGS, SUBMISSIONS, ensure_indexes
 from spine.errors import BlockedUrlError, ExternalServiceError
 from spine.jobs import JobLedger
@@ -130,6 +130,10 @@ TEMPLATE = PipelineConfig(
 )
 
 
+async def _examined(submission_id: str, draft: DraftArticle) -> ExaminedText:
+    return ExaminedText(word_count=len(draft.content.split()))
+
+
 async def open_desk(**changes: Any) -> Desk:
     """A desk; `changes` are fields of the context. It holds nothing that needs closing."""
     documents, progress = MemoryDocuments(), MemoryProgressLog()
@@ -149,7 +153,7 @@ async def open_desk(**changes: Any) -> Desk:
         admin_token=SecretStr(TOKEN),
         session_key=SecretStr("a-session-key-for-tests"),
         check_url=refuse_private,
-        count_words=lambda text: len(text.split()),
+        examine=_examined,
         resolve_steps=resolve_without_prompts,
         probes={"documents": documents.ping},
         version="1.2.3",

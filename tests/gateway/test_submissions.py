@@ -253,9 +253,9 @@ async def test_a_step_retry_names_a_stage_and_known_overrides(
 async def test_overrides_reach_the_submission(client: httpx.AsyncClient, desk: Desk) -> None:
     made = await desk.submission()
     await desk.fail(made["job_id"])
-    overrides = {"provider": "mistral", "input": {"title": "Another"}}
-    body = {"stage": "consolidate_book_data", "overrides": overrides}
+    overrides = {"provider": "mistral", "input": {"metadata": {"title": "Another"}}}
+    body = {"stage": "article_generation", "overrides": overrides}
     await client.post(f"/tasks/{made['submission_id']}/retry_step", json=body)
     stored = (await client.get(f"/submissions/{made['submission_id']}")).json()
-    assert stored["overrides"] == {"consolidate_book_data": overrides}
+    assert stored["overrides"] == {"article_generation": overrides}
     assert stored["epochs"]["article_generation"] == 1 and "amazon_scrape" not in stored["epochs"]

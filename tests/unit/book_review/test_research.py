@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia, default_sources
+from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.contracts.books import BookMetadata
 from spine.contracts.texts import LinkSummary, ResearchNote
 from spine.errors import ExternalServiceError, MillraceError, RateLimitError
@@ -150,16 +150,6 @@ async def test_an_answer_of_another_shape_finds_nothing(answer: Any) -> None:
     for source in (OpenLibrary(web, "https://s.example"), Wikipedia(web, "https://s.example")):
         (note,) = await source.search(BOOK, "en")
         assert note.error
-
-
-def test_tavily_is_only_asked_with_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def post(url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
-        return None
-
-    monkeypatch.delenv("TAVILY_API_KEY", raising=False)
-    assert [source.name for source in default_sources(Web({}), post)] == ["openlibrary", "wikipedia"]
-    monkeypatch.setenv("TAVILY_API_KEY", "k")
-    assert [source.name for source in default_sources(Web({}), post)] == ["openlibrary", "wikipedia", "tavily"]
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,16 @@ from pydantic import BaseModel, SecretStr
 from spine.adapters.model_prices import price_usd
 from spine.adapters.model_wire import groq_address
 from spine.adapters.models import PydanticAiModels
+from spine.budget import Budget, Purse, paying_from, worst_case
 from spine.errors import (
+    BudgetExceededError,
     InvalidInputError,
     InvalidModelOutputError,
     MillraceError,
     ModelsUnavailableError,
     NotConfiguredError,
 )
+from spine.model_chain import texts_of
 from spine.ports import ModelChoice, ModelReply, ModelRequest, Models
 from spine.provider_keys import ProviderCredential, environment_credential
 from spine.testing.openai_server import (
@@ -411,6 +414,8 @@ async def test_any_other_failure_moves_on_to_the_next_provider_and_is_recorded(
         "input_tokens": 100,
         "output_tokens": 20,
         "reasks": 0,
+        "calls": 1,
+        "cost_usd": price_usd("groq", MODEL_OF["groq"], 100, 20),
     }
     assert reply.fallback_reason is not None
     assert reply.fallback_reason.startswith(f"openai failed ({error}: ")
@@ -543,6 +548,22 @@ async def test_the_cost_of_failed_attempts_is_counted(serve: Serve, keyring: Key
     reply = await models.answer(question(), [choice("openai"), choice("openai", credential="named")])
     assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.calls) == (400, 80, 4)
     assert reply.usage.cost_usd == pytest.approx(4 * (100 * 30e-6 + 20 * 60e-6))
+
+
+async def test_a_re_ask_that_the_budget_may_not_bear_is_not_sent(
+    serve: Serve, keyring: Keyring, models: PydanticAiModels
+) -> None:
+    """The first answer is no use; what it took (100 in, 20 out) leaves too little for a second call at its worst."""
+    server = serve([text("?")])
+    keyring.give("openai", server.base_url)
+    asked = choice("openai")
+    purse = Purse(Budget(tokens=worst_case(asked, texts_of(question()), price_usd).tokens + 100), price_usd)
+    with paying_from(purse), pytest.raises(BudgetExceededError) as caught:
+        await models.answer(question(), [asked, choice("groq")])
+    (attempt,) = caught.value.attempts
+    assert (server.count, attempt["calls"], attempt["error_class"]) == (1, 1, "BudgetExceededError")
+    assert attempt["cost_usd"] == pytest.approx(100 * 30e-6 + 20 * 60e-6) == purse.spent.usd
+    assert purse.spent.tokens == 120
 
 
 async def test_an_unknown_price_makes_the_whole_cost_unknown(

@@ -20,6 +20,7 @@ from spine.adapters.redis_tickets import RedisTicketStore
 from spine.contracts.jobs import Job
 from spine.contracts.progress import ProgressEvent
 from spine.presence import LaneStatus
+from spine.progress import ProgressArchive
 from tests.conftest import until
 
 
@@ -81,6 +82,16 @@ async def redis(server: Server) -> AsyncIterator[Redis]:
 
 def event(job_id: str = "job_1", **fields: object) -> ProgressEvent:
     return ProgressEvent.model_validate({"type": "log", "job_id": job_id, **fields})
+
+
+async def test_progress_that_nobody_needs_any_more_can_be_found_and_dropped(redis: Redis) -> None:
+    log = RedisProgressLog(redis)
+    for job_id in ("job_b", "job_a", "job_a"):
+        await log.publish(ProgressEvent(type="log", job_id=job_id, message="done"))
+    assert isinstance(log, ProgressArchive)
+    assert await log.held() == ["job_a", "job_b"]
+    assert await log.forget(["job_a", "job_gone"]) == 1
+    assert (await log.held(), await log.read("job_a")) == (["job_b"], [])
 
 
 async def test_events_are_numbered_from_1_without_a_gap_whoever_publishes(redis: Redis) -> None:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from spine.contracts.jobs import Usage
 from spine.contracts.submissions import SubmissionStatus, SubmitRequest
-from spine.contracts.texts import Article
+from spine.contracts.texts import Article, ExaminedText
 from spine.documents import ensure_indexes
 from spine.errors import ConflictError, InvalidInputError, NotFoundError
 from spine.jobs import JobLedger
@@ -119,7 +119,9 @@ async def test_a_step_retry_names_what_it_does_not_understand(
 
 async def test_an_edit_is_a_new_revision_and_older_ones_stay_readable(desk: ReviewDesk) -> None:
     submission_id = await _finished(desk)
-    edited = await desk.edit_article(submission_id, content="# New", title=None, word_count=1, editor="ada", if_match=1)
+    edited = await desk.edit_article(
+        submission_id, content="# New", title=None, examined=ExaminedText(word_count=1), editor="ada", if_match=1
+    )
     assert (edited.revision, edited.author) == (2, "ada")
     assert (await desk.article(submission_id, 1)).content == "# T"
     assert (await desk.article(submission_id)).content == "# New"
@@ -127,9 +129,13 @@ async def test_an_edit_is_a_new_revision_and_older_ones_stay_readable(desk: Revi
 
 async def test_an_edit_of_a_revision_that_is_no_longer_the_newest_is_refused(desk: ReviewDesk) -> None:
     submission_id = await _finished(desk)
-    await desk.edit_article(submission_id, content="# 2", title=None, word_count=1, editor="a", if_match=1)
+    await desk.edit_article(
+        submission_id, content="# 2", title=None, examined=ExaminedText(word_count=1), editor="a", if_match=1
+    )
     with pytest.raises(ConflictError, match="revision 2"):
-        await desk.edit_article(submission_id, content="# 3", title=None, word_count=1, editor="b", if_match=1)
+        await desk.edit_article(
+            submission_id, content="# 3", title=None, examined=ExaminedText(word_count=1), editor="b", if_match=1
+        )
 
 
 async def test_a_decision_needs_an_article_that_is_ready(desk: ReviewDesk) -> None:

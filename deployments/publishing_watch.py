@@ -1,0 +1,57 @@
+"""Publishing what was approved before there was a site to publish on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from spine.contracts.submissions import SubmissionStatus
+from spine.documents import JOBS, SUBMISSIONS
+from spine.errors import MillraceError
+from spine.ports import JobStarter
+from spine.presence import Presence
+from spine.services import Services
+from spine.submissions import PUBLISH_ARTICLE, ReviewDesk
+
+_logger = logging.getLogger("millrace.publishing")
+EVERY_SECONDS = 15.0
+AT_ONCE = 20
+
+
+async def publish_waiting_forever(services: Services, presence: Presence, starter: JobStarter, holder: str) -> None:
+    """Every lane runs this; one at a time looks."""
+    while True:
+        try:
+            if await presence.lead("publishing", holder, EVERY_SECONDS * 3):
+                await publish_waiting(services, starter)
+        except MillraceError as error:
+            _logger.warning("approved articles were not looked for: %s", error)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def publish_waiting(services: Services, starter: JobStarter) -> list[str]:
+    """Start the publication of approved submissions that never had one; the ids of those.
+
+    A publication that failed is not started again from here: a person reads why and approves or retries.
+    """
+    if not await _has_site(services):
+        return []
+    desk, started = ReviewDesk(services.documents, services.ledger), list[str]()
+    waiting = await services.documents.find(
+        SUBMISSIONS, {"status": str(SubmissionStatus.APPROVED)}, sort=[("created", 1)], limit=AT_ONCE
+    )
+    for submission in waiting:
+        if await services.documents.count(JOBS, {"subject_id": submission["_id"], "pipeline": PUBLISH_ARTICLE}):
+            continue
+        _, job = await desk.publish(submission["_id"])
+        await starter.start(job)
+        started.append(submission["_id"])
+    return started
+
+
+async def _has_site(services: Services) -> bool:
+    site = services.open_site()
+    if site is None:
+        return False
+    await site.close()
+    return True

@@ -1,0 +1,1 @@
+"""Housekeeping: what the stack does for itself on a schedule."""
