@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -114,11 +115,13 @@ def _as_credential(block: LanguageModelCredentials | None) -> ProviderCredential
 async def saved(kind: type[B]) -> dict[str, B]:
     """Every saved block of the kind by its name; empty when the kind was never registered."""
     from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
+    from prefect.exceptions import PrefectHTTPStatusError
 
     async with get_client() as client:
         try:
             documents = await client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=True)
-        except ObjectNotFound:
-            return {}
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code == HTTPStatus.NOT_FOUND:
+                return {}
+            raise
     return {document.name: kind.model_validate(document.data) for document in documents if document.name is not None}

@@ -74,7 +74,7 @@ def _request(fields: object) -> SubmitRequest | list[FieldError]:
     try:
         return SubmitRequest.model_validate(given)
     except ValidationError as error:
-        return field_errors(error)
+        return [FieldError("item", one.message) if one.field == "body" else one for one in field_errors(error)]
 
 
 def _decoded(data: bytes) -> str:

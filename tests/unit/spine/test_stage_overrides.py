@@ -103,7 +103,7 @@ def test_a_value_that_does_not_fit_is_refused_under_its_field(overrides: dict[st
 @pytest.mark.parametrize(
     ("stage", "document", "field"),
     [
-        pytest.param("additional_links_scrape", {"links": ["ftp://x.example"]}, "input.links.0", id="another scheme"),
+        pytest.param("additional_links_scrape", {"links": ["ftp://x.example"]}, "input.links", id="another scheme"),
         pytest.param("additional_links_scrape", {"links": "https://x.example"}, "input.links", id="links as text"),
         pytest.param("additional_links_scrape", {"metadata": {}}, "input.metadata", id="facts at the links"),
         pytest.param("internet_research", {"notes": [{"text": "x"}]}, "input.notes.0.source", id="note of nobody"),
