@@ -8,7 +8,7 @@ from spine.contracts.books import ConsolidatedBook
 from spine.contracts.texts import KnowledgeBase, LinkPage, LinkSummary, Passage, WebResearch
 from spine.research_answers import prose_of, subjects_in
 from tasks.book_review.book_facts import fact_lines, fenced_facts, title_and_authors
-from tasks.book_review.prompt_data import fenced, inline
+from tasks.book_review.prompt_data import fenced, fenced_inline
 from tasks.book_review.research import UNKNOWN_AUDIENCE, fenced_summaries
 from tasks.book_review.writing.ranking import best_sentences, centrality, content_words, diverse, key_phrases, relevance
 from tasks.book_review.writing.text_units import chunks
@@ -71,10 +71,11 @@ def context_material(
 
 def insight_values(research: WebResearch) -> dict[str, str]:
     """The placeholders for what research made out."""
+    # A model wrote these after it had read pages: what a page made it say is still no instruction.
     insight = research.insight
     return {
-        "themes": inline(", ".join(insight.themes)) or _NONE_KNOWN,
-        "target_audience": inline(insight.target_audience) or UNKNOWN_AUDIENCE,
+        "themes": fenced_inline(", ".join(insight.themes)) if insight.themes else _NONE_KNOWN,
+        "target_audience": fenced_inline(insight.target_audience) if insight.target_audience else UNKNOWN_AUDIENCE,
     }
 
 

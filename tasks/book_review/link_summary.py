@@ -5,7 +5,7 @@ from __future__ import annotations
 from spine.contracts.books import BookMetadata
 from spine.contracts.texts import LinkPage, LinkSummary
 from tasks.book_review.book_facts import title_and_authors
-from tasks.book_review.prompt_data import fenced, inline
+from tasks.book_review.prompt_data import fenced, fenced_inline
 from tasks.book_review.writing.quotable import quotable_sentences
 from tasks.book_review.writing.ranking import best_sentences, key_phrases
 
@@ -25,8 +25,8 @@ def bibliography_material(page: LinkPage, book: BookMetadata) -> dict[str, str]:
     address = page.final_url or page.url
     return {
         **title_and_authors(book),
-        "url": inline(address),
-        "page_title": f"“{inline(page.title)}”" if page.title else "(without a title)",
+        "url": fenced_inline(address),
+        "page_title": fenced_inline(f"“{page.title}”") if page.title else "(without a title)",
         "page_text": fenced("text of the page", page.text or "(no text)", _PAGE_BUDGET),
     }
 

@@ -29,6 +29,11 @@ def inline(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1].rstrip() + "…"
 
 
+def fenced_inline(text: str) -> str:
+    """A short value from a page, inside a sentence of the prompt and inside a fence of its own."""
+    return f"{_OPEN} {inline(text)} {_CLOSE}"
+
+
 def defused(text: str) -> str:
     """The text without fence marks and invisible characters."""
     return _MARKS.sub(lambda mark: mark.group()[0], _INVISIBLE.sub("", text.replace("\r\n", "\n"))).strip()

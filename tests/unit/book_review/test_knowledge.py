@@ -99,5 +99,5 @@ def test_material_fills_the_prompt_of_the_brief() -> None:
     knowledge = build_knowledge(BOOK, [PAGE], SUMMARIES, RESEARCH)
     prompt = next(p for p in DEFAULT_PROMPTS if p.purpose == "context")
     text = render(prompt, context_material(BOOK, SUMMARIES, RESEARCH, knowledge.passages, "de"))
-    assert "Themes found so far: borders, dragons" in text
+    assert "Themes found so far: <<<DATA borders, dragons DATA>>>" in text
     assert "<<<DATA passages of the sources" in text

@@ -53,7 +53,7 @@ def test_torn_and_tiny_lines_are_not_quotable() -> None:
 def test_material_names_the_page_where_it_was_found() -> None:
     page = PAGE.model_copy(update={"final_url": "https://reviews.example/final"})
     material = bibliography_material(page, BookMetadata())
-    assert material["url"] == "https://reviews.example/final"
+    assert material["url"] == "<<<DATA https://reviews.example/final DATA>>>"
     assert material["title"] == "an unnamed book"
 
 
