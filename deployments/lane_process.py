@@ -6,9 +6,11 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 
 from deployments.job_handler import JobHandler
+from deployments.lanes import LANES
 from deployments.publishing_watch import publish_waiting_forever
 from deployments.sweeper import sweep_forever
 from spine.adapters.docket_queue import DocketQueue, consume
@@ -20,12 +22,6 @@ from spine.settings import settings
 from tasks.opening import open_run_services
 
 _logger = logging.getLogger("millrace.lane")
-
-LANE_QUEUES: dict[str, dict[str, int]] = {
-    "pipelines": {"pipelines": 4, "maintenance": 2, "batches": 2},
-    "live": {"default": 10},
-}
-"""Lane → its queues with how many jobs of each run at once."""
 
 DRAIN_SECONDS = 20.0
 ANNOUNCE_EVERY = 2.0
@@ -40,17 +36,17 @@ def run(name: str, queues: list[str]) -> None:
     asyncio.run(_lane(name, lane_queues(name, queues)))
 
 
-def lane_queues(name: str, chosen: list[str]) -> dict[str, int]:
+def lane_queues(name: str, chosen: list[str]) -> Mapping[str, int]:
     """The queues of a lane: those it is dedicated to, else the ones that its name stands for."""
-    known = {queue: width for lane in LANE_QUEUES.values() for queue, width in lane.items()}
+    known = {queue: width for lane in LANES.values() for queue, width in lane.items()}
     if chosen:
         return {queue: known.get(queue, DEFAULT_CONCURRENCY) for queue in chosen}
-    if name not in LANE_QUEUES:
+    if name not in LANES:
         raise NotConfiguredError(f"There is no lane {name!r}; name its queues: millrace lane {name} --queues a,b")
-    return LANE_QUEUES[name]
+    return LANES[name]
 
 
-async def _lane(name: str, queues: dict[str, int]) -> None:
+async def _lane(name: str, queues: Mapping[str, int]) -> None:
     config = settings()
     if config.redis_url is None:
         raise NotConfiguredError("A lane needs MILLRACE_REDIS_URL; `millrace up` sets it.", what="MILLRACE_REDIS_URL")
@@ -62,7 +58,7 @@ async def _lane(name: str, queues: dict[str, int]) -> None:
         services.worker = f"{name}@{services.worker}"
         handler, starter, redis = JobHandler(services), DocketQueue(url), open_redis(url)
         presence = RedisPresence(redis)
-        status = LaneStatus(name=name, worker=services.worker, queues=queues, concurrency=sum(queues.values()))
+        status = LaneStatus(name=name, worker=services.worker, queues=dict(queues), concurrency=sum(queues.values()))
         helpers = [
             asyncio.create_task(sweep_forever(services, presence, starter, services.worker)),
             asyncio.create_task(publish_waiting_forever(services, presence, starter, services.worker)),

@@ -11,6 +11,7 @@ from typing import Any
 
 from deployments.cli.configuration import checked_settings
 from deployments.cli.stack_display import Display, Links, print_links
+from deployments.lanes import all_queues
 from deployments.stack.control import running_state, start_detached, supervise, wait_until_up
 from deployments.stack.environment import load_environment, save_environment
 from deployments.stack.home import Home
@@ -80,13 +81,8 @@ def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) ->
 
 
 def _depths(home: Home, layout: LaneLayout) -> QueueDepth:
-    queues = (
-        "pipelines",
-        "maintenance",
-        "batches",
-        "default",
-        *(queue for chosen in layout.dedicated.values() for queue in chosen),
-    )
+    dedicated = (queue for chosen in layout.dedicated.values() for queue in chosen)
+    queues = (*all_queues(), *dedicated)
     return docket_depths(lambda: load_environment(home)["MILLRACE_REDIS_URL"], queues)
 
 

@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from deployments.lanes import counted_queues
 from deployments.stack.environment import Addresses
 from deployments.stack.health import http_answers, lane_is_present
 from deployments.stack.parts import Kind, LaneGroup, Part, StopRank
@@ -15,9 +16,6 @@ from deployments.stack.stack_settings import LaneLayout
 SETUP_MODULE = "deployments.register"
 LANE_WIDTH = 4
 """Jobs that a pipeline lane runs at a time."""
-
-_COUNTED = {"pipelines": ("pipelines", "maintenance"), "live": ("default",)}
-"""Queues whose depth decides how many lanes of the name run."""
 
 
 def millrace(*words: str) -> tuple[str, ...]:
@@ -74,7 +72,7 @@ def lane_groups(
     def group(name: str, minimum: int, maximum: int, chosen: tuple[str, ...] = ()) -> LaneGroup:
         return LaneGroup(
             name=name,
-            queues=chosen or _COUNTED.get(name, ()),
+            queues=chosen or counted_queues(name),
             minimum=minimum,
             maximum=maximum,
             make=lambda instance: _lane_part(instance, name, chosen, layout, addresses, folder),
