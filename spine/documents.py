@@ -45,6 +45,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     JOBS: (
         Index(("idempotency_key",), unique=True),
         Index(("status", "queue")),
+        Index(("status", "finished")),
         Index(("pipeline", "created")),
         Index(("subject_id", "created")),
         Index(("created",)),

@@ -1,4 +1,4 @@
-"""The pages: submissions, one review, jobs."""
+"""The pages: reviews, one review, jobs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ PAGE_SIZE = 25
 _Search = Annotated[str, Query(max_length=200)]
 
 
-@router.get("/")
-async def submissions(
+@router.get("/reviews")
+async def reviews(
     request: Request, context: Context, status: str = "", q: _Search = "", cursor: Cursor = None
 ) -> Response:
     chosen = next((known for known in SubmissionStatus if known == status), None)
@@ -39,7 +39,7 @@ async def submissions(
     jobs = await _jobs(context, (submission.job_id for submission in listed))
     return page(
         request,
-        "submissions.html",
+        "reviews.html",
         rows=[row(submission, jobs.get(submission.job_id or "")) for submission in listed],
         total=found.total,
         next=found.next,

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.dependencies import Parts, caller_of
 from gateway.identity import Identity
+from gateway.languages import COOKIE, languages
 from gateway.pages.rendering import page
 from gateway.paths import local_target
 
@@ -47,6 +48,18 @@ async def log_in(
 async def log_out(parts: Parts) -> Response:
     response = RedirectResponse("/login", 303)
     parts.authenticator.close_session(response)
+    return response
+
+
+@router.post("/language")
+async def choose_language(
+    request: Request, language: Annotated[str, Form(max_length=20)] = "", target: _Target = None
+) -> Response:
+    """Remembered in this browser for a year; a language that there is not leaves everything as it is."""
+    response = RedirectResponse(local_target(target), 303)
+    if language in languages():
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, language, max_age=365 * 86400, samesite="lax", httponly=True, secure=secure)
     return response
 
 

@@ -14,7 +14,13 @@ const steps = new Map(); // job → the step it was seen in
 const percents = new Map(); // job → the newest percentage, which outlives a refresh
 const rendered = new Map(); // fragment → how the server gave it last
 
-const words = (name) => name.replaceAll("_", " ").toLowerCase();
+const texts = JSON.parse(document.body.dataset.texts);
+
+const words = (name) => {
+  const plain = name.replaceAll("_", " ").toLowerCase();
+  return texts.names[plain] ?? plain;
+};
+const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 // -- what the server renders -----------------------------------------------------------------------------------
 
@@ -112,13 +118,14 @@ function showProgress(job, event) {
 
 function left(seconds) {
   if (!seconds) return "";
-  return seconds < 90 ? `about ${Math.ceil(seconds)} s left` : `about ${Math.round(seconds / 60)} min left`;
+  if (seconds < 90) return say(texts.seconds_left, { number: Math.ceil(seconds) });
+  return say(texts.minutes_left, { number: Math.round(seconds / 60) });
 }
 
 /** Speak of a change of step or state, not of every percent. */
 function tell(event) {
   const bar = document.querySelector(`[data-job="${CSS.escape(event.job_id)}"] progress`);
-  const what = bar?.getAttribute("aria-label")?.replace("Progress of ", "") ?? "";
+  const what = bar?.dataset.what ?? "";
   if (what) announcer.textContent = `${what}: ${words(event.status ?? event.current_step)}`;
 }
 
@@ -159,7 +166,7 @@ function showLines() {
 const live = new Live({
   onEvent,
   onState(state, again) {
-    connection.textContent = state === "lost" ? "Connection lost, trying again …" : again ? "Connected again" : "Live";
+    connection.textContent = state === "lost" ? texts.lost : again ? texts.again : texts.live;
     connection.classList.toggle("lost", state === "lost");
     if (again) refreshSoon();
   },
@@ -193,7 +200,7 @@ async function send(control, address, body) {
     if (control.matches("form")) control.reset();
     refreshSoon();
   } catch {
-    complain("The gateway does not answer. Try again in a moment.");
+    complain(texts.away);
   } finally {
     for (const button of buttons) button.removeAttribute("aria-busy");
   }

@@ -57,7 +57,17 @@ def test_the_routes_that_were_asked_are_all_there_are(desk: Desk) -> None:
             )
 
     hidden = set(walk(desk.app.routes)) - {"/openapi.json"}
-    assert hidden == {"/", "/jobs", "/review/{submission_id}", "/docs", "/docs/assets/{name}", "/login", "/logout"}
+    assert hidden == {
+        "/",
+        "/reviews",
+        "/review/{submission_id}",
+        "/jobs",
+        "/docs",
+        "/docs/assets/{name}",
+        "/login",
+        "/logout",
+        "/language",
+    }
 
 
 @pytest.mark.parametrize(

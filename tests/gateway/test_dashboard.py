@@ -36,9 +36,9 @@ async def page() -> AsyncIterator[Page]:
         assert [text for text in complaints if "Security Policy" in text or "Error:" in text] == []
 
 
-async def log_in(page: Page, host: str, path: str = "/") -> None:
+async def log_in(page: Page, host: str, path: str = "/reviews") -> None:
     await page.goto(f"http://{host}{path}")
-    await page.get_by_label("Token").fill(TOKEN)
+    await page.get_by_label("Token", exact=True).fill(TOKEN)
     await page.get_by_role("button", name="Log in").click()
     await expect(page.locator("#connection")).to_have_text("Live")
 
