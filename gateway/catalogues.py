@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po, write_po
 from gateway.health import DEPENDENCIES
 from gateway.pages.navigation import GROUPS
 from gateway.pages.script_texts import NAMES, SCRIPT_TEXTS
+from gateway.pages.usage_page import TITLES
 from gateway.pages.views import words
 
 _HERE = Path(__file__).parent
@@ -45,6 +46,7 @@ def _messages() -> Iterator[str | tuple[str, str]]:
     yield from SCRIPT_TEXTS.values()
     yield from NAMES
     yield from (words(name) for name in DEPENDENCIES)
+    yield from TITLES
 
 
 def update(path: Path) -> int:

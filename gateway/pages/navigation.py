@@ -38,7 +38,11 @@ GROUPS: Final[Sequence[Group]] = (
     ),
     Group(
         "Operations",
-        (Place("/jobs", "Jobs", ("/run/",)),),
+        (
+            Place("/jobs", "Jobs", ("/run/",)),
+            Place("/workers", "Workers"),
+            Place("/usage", "Usage"),
+        ),
     ),
     Group(
         "Configuration",

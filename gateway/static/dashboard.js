@@ -2,7 +2,7 @@
 
 import { Live } from "./live.js";
 
-const LOG_LINES = 500;
+const LOG_LINES = 2_000;
 const REFRESH_EVERY = 1_000;
 
 const main = document.querySelector("main");
@@ -10,6 +10,8 @@ const notice = document.getElementById("notice");
 const connection = document.getElementById("connection");
 const announcer = document.getElementById("announce");
 const log = document.getElementById("log");
+const searchLog = document.getElementById("log-search");
+const followLog = document.getElementById("log-follow");
 const steps = new Map(); // job → the step it was seen in
 const percents = new Map(); // job → the newest percentage, which outlives a refresh
 const rendered = new Map(); // fragment → how the server gave it last
@@ -143,6 +145,7 @@ function addLine(event) {
   message.textContent = text;
   line.className = `${event.type} ${event.level ?? ""}`;
   line.append(time, message);
+  line.hidden = !fits(line);
   if (pending.push(line) === 1) requestAnimationFrame(showLines);
 }
 
@@ -154,12 +157,26 @@ function lineOf(event) {
 }
 
 function showLines() {
-  const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+  const atEnd = followLog ? followLog.checked : log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
   log.append(...pending.slice(-LOG_LINES));
   pending = [];
   while (log.childElementCount > LOG_LINES) log.firstElementChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
+
+/** Whether a line of the log holds what is searched for. */
+function fits(line) {
+  const wanted = searchLog?.value.trim().toLowerCase();
+  return !wanted || line.textContent.toLowerCase().includes(wanted);
+}
+
+searchLog?.addEventListener("input", () => {
+  for (const line of log.children) line.hidden = !fits(line);
+});
+// Who scrolls up wants to read; who scrolls back to the end wants to follow again.
+log?.addEventListener("scroll", () => {
+  if (followLog) followLog.checked = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+});
 
 // -- the connection --------------------------------------------------------------------------------------------
 
@@ -235,6 +252,7 @@ document.addEventListener("click", (event) => {
   if (button && !button.hasAttribute("aria-busy")) send(button, button.dataset.send, JSON.parse(button.dataset.body ?? "{}"));
 });
 
+if (matchMedia("(max-width: 56rem)").matches) document.querySelector(".menu")?.removeAttribute("open");
 rememberFragments();
 dress();
 follow();
