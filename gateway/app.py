@@ -24,9 +24,10 @@ from gateway.metrics import GatewayMetrics, RequestTimes
 from gateway.pages import api_docs, dashboard, home, login, run, usage_page, workers
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
-from gateway.routes import batches, jobs, operations, pipelines, revisions, submissions, usage
+from gateway.routes import batches, jobs, operations, pipelines, revisions, submissions, tokens, usage
 from gateway.security_headers import SecurityHeaders
 from gateway.signing import Signer
+from spine.access_tokens import AccessTokens
 
 _ABOUT = """
 Gives work to Millrace and shows how it goes. Every call needs `Authorization: Bearer <token>` or the dashboard's
@@ -54,7 +55,7 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, jobs, pipelines, usage, operations)
+    calls_of = (submissions, batches, revisions, jobs, pipelines, usage, tokens, operations)
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
     app.include_router(websocket.router)
@@ -79,7 +80,7 @@ def _assemble(context: GatewayContext) -> Gateway:
     return Gateway(
         context=context,
         signer=signer,
-        authenticator=Authenticator(context.admin_token, signer, context.tickets),
+        authenticator=Authenticator(context.admin_token, signer, context.tickets, AccessTokens(context.documents)),
         hub=hub,
         metrics=metrics,
         health=HealthDesk(context),

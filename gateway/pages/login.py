@@ -28,7 +28,8 @@ async def show_login(
     """The form; a link with the admin token or a one-use ticket logs in at once and leaves the address bar clean."""
     if token is None and ticket is None:
         return RedirectResponse(local_target(target), 303) if caller_of(request) else _form(request, target)
-    identity = parts.authenticator.by_token(token) if token else await parts.authenticator.by_ticket(ticket or "")
+    known = parts.authenticator
+    identity = await (known.by_token(token) if token else known.by_ticket(ticket or ""))
     if identity is None:
         return _form(request, target, "This link is not valid any more. Ask for a new one or paste the token.")
     return _enter(request, parts, identity, target)
@@ -38,7 +39,7 @@ async def show_login(
 async def log_in(
     request: Request, parts: Parts, token: Annotated[str, Form(max_length=1000)] = "", target: _Target = None
 ) -> Response:
-    identity = parts.authenticator.by_token(token.strip())
+    identity = await parts.authenticator.by_token(token.strip())
     if identity is None:
         return _form(request, target, "This token is not right.")
     return _enter(request, parts, identity, target)
