@@ -21,7 +21,7 @@ from gateway.health import HealthDesk
 from gateway.hub import ProgressHub
 from gateway.limits import BodyGate
 from gateway.metrics import GatewayMetrics, RequestTimes
-from gateway.pages import api_docs, dashboard, home, login, run, usage_page, workers
+from gateway.pages import api_docs, dashboard, home, login, review_tools, run, usage_page, workers
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import batches, jobs, operations, pipelines, revisions, submissions, tokens, usage
@@ -59,7 +59,7 @@ def create_app(context: GatewayContext) -> FastAPI:
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
     app.include_router(websocket.router)
-    for shown in (home, dashboard, run, workers, usage_page, login, api_docs):
+    for shown in (home, dashboard, review_tools, run, workers, usage_page, login, api_docs):
         app.include_router(shown.router)
     app.mount("/static", _Static(directory=STATIC), name="static")
     install_problems(app, problem_page)

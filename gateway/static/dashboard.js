@@ -207,13 +207,16 @@ async function send(control, address, body) {
   for (const button of buttons) button.setAttribute("aria-busy", "true");
   notice.hidden = true;
   try {
+    const headers = { "Content-Type": "application/json", Accept: "application/json" };
+    if (control.dataset.match) headers["If-Match"] = `"${control.dataset.match}"`;
     const answer = await fetch(address, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      method: control.dataset.method ?? "POST",
+      headers,
       body: JSON.stringify(body),
     });
     if (answer.status === 401) return location.reload();
-    if (!answer.ok) return complain((await answer.json()).detail);
+    if (!answer.ok) return complain(reasonOf(await answer.json(), answer.status));
+    if (control.dataset.then) return location.assign(control.dataset.then);
     if (control.matches("form")) control.reset();
     refreshSoon();
   } catch {
@@ -229,15 +232,33 @@ function complain(text) {
   notice.scrollIntoView({ block: "nearest" });
 }
 
-/** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list. */
+/** What a problem document says: its fields, when it names some. */
+function reasonOf(problem, status) {
+  const fields = (problem.errors ?? []).map((error) => `${error.field}: ${error.message}`);
+  return fields.join("; ") || problem.detail || say(texts.refused, { status });
+}
+
+/** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list, dots as nesting. */
 function bodyOf(form) {
   const body = {};
   for (const field of form.elements) {
     if (!field.name || field.value.trim() === "") continue;
-    if ("lines" in field.dataset) body[field.name] = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
-    else body[field.name] = field.type === "number" ? field.valueAsNumber : field.value.trim();
+    if (field.type === "checkbox" && !field.checked) continue;
+    place(body, field.name.split("."), valueOf(field));
   }
   return body;
+}
+
+function valueOf(field) {
+  if ("lines" in field.dataset) return field.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (field.type === "checkbox") return true;
+  if (field.type === "number") return field.valueAsNumber;
+  return "exact" in field.dataset ? field.value : field.value.trim();
+}
+
+function place(body, [name, ...rest], value) {
+  if (rest.length === 0) body[name] = value;
+  else place((body[name] ??= {}), rest, value);
 }
 
 document.addEventListener("submit", (event) => {
