@@ -21,7 +21,18 @@ from gateway.health import HealthDesk
 from gateway.hub import ProgressHub
 from gateway.limits import BodyGate
 from gateway.metrics import GatewayMetrics, RequestTimes
-from gateway.pages import api_docs, dashboard, home, login, review_tools, run, usage_page, workers
+from gateway.pages import (
+    api_docs,
+    configuration_pages,
+    dashboard,
+    home,
+    login,
+    review_tools,
+    run,
+    settings_page,
+    usage_page,
+    workers,
+)
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import batches, jobs, operations, pipelines, revisions, submissions, tokens, usage
@@ -34,6 +45,19 @@ Gives work to Millrace and shows how it goes. Every call needs `Authorization: B
 session. Errors are RFC 9457 problem documents; their `code` does not change. Lists answer `{items, total, next}`;
 give `next` as `cursor`. Progress comes over `WS /ws/tasks?job=&since=`.
 """
+
+PAGES = (
+    home,
+    dashboard,
+    review_tools,
+    run,
+    workers,
+    usage_page,
+    configuration_pages,
+    settings_page,
+    login,
+    api_docs,
+)
 
 # The gate has checked the token before any route is met; this only puts it into the documentation.
 _SHOWN_BEARER = HTTPBearer(auto_error=False, description="`MILLRACE_TOKEN`, or the admin token that `millrace up` made")
@@ -59,7 +83,7 @@ def create_app(context: GatewayContext) -> FastAPI:
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
     app.include_router(websocket.router)
-    for shown in (home, dashboard, review_tools, run, workers, usage_page, login, api_docs):
+    for shown in PAGES:
         app.include_router(shown.router)
     app.mount("/static", _Static(directory=STATIC), name="static")
     install_problems(app, problem_page)

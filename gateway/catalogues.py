@@ -16,8 +16,12 @@ from babel.messages.pofile import read_po, write_po
 from gateway.health import DEPENDENCIES
 from gateway.pages.navigation import GROUPS
 from gateway.pages.script_texts import NAMES, SCRIPT_TEXTS
+from gateway.pages.settings_page import ROLES
 from gateway.pages.usage_page import TITLES
 from gateway.pages.views import words
+
+ORIGINS = ("step", "prompt", "credential", "default", "override")
+"""Where a resolved setting comes from (`spine.contracts.pipelines.Resolved`)."""
 
 _HERE = Path(__file__).parent
 _MAPPING = [("pages/**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
@@ -47,6 +51,8 @@ def _messages() -> Iterator[str | tuple[str, str]]:
     yield from NAMES
     yield from (words(name) for name in DEPENDENCIES)
     yield from TITLES
+    yield from ROLES
+    yield from ORIGINS
 
 
 def update(path: Path) -> int:

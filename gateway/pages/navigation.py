@@ -46,7 +46,11 @@ GROUPS: Final[Sequence[Group]] = (
     ),
     Group(
         "Configuration",
-        (Place("/docs", "API"),),
+        (
+            Place("/configuration", "Prompts and pipelines", ("/configuration/",)),
+            Place("/settings", "Settings", role=Role.ADMIN),
+            Place("/docs", "API"),
+        ),
     ),
 )
 """Titles are messages of the catalogues."""

@@ -216,6 +216,7 @@ async function send(control, address, body) {
     });
     if (answer.status === 401) return location.reload();
     if (!answer.ok) return complain(reasonOf(await answer.json(), answer.status));
+    if (control.dataset.show) showOnce((await answer.json())[control.dataset.show]);
     if (control.dataset.then) return location.assign(control.dataset.then);
     if (control.matches("form")) control.reset();
     refreshSoon();
@@ -232,6 +233,13 @@ function complain(text) {
   notice.scrollIntoView({ block: "nearest" });
 }
 
+/** Something that will not be shown again. */
+function showOnce(text) {
+  const place = document.getElementById("shown-once");
+  place.textContent = say(texts.once, { text });
+  place.hidden = false;
+}
+
 /** What a problem document says: its fields, when it names some. */
 function reasonOf(problem, status) {
   const fields = (problem.errors ?? []).map((error) => `${error.field}: ${error.message}`);
@@ -240,10 +248,12 @@ function reasonOf(problem, status) {
 
 /** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list, dots as nesting. */
 function bodyOf(form) {
-  const body = {};
+  const body = JSON.parse(form.dataset.base ?? "{}");
   for (const field of form.elements) {
-    if (!field.name || field.value.trim() === "") continue;
-    if (field.type === "checkbox" && !field.checked) continue;
+    if (!field.name) continue;
+    if ("null" in field.dataset && field.value.trim() === "") place(body, field.name.split("."), null);
+    if (field.type !== "checkbox" && field.value.trim() === "") continue;
+    if (field.type === "checkbox" && !field.checked && !("boolean" in field.dataset)) continue;
     place(body, field.name.split("."), valueOf(field));
   }
   return body;
@@ -251,7 +261,7 @@ function bodyOf(form) {
 
 function valueOf(field) {
   if ("lines" in field.dataset) return field.value.split("\n").map((line) => line.trim()).filter(Boolean);
-  if (field.type === "checkbox") return true;
+  if (field.type === "checkbox") return field.checked;
   if (field.type === "number") return field.valueAsNumber;
   return "exact" in field.dataset ? field.value : field.value.trim();
 }

@@ -28,10 +28,14 @@ PAGES = {
     "/run/{job_id}",
     "/workers",
     "/usage",
+    "/configuration",
+    "/configuration/pipelines/{slug}",
+    "/configuration/prompts/{prompt_id}",
+    "/settings",
     "/docs",
     "/docs/assets/{name}",
 }
-EXAMPLES = {"submission_id": "x", "job_id": "x", "name": "swagger-ui.css"}
+EXAMPLES = {"submission_id": "x", "job_id": "x", "slug": "x", "prompt_id": "x", "name": "swagger-ui.css"}
 SAME_ORIGIN = {"Origin": "http://gateway.test", "Sec-Fetch-Site": "same-origin"}
 
 
