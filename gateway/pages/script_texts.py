@@ -17,6 +17,7 @@ SCRIPT_TEXTS: Final = {
     "refused": "The gateway refused this ({status}).",
     "seconds_left": "about {number} s left",
     "minutes_left": "about {number} min left",
+    "choose": "Choose one or more first.",
     "once": "Copy it now, it is not shown again: {text}",
 }
 """Messages of the catalogues by the name that the scripts know them by; {names} are filled in there."""

@@ -59,8 +59,10 @@ function replaceFragments(fresh) {
     rendered.set(old.id, next.outerHTML);
     const focused = old.contains(document.activeElement) ? pathOf(document.activeElement) : null;
     const open = [...old.querySelectorAll("details[open]")].map((details) => pathOf(details));
+    const chosen = [...old.querySelectorAll("input[name=chosen]:checked")].map((box) => box.value);
     old.replaceWith(next);
     for (const path of open) document.querySelector(path)?.setAttribute("open", "");
+    for (const box of next.querySelectorAll("input[name=chosen]")) box.checked = chosen.includes(box.value);
     if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
   }
   dress();
@@ -74,7 +76,7 @@ function rememberFragments() {
 /** A selector that finds the same control after its fragment was rendered again. */
 function pathOf(element) {
   if (element.id) return `#${CSS.escape(element.id)}`;
-  for (const name of ["data-send", "href", "name"]) {
+  for (const name of ["data-send", "data-bulk", "href", "value", "name"]) {
     const value = element.getAttribute(name);
     if (value) return `${element.localName}[${name}="${CSS.escape(value)}"]`;
   }
@@ -270,6 +272,38 @@ function place(body, [name, ...rest], value) {
   if (rest.length === 0) body[name] = value;
   else place((body[name] ??= {}), rest, value);
 }
+
+/** One call for each chosen row; what is refused is told together at the end. */
+async function sendForChosen(button) {
+  const chosen = [...document.querySelectorAll("input[name=chosen]:checked")];
+  if (chosen.length === 0) return complain(texts.choose);
+  button.setAttribute("aria-busy", "true");
+  notice.hidden = true;
+  const refused = [];
+  for (const box of chosen) {
+    const address = button.dataset.bulk.replace("{id}", box.value).replace("{job}", box.dataset.ofJob);
+    try {
+      const answer = await fetch(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+      if (answer.ok) box.checked = false;
+      else refused.push(`${box.value}: ${reasonOf(await answer.json(), answer.status)}`);
+    } catch {
+      refused.push(texts.away);
+      break;
+    }
+  }
+  if (refused.length > 0) complain(refused.join("; "));
+  button.removeAttribute("aria-busy");
+  refreshSoon();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-bulk]");
+  if (button && !button.hasAttribute("aria-busy")) sendForChosen(button);
+});
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "choose-all") return;
+  for (const box of document.querySelectorAll("input[name=chosen]")) box.checked = event.target.checked;
+});
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
