@@ -67,7 +67,7 @@ class Attempt:
         """Start the keeper and the process that will become the agent; it waits for `follow`."""
         _check(task)
         run_id = uuid4().hex
-        environment = agent_environment(task.command, os.environ, run_id)
+        environment = agent_environment(task.command, os.environ, task.workdir, run_id)
         program = find_program(task.command, environment, task.workdir)
         _write_prompt_file(task)
         process, lane = await _start_keeper(task, run_id)
