@@ -294,6 +294,7 @@ def _write_prompt_file(task: AgentTask) -> None:
     if task.command.prompt_by != "file" or task.prompt_file is None:
         return
     task.prompt_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    task.prompt_file.touch(mode=0o600)
     task.prompt_file.write_text(task.prompt, encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import statistics
 import subprocess
 import sys
 import time
@@ -19,11 +20,12 @@ from pydantic import SecretStr
 
 from spine.adapters.agent_lines import LineMaker, LineSplitter, RawLine
 from spine.adapters.agent_log import read_log
-from spine.agents_port import AgentLimits, AgentTask
+from spine.adapters.agent_runner import ProcessAgentRunner
+from spine.agents_port import AgentLimits, AgentTask, OutputLine, ProcessIdentity
 from spine.secret_redaction import Redactor
 from spine.terminal_text import plain_text
 from tests.conftest import PROJECT_ROOT, until
-from tests.unit.card_execution.agent_scripts import Watched, is_alive
+from tests.unit.card_execution.agent_scripts import Watched, is_alive, python_agent
 
 Scripted = Callable[..., AgentTask]
 KEY = "sk-live-0123456789abcdef"
@@ -197,6 +199,29 @@ print(time.monotonic() - began)
         assert sum(len(line.text) for line in watched.lines) <= 500_000
         assert watched.identity is not None
         assert not is_alive(watched.identity.pid)
+
+
+@pytest.mark.chaos
+async def test_the_lines_of_twenty_agents_at_a_thousand_a_second_are_told_at_once(tmp_path: Path) -> None:
+    script = """
+import time
+for number in range(100):
+    print(time.time(), flush=True); time.sleep(0.02)
+"""
+    delays: list[float] = []
+
+    async def on_start(identity: ProcessIdentity) -> None:
+        return
+
+    async def on_event(event: object) -> None:
+        if isinstance(event, OutputLine):
+            delays.append(time.time() - float(event.plain))
+
+    runner, command = ProcessAgentRunner(), python_agent(script)
+    tasks = [AgentTask(command, "", tmp_path, log_path=tmp_path / f"{n}.log.gz") for n in range(20)]
+    await asyncio.gather(*(runner.run(task, on_start=on_start, on_event=on_event) for task in tasks))
+    assert len(delays) == 2_000
+    assert statistics.quantiles(delays, n=20)[-1] < 0.05
 
 
 class TestLog:
