@@ -91,7 +91,7 @@ def main() -> int:
 def _measured(home: Path, chunks: int, rounds: int) -> list[Round]:
     """In a home of its own, whatever stack the shell knows of."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MILLRACE_", "PREFECT_"))}
-    own = {"MILLRACE_HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "PREFECT_LOGGING_LEVEL": "ERROR"}
+    own = {"MILLRACE_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "ERROR"}
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update({**kept, **own})
