@@ -1,6 +1,6 @@
 """Chunks per second of the whole flow, beside embedding the same chunks and doing nothing else, in one run.
 
-    .venv/bin/python -m benchmarks.ingestion_throughput [--chunks N] [--rounds N]
+    .venv/bin/python -m benchmarks.ingestion_throughput [--passages N] [--rounds N]
 
 The flow is the one that a stack runs: a job for the ingestion and one for each collection, source files read and cut,
 duplicates looked for, progress told, everything stored in Chroma and the keyword index and the counts compared. It
@@ -33,12 +33,12 @@ _TARGET = 0.95
 _PER_WORK = 64  # passages
 
 
-def write_works(folder: Path, chunks: int) -> None:
-    """Works of about so many chunks together."""
+def write_works(folder: Path, passages: int) -> None:
+    """Works of so many passages of 200 words; each becomes two or three chunks."""
     (folder / "works").mkdir(parents=True)
-    passages = texts()
-    for number in range(0, chunks, _PER_WORK):
-        (folder / "works" / f"{number:06}.txt").write_text("\n\n".join(islice(passages, _PER_WORK)))
+    said = texts()
+    for number in range(0, passages, _PER_WORK):
+        (folder / "works" / f"{number:06}.txt").write_text("\n\n".join(islice(said, _PER_WORK)))
 
 
 def chunks_of(folder: Path, embedder: Embedder) -> list[str]:
@@ -49,7 +49,7 @@ def chunks_of(folder: Path, embedder: Embedder) -> list[str]:
         return [found.text for found in corpus if isinstance(found, Chunk)]
 
 
-async def measure(home: Path, chunks: int, rounds: int) -> list[Round]:
+async def measure(home: Path, amount: int, rounds: int) -> list[Round]:
     from flows.persona_ingestion import persona_ingestion
     from spine.services import open_services
 
@@ -60,7 +60,7 @@ async def measure(home: Path, chunks: int, rounds: int) -> list[Round]:
         await persona_ingestion(persona_id="bench-0", collections=["works"])  # warms up and does not count
         for number in range(1, rounds + 1):
             persona = f"bench-{number}"
-            write_works(home / "personas" / persona, chunks)
+            write_works(home / "personas" / persona, amount)
             passages = chunks_of(home / "personas" / persona, embedder)
             raw = await cost(len(passages), lambda passages=passages: embed_only(embedder, passages))
             stored = await cost(
@@ -77,18 +77,18 @@ def _told(one: Cost) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chunks", type=int, default=1024, help="of each round, about")
+    parser.add_argument("--passages", type=int, default=512, help="of 200 words, written for each round")
     parser.add_argument("--rounds", type=int, default=3)
     options, _ = parser.parse_known_args()
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
-        found = _measured(Path(folder), options.chunks, options.rounds)
+        found = _measured(Path(folder), options.passages, options.rounds)
     ratio = median(each.raw.clock for each in found) / median(each.stored.clock for each in found)
     by_work = median(each.raw.work for each in found) / median(each.stored.work for each in found)
     print(f"whole flow / raw: {ratio:.3f} by the clock, {by_work:.3f} by processor time (target {_TARGET})")
     return 0 if ratio >= _TARGET else 1
 
 
-def _measured(home: Path, chunks: int, rounds: int) -> list[Round]:
+def _measured(home: Path, amount: int, rounds: int) -> list[Round]:
     """In a home of its own, whatever stack the shell knows of."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MILLRACE_", "PREFECT_"))}
     own = {"MILLRACE_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "ERROR"}
@@ -103,7 +103,7 @@ def _measured(home: Path, chunks: int, rounds: int) -> list[Round]:
         settings.cache_clear()
         logging.getLogger("prefect").setLevel(logging.ERROR)
         with prefect_test_harness(server_startup_timeout=120):
-            return asyncio.run(measure(home, chunks, rounds))
+            return asyncio.run(measure(home, amount, rounds))
     finally:
         os.environ.clear()
         os.environ.update(before)
