@@ -68,6 +68,12 @@ def part_environment(settings: Settings, addresses: Addresses, secrets: Secrets)
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "DO_NOT_TRACK": "1",
     }
+    if settings.personas:
+        values["MILLRACE_PERSONAS"] = str(settings.personas_dir)
+    if settings.embedding_model:
+        values["MILLRACE_EMBEDDING_MODEL"] = settings.embedding_model
+    if settings.embedding_dimension:
+        values["MILLRACE_EMBEDDING_DIMENSION"] = str(settings.embedding_dimension)
     if addresses.database_url:
         values["MILLRACE_DATABASE_URL"] = addresses.database_url
     if addresses.demo_port:

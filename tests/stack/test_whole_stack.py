@@ -268,6 +268,42 @@ def test_a_flow_called_from_python_with_the_stacks_environment_writes_to_the_sam
     assert stack.job(done.stdout.strip().splitlines()[-1])["status"] == "SUCCESS"
 
 
+RAVEN = "Once upon a midnight dreary, while I pondered, weak and weary,\nOver many a quaint and curious volume of lore"
+ANNABEL = "It was many and many a year ago,\nIn a kingdom by the sea,\nThat a maiden there lived whom you may know"
+
+
+def test_a_persona_is_ingested_over_http_and_by_command_and_answers_with_passages(
+    stack: WholeStack, tmp_path: Path
+) -> None:
+    put = {"works/raven.txt": RAVEN, "works/annabel-lee.txt": ANNABEL, "profile.md": "# Poe\n\nBorn in Boston in 1809."}
+    for name, text in put.items():
+        for folder in (stack.home / "personas" / "poe", tmp_path / "sources"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+
+    started = stack.http.post("/api/personas/poe/ingest", json={})
+    assert started.status_code == 202, started.text
+    job = stack.ended(started.json()["job_id"])
+    assert job["status"] == "SUCCESS" and job["result"]["total_vectors"] == 3, job
+    percents = [event["progress"] for event in stack.events(job["job_id"])[1:]]
+    assert percents == sorted(percents) and percents[-1] == 100
+    view = stack.http.get("/api/personas/poe").json()
+    assert (view["status"], view["total_vectors"]) == ("active", 3)
+    asked = {"q": "a maiden in a kingdom by the sea", "limit": 2}
+    hits = stack.http.get("/api/personas/poe/search", params=asked).json()["items"]
+    assert (hits[0]["work"], hits[0]["text"], len(hits)) == ("annabel-lee", ANNABEL, 2)
+
+    (tmp_path / "sources" / "works" / "raven.txt").unlink()
+    done = stack.json("ingest", "poe", "--source", str(tmp_path / "sources"))
+    assert done["status"] == "SUCCESS"
+    works = done["result"]["collections"]["works"]
+    assert (works["embedded"], works["removed"], works["total_vectors"]) == (0, 1, 1)
+    [hit] = stack.json("ask", "poe", "midnight dreary", "--collection", "works")["items"]
+    assert (hit["work"], hit["start"], hit["end"]) == ("annabel-lee", 0, len(ANNABEL))
+    refused = stack.command("ask", "nobody", "anything", check=False)
+    assert (refused.returncode, refused.stderr.strip()) == (1, "millrace: There is no persona nobody.")
+
+
 MAY_HOLD_SECRETS = {"secrets.json", "run/environment.json", "run/settled.json", "redis/redis.conf"}
 """Named in docs/security.md; mode 0600."""
 
