@@ -25,11 +25,16 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 
 @dataclass(frozen=True, slots=True)
 class WireAnswer:
-    """What came back. `body` is None when it is no JSON object."""
+    """What came back. `parsed` is None when it is no JSON."""
 
     status: int
     headers: Mapping[str, str]
-    body: dict[str, Any] | None
+    parsed: Any
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object that came; empty when it was something else."""
+        return self.parsed if isinstance(self.parsed, dict) else {}
 
     @property
     def retry_after(self) -> str | None:
@@ -50,11 +55,12 @@ class AccountWire:
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float = 20.0,
+        may_have_query: bool = False,
         resolver: Resolver | None = None,
     ) -> None:
         """`service` is how messages name the other side; `timeout` in seconds from the connection to the answer."""
-        home = checked_base(base_url, service)
-        self._base = home.url.rstrip("/")
+        home = checked_base(base_url, service, may_have_query=may_have_query)
+        self._base = home.url if "?" in home.url else home.url.rstrip("/")
         self._service = service
         self._timeout = timeout
         self._headers = {
@@ -113,7 +119,7 @@ class AccountWire:
             raise self._failed("gave an answer that cannot be read", error, delivered=None) from None
         finally:
             await response.aclose()
-        return WireAnswer(response.status_code, response.headers, _json_object(raw))
+        return WireAnswer(response.status_code, response.headers, _json(raw))
 
     def _request(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> httpx.Request:
         return httpx.Request(
@@ -121,7 +127,9 @@ class AccountWire:
             self._base + path,
             content=content or None,
             headers={**self._headers, **headers},
-            extensions={"timeout": httpx.Timeout(self._timeout, connect=_CONNECT_SECONDS).as_dict()},
+            extensions={
+                "timeout": httpx.Timeout(self._timeout, connect=_CONNECT_SECONDS, pool=self._timeout / 2).as_dict()
+            },
         )
 
     def _failed(self, what: str, error: Exception, *, delivered: bool | None) -> ExternalServiceError:
@@ -130,13 +138,13 @@ class AccountWire:
         )
 
 
-def checked_base(url: str, service: str) -> WebAddress:
+def checked_base(url: str, service: str, *, may_have_query: bool = False) -> WebAddress:
     """The address of an API as the operator set it; `NotConfiguredError` when it may not be used."""
     try:
         address = read_address(url.strip())
     except PermanentError as error:
         raise NotConfiguredError(f"The address of {service} is no web address.", what=service) from error
-    if "?" in address.url:
+    if "?" in address.url and not may_have_query:
         raise NotConfiguredError(f"The address of {service} must not have a query in it.", what=service)
     if address.scheme == "http" and not _is_local(address.host):
         raise NotConfiguredError(
@@ -153,9 +161,8 @@ def _is_local(host: str) -> bool:
     return "." not in host or host.endswith(_LOCAL_SUFFIXES)
 
 
-def _json_object(raw: bytes) -> dict[str, Any] | None:
+def _json(raw: bytes) -> Any:
     try:
-        found = json.loads(raw)
+        return json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None

@@ -40,7 +40,7 @@ class ManyChatMessenger:
     async def _send_part(self, chat_id: str, text: str) -> str:
         body = {"subscriber_id": _contact(chat_id), "data": dynamic_block([text], self._channel)}
         answer = await self._wire.post("/fb/sending/sendContent", body)
-        status = (answer.body or {}).get("status")
+        status = answer.body.get("status")
         if answer.status != 200 or status == "error":
             raise _refusal(answer)
         if status != "success":
@@ -69,7 +69,7 @@ def _refusal(answer: WireAnswer) -> MillraceError:
 
 def _explanation(answer: WireAnswer) -> str:
     """`message` with the first of its details; ManyChat's API repeats no key."""
-    body = answer.body or {}
+    body = answer.body
     details = body.get("details")
     more = json.dumps(details, ensure_ascii=False)[:150] if details else ""
     return " ".join(part for part in (str(body.get("message") or ""), more) if part)

@@ -50,9 +50,9 @@ class TelegramMessenger:
         if answer.status == 400 and isinstance(moved_to, int):
             # The group became a supergroup: Telegram keeps no redirect, but it names the new chat.
             answer = await self._post(TelegramAddress(moved_to, address.thread, address.business), text)
-        if answer.status != 200 or (answer.body or {}).get("ok") is False:
+        if answer.status != 200 or answer.body.get("ok") is False:
             raise self._refusal(answer)
-        result = (answer.body or {}).get("result")
+        result = answer.body.get("result")
         if not isinstance(result, dict) or "message_id" not in result:
             raise unreadable(SERVICE, answer)
         return str(result["message_id"])
@@ -61,8 +61,8 @@ class TelegramMessenger:
         return await self._wire.post(f"/bot{self._secret}/sendMessage", {**address.fields(), "text": text})
 
     def _refusal(self, answer: WireAnswer) -> MillraceError:
-        said = str((answer.body or {}).get("description") or "").replace(self._secret, "***")
-        if answer.status == 404 or (answer.status == 401):
+        said = str(answer.body.get("description") or "").replace(self._secret, "***")
+        if answer.status in (401, 404):
             return AuthenticationError(
                 "Telegram does not know this bot: its token is wrong or was revoked.", service=SERVICE
             )
@@ -73,5 +73,5 @@ class TelegramMessenger:
 
 
 def _parameter(answer: WireAnswer, name: str) -> Any:
-    parameters = (answer.body or {}).get("parameters")
+    parameters = answer.body.get("parameters")
     return parameters.get(name) if isinstance(parameters, dict) else None
