@@ -47,6 +47,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("status", "queue")),
         Index(("pipeline", "created")),
         Index(("subject_id", "created")),
+        Index(("subject_id", "status")),
         Index(("created",)),
         Index(("lease_until",)),
         Index(("parent_job_id",)),
@@ -72,7 +73,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     ORDERS: (Index(("session_id", "created")), Index(("status",))),
     CARDS: (Index(("status", "squad")), Index(("squad",))),
     GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
-    EFFECTS: (Index(("key",), unique=True), Index(("job_id",))),
+    EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
     BATCHES: (Index(("created",)),),
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
