@@ -68,7 +68,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     ),
     PERSONAS: (),
     CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",))),
-    MESSAGES: (Index(("session_id", "created")), Index(("session_id", "status"))),
+    MESSAGES: (Index(("session_id", "seq"), unique=True), Index(("session_id", "created"))),
     FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),
     ORDERS: (Index(("session_id", "created")), Index(("status",))),
     CARDS: (Index(("status", "squad")), Index(("squad",))),

@@ -22,10 +22,14 @@ from spine.accounts import Accounts, EnvironmentAccounts, policy_of
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
+from spine.adapters.model_chat import PydanticAiChats
 from spine.adapters.model_prices import price_usd
+from spine.adapters.model_wire import ModelWire
 from spine.adapters.models import PydanticAiModels
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.budget import PriceOf
+from spine.chat_chain import ExtractiveChats
+from spine.chat_port import Chats
 from spine.contracts.conversations import AccountPolicy
 from spine.documents import ensure_indexes
 from spine.errors import NotConfiguredError
@@ -85,6 +89,8 @@ class Services:
     pages: PageFetcher
     browser: PageFetcher | None
     research: list[ResearchSource] = field(default_factory=list[ResearchSource])
+    chats: Chats = field(default_factory=ExtractiveChats)
+    """The same models in conversations, with tools."""
     price: PriceOf = price_usd
     named_credentials: NamedCredentials = no_named_credentials
     starter: JobStarter | None = None
@@ -154,7 +160,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     stack.push_async_callback(pages.close)
     browser = ChromiumBrowser(executable=config.browser, allow=allow)
     stack.push_async_callback(browser.close)
-    models = PydanticAiModels(credentials.model)
+    wire = ModelWire()
+    models = PydanticAiModels(credentials.model, wire=wire)  # which closes the wire
     stack.push_async_callback(models.close)
     research, searches = _open_research(allow, credentials, stack)
     return Services(
@@ -162,6 +169,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         documents=documents,
         progress=_open_progress(config, stack),
         models=models,
+        chats=PydanticAiChats(wire, credentials.model),
         pages=pages,
         browser=browser,
         research=research,

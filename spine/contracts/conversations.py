@@ -120,6 +120,7 @@ class Turn(BaseModel):
     delivery: Delivery | None = Field(default=None, description="of what we said")
     tokens: int = 0
     archived: bool = Field(default=False, description="covered by the session's summary; kept for reading")
+    reply: Reply | None = Field(default=None, description="of what we said: where it comes from")
     created: Timestamp = Field(default_factory=utc_now)
 
 
