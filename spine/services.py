@@ -22,10 +22,13 @@ from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_prices import price_usd
 from spine.adapters.models import PydanticAiModels
+from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.budget import PriceOf
 from spine.documents import ensure_indexes
+from spine.errors import NotConfiguredError
 from spine.jobs import JobLedger
+from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
 from spine.provider_keys import (
     CredentialLookup,
@@ -40,6 +43,10 @@ from spine.settings import Settings, settings
 from spine.testing.memory_progress import MemoryProgressLog
 
 OpenSite = Callable[[], PublishingSite | None]
+
+
+async def _no_passages() -> PassageStores:
+    raise NotConfiguredError("No stores for passages are open here.", what="passages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class Services:
     """A client of the site to publish on, which the caller closes; None while no site is configured."""
     searches: Callable[[], list[ResearchSource]] = list
     """Search providers that have a key now."""
+    passages: OpenPassages = _no_passages
+    """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -131,6 +140,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     models = PydanticAiModels(credentials.model)
     stack.push_async_callback(models.close)
     research, searches = _open_research(allow, credentials, stack)
+    passages = Passages(config)
+    stack.push_async_callback(passages.close)
     return Services(
         settings=config,
         documents=documents,
@@ -143,6 +154,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         open_site=lambda: _open_site(credentials.site()),
         named_credentials=credentials.named,
         starter=_open_starter(config, stack),
+        passages=passages,
     )
 
 
