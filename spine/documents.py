@@ -66,7 +66,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("activation", "purpose"), unique=True),
         Index(("prompt_id", "version")),
     ),
-    PERSONAS: (),
+    PERSONAS: (Index(("created",)),),
     CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",))),
     MESSAGES: (Index(("session_id", "seq"), unique=True), Index(("session_id", "created"))),
     FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),

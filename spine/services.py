@@ -26,6 +26,7 @@ from spine.adapters.model_chat import PydanticAiChats
 from spine.adapters.model_prices import price_usd
 from spine.adapters.model_wire import ModelWire
 from spine.adapters.models import PydanticAiModels
+from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.budget import PriceOf
 from spine.chat_chain import ExtractiveChats
@@ -35,6 +36,7 @@ from spine.documents import ensure_indexes
 from spine.errors import NotConfiguredError
 from spine.jobs import JobLedger
 from spine.messaging_port import Crm, Messenger
+from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
 from spine.provider_keys import (
     CredentialLookup,
@@ -65,6 +67,10 @@ def _no_crm(name: str) -> Crm:
 
 def _default_policy(platform: str, account: str) -> AccountPolicy:
     return AccountPolicy()
+
+
+async def _no_passages() -> PassageStores:
+    raise NotConfiguredError("No stores for passages are open here.", what="passages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,8 @@ class Services:
     crm: Crms = _no_crm
     account_policy: Callable[[str, str], AccountPolicy] = _default_policy
     """How an account of a platform converses."""
+    passages: OpenPassages = _no_passages
+    """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -164,6 +172,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     models = PydanticAiModels(credentials.model, wire=wire)  # which closes the wire
     stack.push_async_callback(models.close)
     research, searches = _open_research(allow, credentials, stack)
+    passages = Passages(config)
+    stack.push_async_callback(passages.close)
     return Services(
         settings=config,
         documents=documents,
@@ -178,6 +188,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         named_credentials=credentials.named,
         starter=_open_starter(config, stack),
         account_policy=partial(policy_of, credentials.accounts),
+        passages=passages,
     )
 
 
