@@ -106,6 +106,7 @@ class Reply(BaseModel):
     passages: list[str] = Field(default_factory=list[str], description="ids of the persona passages that it rests on")
     order_id: str | None = Field(default=None, description="an order that was proposed or confirmed with it")
     open_question: bool = Field(default=False, description="the reply asks the person something")
+    note: str = Field(default="", description="what it had to do without, such as the persona's passages; for us")
 
 
 class Turn(BaseModel):
