@@ -31,6 +31,7 @@ GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
 USAGE: Final = "usage"
+ARRIVALS: Final = "arrivals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("created",)),
         Index(("lease_until",)),
         Index(("parent_job_id",)),
+        Index(("queue", "finished")),
     ),
     SUBMISSIONS: (Index(("status", "created")), Index(("created",))),
     BOOKS: (Index(("submission_id",)),),
@@ -75,6 +77,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
     BATCHES: (Index(("created",)),),
+    ARRIVALS: (),
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""

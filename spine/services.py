@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from spine.accounts import Accounts, EnvironmentAccounts, policy_of
+from spine.adapters.account_clients import AccountClients
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
@@ -174,6 +175,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     research, searches = _open_research(allow, credentials, stack)
     passages = Passages(config)
     stack.push_async_callback(passages.close)
+    clients = AccountClients(credentials.accounts)
+    stack.push_async_callback(clients.close)
     return Services(
         settings=config,
         documents=documents,
@@ -187,6 +190,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         open_site=lambda: _open_site(credentials.site()),
         named_credentials=credentials.named,
         starter=_open_starter(config, stack),
+        messengers=clients.messenger,
+        crm=clients.crm,
         account_policy=partial(policy_of, credentials.accounts),
         passages=passages,
     )

@@ -1,6 +1,6 @@
 """From a person's message to our reply, both stored: however often the job is delivered, one turn of each side.
 
-The stored reply is what makes this repeatable: it is looked up first, and the model is not asked again once it is there.
+The stored reply makes this repeatable: it is looked up first, and the model is not asked again once it is there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spine.contracts.conversations import (
     Turn,
 )
 from spine.contracts.jobs import Job
-from spine.contracts.timestamps import iso, utc_now
+from spine.contracts.timestamps import iso
 from spine.idempotency import digest
 from spine.orders import OrderDesk
 from spine.services import Services
