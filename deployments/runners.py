@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from spine.batches import BATCH
+from spine.contracts.conversations import CONVERSATION
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
@@ -48,13 +49,23 @@ async def _ingest_collection(job: Job) -> Any:
     return await cast(Any, ingest_collection)(**job.params)
 
 
+async def _conversation(job: Job) -> Any:
+    from flows.conversation import run_here
+
+    await run_here(job)
+
+
 async def _maintenance(job: Job) -> Any:
     """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
+    from flows.check_followups import check_followups
+    from flows.check_summaries import check_summaries
     from flows.cleanup_old_results import cleanup_old_results
+    from flows.health_check import health_check
     from flows.maintenance import maintenance
     from flows.refresh_books import refresh_books
 
-    flows = {flow.name: flow for flow in (maintenance, refresh_books, cleanup_old_results)}
+    checks = (health_check, check_followups, check_summaries)
+    flows = {flow.name: flow for flow in (maintenance, refresh_books, cleanup_old_results, *checks)}
     if job.subject_id not in flows:
         raise NotConfiguredError(f"There is no housekeeping called {job.subject_id!r}.", what=job.subject_id)
     return await cast(Any, flows[job.subject_id])(**job.params)
@@ -64,6 +75,7 @@ RUNNERS: dict[str, Runner] = {
     BOOK_REVIEW: _book_review,
     PUBLISH_ARTICLE: _publish_article,
     BATCH: _batch,
+    CONVERSATION: _conversation,
     PERSONA_INGESTION: _persona_ingestion,
     INGEST_COLLECTION: _ingest_collection,
     MAINTENANCE: _maintenance,

@@ -132,8 +132,8 @@ class _Answer:
             await start_task(
                 self.asking.services,
                 TaskName.CREATE_CRM_ORDER,
-                order.order_id,
-                {"session_id": order.session_id, "order_id": order.order_id},
+                order.session_id,
+                {"order_id": order.order_id},
                 idempotency_key=f"crm-order:{order.order_id}",
                 parent_job_id=self.job.job_id,
                 trace_id=self.job.trace_id,

@@ -31,6 +31,7 @@ from spine.conversations import followup_document, followup_from, session_from
 from spine.documents import CONVERSATIONS, FOLLOWUPS, JOBS
 from spine.errors import ConflictError, DuplicateError, NotFoundError, RetryableError
 from spine.idempotency import digest, effect_key
+from spine.live_queues import LLM
 from spine.orders import OrderDesk
 from spine.services import Services
 from tasks.conversation.asking import asking_for
@@ -99,8 +100,8 @@ async def _start(services: Services, session: Session, due: datetime) -> bool:
     job, new = await start_task(
         services,
         TaskName.SEND_FOLLOWUP,
-        followup.followup_id,
-        {"session_id": session.session_id, "followup_id": followup.followup_id, "silence": _silence(session)},
+        session.session_id,
+        {"followup_id": followup.followup_id, "silence": _silence(session)},
         idempotency_key=f"followup:{followup.followup_id}",
     )
     if new:
@@ -154,6 +155,7 @@ class _FollowingUp:
         waiting = {
             "pipeline": CONVERSATION,
             "subject_id": self.session.session_id,
+            "queue": LLM.name,  # messages; the follow-up itself is on another one
             "status": {"$nin": [str(status) for status in FINAL_STATUSES]},
         }
         return await self.services.documents.count(JOBS, waiting) == 0

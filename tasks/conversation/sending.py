@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from spine.contracts.conversations import Delivery, Platform, Session
+from spine.contracts.conversations import Delivery, InboundMessage, Platform
 from spine.contracts.jobs import Job
 from spine.conversations import reply_key
 from spine.effects import EffectLedger, Outcome
@@ -56,9 +56,9 @@ async def deliver_reply(
     return await send_once(services, job, reply_key(job.job_id), platform, account, chat_id, text)
 
 
-async def say_still_working(services: Services, job: Job, session: Session, asked: str) -> None:
-    """Tell the person, once, that the answer takes longer."""
-    policy = services.account_policy(session.platform, session.account)
-    text = policy.still_working or speech(language_of(asked, session.language)).say("still_working")
+async def say_still_working(services: Services, job: Job, message: InboundMessage) -> None:
+    """Tell the person, once per message, that the answer takes longer."""
+    policy = services.account_policy(message.platform, message.account)
+    text = policy.still_working or speech(language_of(message.text, message.language)).say("still_working")
     key = effect_key(job.job_id, "still-working")
-    await send_once(services, job, key, session.platform, session.account, session.chat_id, text)
+    await send_once(services, job, key, message.platform, message.account, message.chat_id, text)

@@ -21,7 +21,7 @@ _logger = logging.getLogger("millrace.conversation")
 async def start_task(
     services: Services,
     task: TaskName,
-    subject_id: str,
+    session_id: str,
     params: dict[str, Any],
     *,
     idempotency_key: str,
@@ -30,14 +30,13 @@ async def start_task(
 ) -> tuple[Job, bool]:
     """The stored job and whether it is new; handed to the lanes where there is a queue.
 
-    It has a subject of its own, not the session's, so that it does not stand in the line of the session's messages.
     Without a queue it waits for `waiting_children`.
     """
     job, new = await services.ledger.create(
         CONVERSATION,
-        subject_id,
+        session_id,
         idempotency_key=idempotency_key,
-        params={"task": str(task), **params},
+        params={"task": str(task), "session_id": session_id, **params},
         queue=LIMITS[task].name,
         max_attempts=MAX_ATTEMPTS,
         parent_job_id=parent_job_id,

@@ -84,8 +84,8 @@ async def start_summary(services: Services, session: Session, parent: Job | None
     _, new = await start_task(
         services,
         TaskName.SUMMARIZE_SESSION,
-        f"{session.session_id} summary",
-        {"session_id": session.session_id},
+        session.session_id,
+        {},
         idempotency_key=f"summary:{session.session_id}:{session.turns}",
         parent_job_id=parent.job_id if parent else None,
         trace_id=parent.trace_id if parent else "",
