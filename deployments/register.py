@@ -22,6 +22,7 @@ from spine.documents import ensure_indexes
 from spine.services import open_documents
 from spine.settings import Settings, settings
 from tasks.book_review.configuration import seed
+from tasks.conversation.configuration import seed as seed_conversation
 
 _logger = logging.getLogger("millrace.register")
 
@@ -42,7 +43,7 @@ async def _seed_documents(config: Settings) -> None:
     documents = open_documents(config)
     try:
         await ensure_indexes(documents)
-        for added in await seed(documents):
+        for added in [*await seed(documents), *await seed_conversation(documents)]:
             _logger.info("added %s", added)
     finally:
         await documents.close()

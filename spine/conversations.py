@@ -10,16 +10,19 @@ from spine.contracts.conversations import (
     CONVERSATION,
     Followup,
     InboundMessage,
+    MessageRequest,
     Order,
     Session,
     TaskName,
     Turn,
+    WebhookEvent,
     message_params,
 )
 from spine.contracts.jobs import Job
 from spine.contracts.timestamps import utc_now
 from spine.documents import CONVERSATIONS, FOLLOWUPS, MESSAGES, ORDERS, Page, page_of
 from spine.errors import NotFoundError
+from spine.field_errors import FieldError, refuse
 from spine.idempotency import effect_key, webhook_task_id
 from spine.inline_replies import inline_params
 from spine.jobs import JobLedger
@@ -27,6 +30,8 @@ from spine.live_queues import LIMITS
 from spine.ports import Document, Documents
 
 MAX_ATTEMPTS = 3
+SENT_TO = frozenset({"telegram", "manychat"})
+"""Platforms to which replies are sent; on the others they are read from the job."""
 
 
 class ConversationDesk:
@@ -58,6 +63,12 @@ class ConversationDesk:
         return await self.start(
             task, message.session_id, params, idempotency_key=idempotency_key or message_key(message), trace_id=trace_id
         )
+
+    async def receive_event(self, event: WebhookEvent) -> tuple[Job, bool]:
+        """The stored job that does what a webhook's rule says, and whether it is new; acked like a message."""
+        key = webhook_task_id(event.source, event.webhook_id, "", "webhook")
+        params = {"event": event.model_dump(mode="json")}
+        return await self.start(TaskName.HANDLE_WEBHOOK, f"webhook:{event.source}", params, idempotency_key=key)
 
     async def start(
         self,
@@ -109,6 +120,31 @@ class ConversationDesk:
         """The newest first."""
         found = await self._documents.find(ORDERS, {"session_id": session_id}, sort=[("created", -1)], limit=limit)
         return [order_from(document) for document in found]
+
+
+def message_of(request: MessageRequest) -> InboundMessage:
+    """The message of somebody who calls us instead of being called."""
+    return InboundMessage(
+        session_id=request.session_id,
+        platform=request.platform,
+        account=request.account,
+        chat_id=request.chat_id,
+        user_id=request.chat_id,
+        text=request.user_message,
+        persona_id=request.persona_id,
+    )
+
+
+def task_of(request: MessageRequest) -> TaskName:
+    """A reply goes out where the platform is sent to and the caller does not wait for it."""
+    sent = request.fire_and_forget and request.platform in SENT_TO
+    return TaskName.PROCESS_AND_RESPOND if sent else TaskName.PROCESS_MESSAGE
+
+
+def check_request(request: MessageRequest) -> None:
+    """`InvalidInputError` for a reply that would have nowhere to go."""
+    if task_of(request) is TaskName.PROCESS_AND_RESPOND and not request.chat_id:
+        refuse([FieldError("chat_id", f"must say where on {request.platform} the reply goes")])
 
 
 def message_key(message: InboundMessage) -> str | None:

@@ -32,6 +32,7 @@ EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
 USAGE: Final = "usage"
 SESSION_LEASES: Final = "session_leases"
+ARRIVALS: Final = "arrivals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("created",)),
         Index(("lease_until",)),
         Index(("parent_job_id",)),
+        Index(("queue", "finished")),
     ),
     SUBMISSIONS: (Index(("status", "created")), Index(("created",))),
     BOOKS: (Index(("submission_id",)),),
@@ -67,9 +69,9 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("activation", "purpose"), unique=True),
         Index(("prompt_id", "version")),
     ),
-    PERSONAS: (),
+    PERSONAS: (Index(("created",)),),
     CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",))),
-    MESSAGES: (Index(("session_id", "created")), Index(("session_id", "status"))),
+    MESSAGES: (Index(("session_id", "seq"), unique=True), Index(("session_id", "created"))),
     FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),
     ORDERS: (Index(("session_id", "created")), Index(("status",))),
     CARDS: (Index(("status", "squad")), Index(("squad",))),
@@ -77,6 +79,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
     SESSION_LEASES: (Index(("holder",)),),
     BATCHES: (Index(("created",)),),
+    ARRIVALS: (),
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""

@@ -24,15 +24,21 @@ from spine.adapters.account_clients import AccountClients
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
+from spine.adapters.model_chat import PydanticAiChats
 from spine.adapters.model_prices import price_usd
+from spine.adapters.model_wire import ModelWire
 from spine.adapters.models import PydanticAiModels
+from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.budget import PriceOf
+from spine.chat_chain import ExtractiveChats
+from spine.chat_port import Chats
 from spine.contracts.conversations import AccountPolicy
 from spine.documents import ensure_indexes
 from spine.errors import NotConfiguredError
 from spine.jobs import LEASE, JobLedger
 from spine.messaging_port import Crm, Messenger
+from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
 from spine.provider_keys import (
     CredentialLookup,
@@ -65,6 +71,10 @@ def _default_policy(platform: str, account: str) -> AccountPolicy:
     return AccountPolicy()
 
 
+async def _no_passages() -> PassageStores:
+    raise NotConfiguredError("No stores for passages are open here.", what="passages")
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Where the services look keys up each time they need one, so that a rotated key counts at once."""
@@ -87,6 +97,8 @@ class Services:
     pages: PageFetcher
     browser: PageFetcher | None
     research: list[ResearchSource] = field(default_factory=list[ResearchSource])
+    chats: Chats = field(default_factory=ExtractiveChats)
+    """The same models in conversations, with tools."""
     price: PriceOf = price_usd
     named_credentials: NamedCredentials = no_named_credentials
     starter: JobStarter | None = None
@@ -99,6 +111,8 @@ class Services:
     crm: Crms = _no_crm
     account_policy: Callable[[str, str], AccountPolicy] = _default_policy
     """How an account of a platform converses."""
+    passages: OpenPassages = _no_passages
+    """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     lease: timedelta = LEASE
     """How long jobs that run with these services are believed alive."""
@@ -158,9 +172,12 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     stack.push_async_callback(pages.close)
     browser = ChromiumBrowser(executable=config.browser, allow=allow)
     stack.push_async_callback(browser.close)
-    models = PydanticAiModels(credentials.model)
+    wire = ModelWire()
+    models = PydanticAiModels(credentials.model, wire=wire)  # which closes the wire
     stack.push_async_callback(models.close)
     research, searches = _open_research(allow, credentials, stack)
+    passages = Passages(config)
+    stack.push_async_callback(passages.close)
     clients = AccountClients(credentials.accounts)
     stack.push_async_callback(clients.close)
     return Services(
@@ -168,6 +185,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         documents=documents,
         progress=_open_progress(config, stack),
         models=models,
+        chats=PydanticAiChats(wire, credentials.model),
         pages=pages,
         browser=browser,
         research=research,
@@ -178,6 +196,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         messengers=clients.messenger,
         crm=clients.crm,
         account_policy=partial(policy_of, credentials.accounts),
+        passages=passages,
     )
 
 

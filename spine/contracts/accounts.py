@@ -35,7 +35,7 @@ class ManyChatAccount(BaseModel):
 
     api_key: SecretStr | None = Field(default=None, description="Settings → API in ManyChat")
     webhook_secret: SecretStr | None = Field(
-        default=None, description="what the External Request sends in the header `X-Millrace-Secret`"
+        default=None, description="what the External Request sends in the header `X-ManyChat-Secret`"
     )
     api_url: str = Field(default=MANYCHAT_API, description="address of the ManyChat API")
     channel: Literal["facebook", "instagram", "whatsapp", "telegram"] = Field(
@@ -81,7 +81,9 @@ class WebhookSourceAccount(BaseModel):
         default_factory=list[SecretStr],
         description="signing secrets (whsec_…); several while one is being replaced",
     )
-    event_path: str = Field(default="type", description="where the payload names its event type, such as `event`")
+    event_path: str = Field(
+        default="", description="where the payload names its event type; empty: type, event, event_type or topic"
+    )
     rules: list[WebhookRule] = Field(default_factory=list[WebhookRule])
 
     @field_validator("secrets")
