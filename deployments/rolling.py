@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from prefect.settings import temporary_settings
 
-from tasks.shift import Shift, offered
+from tasks.shift import Shift, mark_shared, offered
 
 T = TypeVar("T")
 OpenFlow = Callable[..., Awaitable[Any]]
@@ -170,7 +170,7 @@ async def _started(work: Callable[[], Awaitable[T]], context: Context, name: str
     async def go() -> T:
         return await work()
 
-    return await asyncio.create_task(go(), context=context, name=name)
+    return await asyncio.create_task(go(), context=mark_shared(context), name=name)
 
 
 async def _within(seconds: float, awaitable: Awaitable[Any]) -> None:

@@ -171,7 +171,8 @@ async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> Non
         told = f"the Prefect server does not answer ({type(error).__name__})"
         await _try_later(run, error, later(attempt), told)
     elif backoff is not None and isinstance(error, RetryableError):
-        await _try_later(run, error, backoff.delay(attempt, error, random.uniform(-1, 1)), str(error))
+        spread = random.uniform(-1, 1)  # noqa: S311
+        await _try_later(run, error, backoff.delay(attempt, error, spread), str(error))
     else:
         await _end(run, JobStatus.FAILURE, error)
 
