@@ -5,6 +5,9 @@ from __future__ import annotations
 PUBLIC_PATHS = frozenset({"/health", "/login", "/static/millrace.css", "/static/icon.svg"})
 """Everything else needs an identity. `/health` tells a stranger nothing but `status`."""
 
+WEBHOOKS = "/webhooks/"
+"""Those who post here prove who they are by a secret or a signature of their own (`gateway.webhook_doors`)."""
+
 FORM_PATHS = frozenset({"/login", "/logout"})
 """Where a browser posts a plain form; everything else that takes a body takes JSON."""
 
@@ -16,7 +19,7 @@ _PAGE_PREFIXES = ("/review/",)
 
 
 def is_public(path: str) -> bool:
-    return path in PUBLIC_PATHS
+    return path in PUBLIC_PATHS or path.startswith(WEBHOOKS)
 
 
 def is_page(path: str) -> bool:
