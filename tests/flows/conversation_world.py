@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from flows.conversation import run_here
 from spine.contracts.conversations import (
     AccountPolicy,
     InboundMessage,
@@ -35,6 +34,7 @@ from spine.testing.memory_vectors import MemoryVectors
 from spine.testing.scripted_chats import Script, ScriptedChats
 from spine.testing.scripted_models import ScriptedModels
 from spine.vectors_port import Entry
+from tasks.conversation.work import run_conversation_job
 from tasks.retrieval.indexed_collection import IndexedCollection, collection_name
 
 CHAT = "42"
@@ -72,7 +72,7 @@ class ConversationWorld:
             begun = await self.services.ledger.begin(job.job_id, self.services.worker)
             if begun is not None:
                 with suppress(MillraceError):
-                    await run_here(begun)
+                    await run_conversation_job(self.services, begun)
         return await self.services.ledger.get(job.job_id)
 
     async def say(self, text: str, **more: Any) -> Reply:

@@ -18,6 +18,7 @@ from spine.pipeline_shelf import pipeline_document
 from spine.ports import ModelChoice
 from spine.services import using
 from tasks.conversation.template import TEMPLATE
+from tasks.conversation.work import run_conversation_job
 from tests.flows.conversation_world import CHAT, ConversationWorld, echo, give_persona, open_world
 
 PERSONA = "poe"
@@ -77,10 +78,8 @@ async def test_a_job_that_was_cut_off_anywhere_gives_one_turn_of_each_side_and_o
     with using(world.services):
         begun = await world.services.ledger.begin(job.job_id, "lane:killed")
         assert begun is not None
-        from flows.conversation import run_here
-
         with pytest.raises(_KilledError):
-            await run_here(begun)
+            await run_conversation_job(world.services, begun)
     monkeypatch.undo()
     await _give_back(world, job.job_id)
     ended = await world.run(job)
