@@ -24,7 +24,7 @@ _AHEAD = 4  # passages that go along with a message unasked
 _PER_SEARCH = 6
 _SHOWN = 1_200  # characters of a passage in a prompt
 _QUOTED, _LONGEST_QUOTATION = 2, 600
-_RELEVANT = 0.25
+_RELEVANT = 0.2
 """Of 1. A question that shares neither meaning nor words with a passage scores about 0.1."""
 _LONGEST_QUESTION = 2_000  # characters of a message that are searched for
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 from spine.contracts.conversations import Delivery, InboundMessage, TaskName
@@ -13,6 +13,7 @@ from spine.contracts.jobs import Job
 from spine.errors import InvalidInputError, MillraceError
 from spine.live_queues import LIMITS
 from spine.services import Services, using
+from spine.turns import turn
 from tasks.conversation import steps
 from tasks.conversation.asking import tallying
 from tasks.conversation.sending import say_still_working
@@ -59,16 +60,19 @@ def task_of(job: Job) -> TaskName:
 
 
 async def _process_message(run: JobRun) -> dict[str, Any]:
-    reply = await steps.process_message(run.job, _message(run.job))
+    message = _message(run.job)
+    async with _session_to_itself(message):
+        reply = await steps.process_message(run.job, message)
     await _after_reply(run, reply.note)
     return reply.model_dump(mode="json")
 
 
 async def _process_and_respond(run: JobRun) -> dict[str, Any]:
     message = _message(run.job)
-    async with _told_at_soft_limit(run, message):
-        reply = await steps.process_and_respond(run.job, message)
-    delivery = await steps.send_response(run.job, message, reply.text)
+    async with _session_to_itself(message):
+        async with _told_at_soft_limit(run, message):
+            reply = await steps.process_and_respond(run.job, message)
+        delivery = await steps.send_response(run.job, message, reply.text)
     if delivery is Delivery.AMBIGUOUS:
         await run.log("nobody knows whether the reply arrived; it is not sent again", "warning")
     await _after_reply(run, reply.note)
@@ -80,6 +84,11 @@ async def _send_response(run: JobRun) -> dict[str, Any]:
     message = _message(run.job)
     delivery = await steps.send_response(run.job, message, message.text)
     return {"text": message.text, "delivery": str(delivery)}
+
+
+def _session_to_itself(message: InboundMessage) -> AbstractAsyncContextManager[None]:
+    """One message of a session at a time. The live lane sees to it anyway; where there is none, this does."""
+    return turn(f"conversation:{message.session_id}")
 
 
 @asynccontextmanager
