@@ -21,6 +21,7 @@ from tasks.conversation.starting import waiting_children
 from tasks.conversation.summarizing import is_long, start_summary
 from tasks.conversation.transcript import Transcript
 from tasks.job_run import Backoff, JobRun, TimeLimits, job_run
+from tasks.quoted import quoted
 
 _logger = logging.getLogger("millrace.conversation")
 
@@ -71,8 +72,8 @@ async def _process_and_respond(run: JobRun) -> dict[str, Any]:
     message = _message(run.job)
     async with _session_to_itself(message):
         async with _told_at_soft_limit(run, message):
-            reply = await steps.process_and_respond(run.job, message)
-        delivery = await steps.send_response(run.job, message, reply.text)
+            reply = await steps.process_and_respond(quoted(run.job), quoted(message))
+        delivery = await steps.send_response(quoted(run.job), quoted(message), reply.text)
     if delivery is Delivery.AMBIGUOUS:
         await run.log("nobody knows whether the reply arrived; it is not sent again", "warning")
     await _after_reply(run, reply.note)
@@ -82,7 +83,7 @@ async def _process_and_respond(run: JobRun) -> dict[str, Any]:
 async def _send_response(run: JobRun) -> dict[str, Any]:
     """`params.message` says where to, and its text what."""
     message = _message(run.job)
-    delivery = await steps.send_response(run.job, message, message.text)
+    delivery = await steps.send_response(quoted(run.job), quoted(message), message.text)
     return {"text": message.text, "delivery": str(delivery)}
 
 
@@ -137,19 +138,19 @@ def _message(job: Job) -> InboundMessage:
 
 
 async def _summarize_session(run: JobRun) -> dict[str, Any]:
-    return dict(await steps.summarize_session(run.job))
+    return dict(await steps.summarize_session(quoted(run.job)))
 
 
 async def _send_followup(run: JobRun) -> dict[str, Any]:
-    return (await steps.send_followup(run.job)).model_dump(mode="json")
+    return (await steps.send_followup(quoted(run.job))).model_dump(mode="json")
 
 
 async def _create_crm_order(run: JobRun) -> dict[str, Any]:
-    return dict(await steps.create_crm_order(run.job))
+    return dict(await steps.create_crm_order(quoted(run.job)))
 
 
 async def _handle_webhook(run: JobRun) -> dict[str, Any]:
-    return await steps.handle_webhook(run.job)
+    return await steps.handle_webhook(quoted(run.job))
 
 
 async def _ping(run: JobRun) -> dict[str, Any]:
