@@ -12,6 +12,7 @@ from deployments.job_handler import JobHandler
 from deployments.lane_runs import lane_runs
 from deployments.lane_thread import run_beside
 from deployments.lanes import LANES
+from deployments.lease_thread import LeaseThread
 from deployments.live_lane.sessions import LiveSessions
 from deployments.loop_watchdog import LoopWatchdog
 from deployments.publishing_watch import publish_waiting_forever
@@ -23,7 +24,7 @@ from spine.errors import MillraceError, NotConfiguredError
 from spine.live_queues import LIVE_QUEUES
 from spine.mailbox import LIVE_LEASE, MAILBOX_QUEUE
 from spine.presence import LaneStatus, Presence
-from spine.services import Services
+from spine.services import Services, open_documents
 from spine.settings import settings
 from tasks.opening import open_run_services
 
@@ -68,8 +69,12 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
         services.worker = f"{name}@{services.worker}"
         if not LIVE.isdisjoint(queues):
             services.lease = LIVE_LEASE
+        leases = stack.enter_context(LeaseThread(lambda: open_documents(config), services.lease))
+        services.keeper = leases
         handler = JobHandler(services, await stack.enter_async_context(lane_runs(queues, services.worker)))
         sessions = await _open_sessions(services, handler, queues, stack)
+        if sessions is not None:
+            leases.also(sessions.say_alive)
         starter, redis = DocketQueue(url), open_redis(url)
         presence = RedisPresence(redis)
         status = LaneStatus(name=name, worker=services.worker, queues=dict(queues), concurrency=sum(queues.values()))

@@ -63,11 +63,11 @@ class SessionMailbox:
         """Whether others still believe in this holder; it begins nothing while they may not."""
         return time.monotonic() < self._alive_until
 
-    async def say_alive(self) -> None:
-        """To be called at least every third of the lease."""
+    async def say_alive(self, documents: Documents | None = None) -> None:
+        """To be called at least every third of the lease; from another thread with that thread's own store."""
         said = time.monotonic()
         until = iso(utc_now() + self.lease)
-        await self._documents.upsert(SESSION_LEASES, {"_id": self.holder, "lease_until": until})
+        await (documents or self._documents).upsert(SESSION_LEASES, {"_id": self.holder, "lease_until": until})
         self._alive_until = said + self.lease.total_seconds()
 
     async def withdraw(self) -> None:

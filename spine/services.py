@@ -37,6 +37,7 @@ from spine.contracts.conversations import AccountPolicy
 from spine.documents import ensure_indexes
 from spine.errors import NotConfiguredError
 from spine.jobs import LEASE, JobLedger
+from spine.lease_port import LeaseKeeper
 from spine.messaging_port import Crm, Messenger
 from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
@@ -116,6 +117,8 @@ class Services:
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     lease: timedelta = LEASE
     """How long jobs that run with these services are believed alive."""
+    keeper: LeaseKeeper | None = None
+    """Renews their leases; None: each job's own loop does."""
 
     @property
     def sources(self) -> list[ResearchSource]:

@@ -16,6 +16,7 @@ from spine.contracts.timestamps import utc_now
 from spine.errors import ConflictError, MillraceError
 from spine.live_queues import LLM
 from spine.mailbox import SessionMailbox, Step
+from spine.ports import Documents
 from spine.services import Services
 
 _logger = logging.getLogger("millrace.live")
@@ -60,6 +61,11 @@ class LiveSessions:
         """The same for a job that the caller holds already."""
         if not job.status.is_final:
             self._offer(job.subject_id, account_of(job))
+
+    @property
+    def say_alive(self) -> Callable[[Documents], Awaitable[None]]:
+        """Renews the lease on everything that is held here, for a thread that renews leases."""
+        return self._mailbox.say_alive
 
     async def __aenter__(self) -> LiveSessions:
         await self._mailbox.say_alive()

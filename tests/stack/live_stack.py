@@ -65,8 +65,8 @@ class LiveStack:
         """What `millrace env` tells a shell."""
         assert self.stack is not None
         lines = self.stack.command("env").stdout.splitlines()
-        pairs = (shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export "))
-        return {name: value for name, value in pairs}
+        exports = (shlex.split(line)[1].partition("=") for line in lines if line.startswith("export "))
+        return {name: value for name, _, value in exports}
 
 
 @dataclass
