@@ -114,6 +114,10 @@ class Sender:
             await asyncio.sleep(pause)
         return jobs
 
+    async def close(self) -> None:
+        await self._queue.close()
+        await self.documents.close()
+
     def expected(self) -> dict[int, list[str]]:
         return {chat: [f"re: {text}" for text in person.written] for chat, person in self.people.items()}
 
