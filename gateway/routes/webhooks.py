@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response
 
-from gateway.dependencies import Gateway, Parts
+from gateway.dependencies import Gateway, gateway_of
 from gateway.starting import hand_over
 from gateway.webhook_doors import manychat_account, signed_source, telegram_account
 from spine.arrivals import Arrivals
@@ -35,9 +35,10 @@ _ANY_OBJECT: dict[str, Any] = {
 
 
 @router.post("/telegram/{bot}", summary="An update for a bot", openapi_extra=_ANY_OBJECT)
-async def telegram(bot: Name, request: Request, parts: Parts) -> Response:
+async def telegram(bot: Name, request: Request) -> Response:
     """Needs the bot's secret in `X-Telegram-Bot-Api-Secret-Token`. A repeated `update_id` gives the job it made; an
     update of a kind that is not answered is acknowledged and counted."""
+    parts = gateway_of(request)  # as a dependency it would cost a thread for every update
     telegram_account(parts, bot, request.headers)
     reading = read_update(read_json_object(await request.body()), bot)
     if isinstance(reading, Ignored):
@@ -47,9 +48,10 @@ async def telegram(bot: Name, request: Request, parts: Parts) -> Response:
 
 
 @router.post("/manychat/{account}", summary="A message from ManyChat", openapi_extra=_ANY_OBJECT)
-async def manychat(account: Name, request: Request, parts: Parts) -> Response:
+async def manychat(account: Name, request: Request) -> Response:
     """Needs the account's secret in `X-ManyChat-Secret`. Answers with a dynamic block (version 2): an empty one, the
     reply then goes out by ManyChat's API, or the reply itself where the account says so and it is there in time."""
+    parts = gateway_of(request)
     known = manychat_account(parts, account, request.headers)
     reading = read_request(read_json_object(await request.body()), account)
     if isinstance(reading, Ignored):
@@ -67,10 +69,10 @@ async def manychat(account: Name, request: Request, parts: Parts) -> Response:
 
 
 @router.post("/{source}", summary="A Standard Webhook of any source", openapi_extra=_ANY_OBJECT)
-async def standard(source: Name, request: Request, parts: Parts) -> Response:
+async def standard(source: Name, request: Request) -> Response:
     """Needs `webhook-id`, `webhook-timestamp` and `webhook-signature` (Standard Webhooks 1.0). The source's rules say
     which pipeline an event starts; an event without a rule is acknowledged and counted."""
-    body = await request.body()
+    parts, body = gateway_of(request), await request.body()
     known, webhook_id = signed_source(parts, source, request.headers, body)
     payload = read_json_object(body)
     event = event_of(payload, known.event_path)

@@ -53,7 +53,7 @@ def test_the_environment_describes_the_default_account() -> None:
 
 def test_a_policy_that_is_none_says_what_is_wrong_with_it() -> None:
     accounts = EnvironmentAccounts({**ENVIRONMENT, "TELEGRAM_POLICY": '{"concurrency": 0}'})
-    with pytest.raises(NotConfiguredError, match="TELEGRAM_POLICY.*concurrency"):
+    with pytest.raises(NotConfiguredError, match=r"TELEGRAM_POLICY.*concurrency"):
         accounts.telegram("default")
 
 
