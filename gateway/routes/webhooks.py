@@ -7,11 +7,9 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response
 
 from gateway.dependencies import Gateway, gateway_of
-from gateway.starting import hand_over
 from gateway.webhook_doors import manychat_account, signed_source, telegram_account
 from spine.arrivals import Arrivals
 from spine.contracts.accounts import ManyChatAccount
@@ -61,7 +59,7 @@ async def manychat(account: Name, request: Request) -> Response:
     job, new = await _desk(parts).receive(message, inline_for=waiting)
     if waiting is None or not new:
         return _taken(parts, "manychat", job, new, dynamic_block([], known.channel))
-    await hand_over(parts.context, job)
+    parts.later_starts.add(job)
     reply = await InlineReplies(parts.context.documents).take(job.job_id, known.inline_seconds)
     block = dynamic_block([], known.channel) if reply is None else block_of(reply, known.channel)
     parts.metrics.webhooks.taken("manychat", new=True)
@@ -102,10 +100,11 @@ def _desk(parts: Gateway) -> ConversationDesk:
 
 
 def _taken(parts: Gateway, platform: str, job: Job, new: bool, content: dict[str, Any]) -> Response:
-    """The ack of a stored job. The queue hears of it afterwards: the sweeper finds it should this process end now."""
+    """The ack of a stored job. The queue hears of it meanwhile: the sweeper finds it should this process end now."""
     parts.metrics.webhooks.taken(platform, new=new)
-    starting = BackgroundTask(hand_over, parts.context, job) if new else None
-    return JSONResponse(content, headers=_id_headers(job), background=starting)
+    if new:
+        parts.later_starts.add(job)
+    return JSONResponse(content, headers=_id_headers(job))
 
 
 def _ignored(parts: Gateway, platform: str, kind: str, answer: dict[str, Any] | None = None) -> Response:

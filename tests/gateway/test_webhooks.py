@@ -42,7 +42,7 @@ async def test_an_update_becomes_a_job_before_it_is_acknowledged(caller: httpx.A
     assert answer.headers["x-trace-id"] == job.trace_id == answer.json()["trace_id"]
     assert (job.queue, job.subject_id, job.max_attempts) == ("llm", "telegram:shop:42", 3)
     assert InboundMessage.model_validate(job.params["message"]).text == "Hello"
-    assert [started.job_id for started in desk.starter.started] == [job.job_id]
+    await until(lambda: [started.job_id for started in desk.starter.started] == [job.job_id])
 
 
 async def test_a_queue_that_is_away_does_not_hold_up_the_ack(caller: httpx.AsyncClient, desk: Desk) -> None:
@@ -68,7 +68,7 @@ async def test_a_thousand_deliveries_of_one_webhook_make_one_job(
     (job,) = await jobs_of(desk)
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.headers["x-job-id"] for answer in answers} == {job.job_id}
-    assert len(desk.starter.started) == 1
+    await until(lambda: len(desk.starter.started) == 1)
 
 
 async def test_a_duplicate_after_the_end_gives_the_same_ids(caller: httpx.AsyncClient, desk: Desk) -> None:
@@ -209,6 +209,7 @@ async def test_a_reply_that_comes_too_late_is_left_to_the_api() -> None:
         body = {"subscriber": {"id": "9"}, "last_input_text": "hi"}
         answer = await caller.post("/webhooks/manychat/page", json=body, headers=MANYCHAT)
     assert answer.json()["content"]["messages"] == []
+    await until(lambda: bool(desk.starter.started))
     assert not await InlineReplies(desk.documents, poll_seconds=0.01).deliver(desk.starter.started[0], "Hello, Ana.")
 
 
