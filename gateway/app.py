@@ -19,6 +19,7 @@ from gateway.context import GatewayContext
 from gateway.dependencies import Gateway
 from gateway.health import HealthDesk
 from gateway.hub import ProgressHub
+from gateway.later_starts import LaterStarts
 from gateway.limits import BodyGate
 from gateway.metrics import GatewayMetrics, RequestTimes
 from gateway.pages import api_docs, dashboard, login
@@ -95,6 +96,7 @@ def _assemble(context: GatewayContext) -> Gateway:
         metrics=metrics,
         health=HealthDesk(context),
         configuration=ConfigurationDesk(context.documents, context.check_prompt, context.saved_credentials),
+        later_starts=LaterStarts(context),
     )
 
 
@@ -106,6 +108,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         yield
     finally:
+        await gateway.later_starts.close()
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening

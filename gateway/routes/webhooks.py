@@ -7,11 +7,9 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response
 
-from gateway.dependencies import Gateway, Parts
-from gateway.starting import hand_over
+from gateway.dependencies import Gateway, gateway_of
 from gateway.webhook_doors import manychat_account, signed_source, telegram_account
 from spine.arrivals import Arrivals
 from spine.contracts.accounts import ManyChatAccount
@@ -35,9 +33,10 @@ _ANY_OBJECT: dict[str, Any] = {
 
 
 @router.post("/telegram/{bot}", summary="An update for a bot", openapi_extra=_ANY_OBJECT)
-async def telegram(bot: Name, request: Request, parts: Parts) -> Response:
+async def telegram(bot: Name, request: Request) -> Response:
     """Needs the bot's secret in `X-Telegram-Bot-Api-Secret-Token`. A repeated `update_id` gives the job it made; an
     update of a kind that is not answered is acknowledged and counted."""
+    parts = gateway_of(request)  # as a dependency it would cost a thread for every update
     telegram_account(parts, bot, request.headers)
     reading = read_update(read_json_object(await request.body()), bot)
     if isinstance(reading, Ignored):
@@ -47,9 +46,10 @@ async def telegram(bot: Name, request: Request, parts: Parts) -> Response:
 
 
 @router.post("/manychat/{account}", summary="A message from ManyChat", openapi_extra=_ANY_OBJECT)
-async def manychat(account: Name, request: Request, parts: Parts) -> Response:
+async def manychat(account: Name, request: Request) -> Response:
     """Needs the account's secret in `X-ManyChat-Secret`. Answers with a dynamic block (version 2): an empty one, the
     reply then goes out by ManyChat's API, or the reply itself where the account says so and it is there in time."""
+    parts = gateway_of(request)
     known = manychat_account(parts, account, request.headers)
     reading = read_request(read_json_object(await request.body()), account)
     if isinstance(reading, Ignored):
@@ -59,7 +59,7 @@ async def manychat(account: Name, request: Request, parts: Parts) -> Response:
     job, new = await _desk(parts).receive(message, inline_for=waiting)
     if waiting is None or not new:
         return _taken(parts, "manychat", job, new, dynamic_block([], known.channel))
-    await hand_over(parts.context, job)
+    parts.later_starts.add(job)
     reply = await InlineReplies(parts.context.documents).take(job.job_id, known.inline_seconds)
     block = dynamic_block([], known.channel) if reply is None else block_of(reply, known.channel)
     parts.metrics.webhooks.taken("manychat", new=True)
@@ -67,10 +67,10 @@ async def manychat(account: Name, request: Request, parts: Parts) -> Response:
 
 
 @router.post("/{source}", summary="A Standard Webhook of any source", openapi_extra=_ANY_OBJECT)
-async def standard(source: Name, request: Request, parts: Parts) -> Response:
+async def standard(source: Name, request: Request) -> Response:
     """Needs `webhook-id`, `webhook-timestamp` and `webhook-signature` (Standard Webhooks 1.0). The source's rules say
     which pipeline an event starts; an event without a rule is acknowledged and counted."""
-    body = await request.body()
+    parts, body = gateway_of(request), await request.body()
     known, webhook_id = signed_source(parts, source, request.headers, body)
     payload = read_json_object(body)
     event = event_of(payload, known.event_path)
@@ -100,10 +100,11 @@ def _desk(parts: Gateway) -> ConversationDesk:
 
 
 def _taken(parts: Gateway, platform: str, job: Job, new: bool, content: dict[str, Any]) -> Response:
-    """The ack of a stored job. The queue hears of it afterwards: the sweeper finds it should this process end now."""
+    """The ack of a stored job. The queue hears of it meanwhile: the sweeper finds it should this process end now."""
     parts.metrics.webhooks.taken(platform, new=new)
-    starting = BackgroundTask(hand_over, parts.context, job) if new else None
-    return JSONResponse(content, headers=_id_headers(job), background=starting)
+    if new:
+        parts.later_starts.add(job)
+    return JSONResponse(content, headers=_id_headers(job))
 
 
 def _ignored(parts: Gateway, platform: str, kind: str, answer: dict[str, Any] | None = None) -> Response:
