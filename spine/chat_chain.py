@@ -68,7 +68,7 @@ async def use_tool(tools: Sequence[ChatTool], name: str, arguments: object) -> T
 
 def chat_texts(request: ChatRequest) -> list[str]:
     """Everything that the first call for this request sends, the tools' schemas included."""
-    schemas = [json.dumps(tool.input.model_json_schema()) + tool.description for tool in request.tools]
+    schemas = [json.dumps(tool.schema) + tool.description for tool in request.tools]
     return [request.system, *(turn.text for turn in request.turns), *schemas]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -38,6 +39,11 @@ class ChatTool:
     description: str
     input: type[BaseModel]
     run: Callable[[Any], Awaitable[str]]
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the input. Not to be changed: it is the same object each time."""
+        return _schema_of(self.input)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +93,9 @@ class Chats(Protocol):
     async def reply(self, request: ChatRequest, chain: Sequence[ModelChoice]) -> ChatReply:
         """The first answer of the chain. Raises what `spine.ports.Models.answer` raises, for the same reasons."""
         ...
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Making a schema takes milliseconds; every message of every conversation carries the same ones."""
+    return model.model_json_schema()

@@ -211,9 +211,7 @@ def _parameters(request: ChatRequest | None) -> ModelRequestParameters:
     from pydantic_ai.tools import ToolDefinition
 
     tools = [
-        ToolDefinition(
-            name=tool.name, description=tool.description, parameters_json_schema=tool.input.model_json_schema()
-        )
+        ToolDefinition(name=tool.name, description=tool.description, parameters_json_schema=tool.schema)
         for tool in (request.tools if request is not None else ())
     ]
     return ModelRequestParameters(function_tools=tools, output_mode="text", allow_text_output=True)
