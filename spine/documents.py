@@ -32,6 +32,7 @@ EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
 USAGE: Final = "usage"
 ARRIVALS: Final = "arrivals"
+TOKENS: Final = "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     JOBS: (
         Index(("idempotency_key",), unique=True),
         Index(("status", "queue")),
+        Index(("status", "finished")),
         Index(("pipeline", "created")),
         Index(("subject_id", "created")),
         Index(("subject_id", "status")),
@@ -78,6 +80,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
     BATCHES: (Index(("created",)),),
     ARRIVALS: (),
+    TOKENS: (Index(("created",)),),
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""
