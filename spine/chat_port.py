@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -42,8 +42,14 @@ class ChatTool:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the input. Not to be changed: it is the same object each time."""
+        """The JSON Schema of the input; shared, so not to be changed."""
         return _schema_of(self.input)
+
+
+@lru_cache(maxsize=64)
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Made once per model: pydantic builds it anew for every call, which costs more than sending it."""
+    return model.model_json_schema()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,3 @@ class Chats(Protocol):
     async def reply(self, request: ChatRequest, chain: Sequence[ModelChoice]) -> ChatReply:
         """The first answer of the chain. Raises what `spine.ports.Models.answer` raises, for the same reasons."""
         ...
-
-
-@cache
-def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Making a schema takes milliseconds; every message of every conversation carries the same ones."""
-    return model.model_json_schema()

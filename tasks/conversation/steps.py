@@ -20,50 +20,47 @@ from tasks.conversation.sending import deliver_reply
 from tasks.conversation.summarizing import summarize
 from tasks.conversation.transcript import Transcript, reply_turn_id
 from tasks.conversation.worker_health import WorkerHealth, check_worker
-from tasks.job_run import assigned_job
 from tasks.webhooks.start import start_from_webhook
 
 
-@task(name=TaskName.PROCESS_MESSAGE.value, task_run_name="answer {session_id}", persist_result=False)
-async def process_message(session_id: str) -> Reply:
-    """The reply to the job's message, stored as a turn of the transcript."""
-    job = _running_job()
-    return await answer_message(current_services(), job, message_of(job))
+@task(name=TaskName.PROCESS_MESSAGE.value, task_run_name="answer {job.subject_id}", persist_result=False)
+async def process_message(job: Job, message: InboundMessage) -> Reply:
+    """The reply to the message, stored as a turn of the transcript."""
+    return await answer_message(current_services(), job, message)
 
 
 process_and_respond = process_message.with_options(name=TaskName.PROCESS_AND_RESPOND.value)
 """The same where `send_response` follows, so that the two are told apart in a list of runs."""
 
 
-@task(name=TaskName.SEND_RESPONSE.value, task_run_name="send to {session_id}", persist_result=False)
-async def send_response(session_id: str, text: str) -> Delivery:
+@task(name=TaskName.SEND_RESPONSE.value, task_run_name="send to {job.subject_id}", persist_result=False)
+async def send_response(job: Job, message: InboundMessage, text: str) -> Delivery:
     """Bring the text to the person, at most once per job; what is known of it stands on the stored turn too."""
-    services, job = current_services(), _running_job()
-    message = message_of(job)
+    services = current_services()
     delivery = await deliver_reply(services, job, message.platform, message.account, message.chat_id, text)
-    transcript = Transcript(services.documents, session_id)
+    transcript = Transcript(services.documents, message.session_id)
     await transcript.note(reply_turn_id(job.job_id), delivery=str(delivery))
     return delivery
 
 
-@task(name=TaskName.SUMMARIZE_SESSION.value, task_run_name="summarise {session_id}", persist_result=False)
-async def summarize_session(session_id: str) -> dict[str, int]:
-    return await summarize(current_services(), _running_job(), session_id)
+@task(name=TaskName.SUMMARIZE_SESSION.value, task_run_name="summarise {job.subject_id}", persist_result=False)
+async def summarize_session(job: Job) -> dict[str, int]:
+    return await summarize(current_services(), job, job.params["session_id"])
 
 
-@task(name=TaskName.SEND_FOLLOWUP.value, task_run_name="follow up {session_id}", persist_result=False)
-async def send_followup(session_id: str) -> Followup:
-    return await follow_up(current_services(), _running_job())
+@task(name=TaskName.SEND_FOLLOWUP.value, task_run_name="follow up {job.subject_id}", persist_result=False)
+async def send_followup(job: Job) -> Followup:
+    return await follow_up(current_services(), job)
 
 
-@task(name=TaskName.CREATE_CRM_ORDER.value, task_run_name="order of {session_id}", persist_result=False)
-async def create_crm_order(session_id: str) -> dict[str, str]:
-    return await create_order(current_services(), _running_job())
+@task(name=TaskName.CREATE_CRM_ORDER.value, task_run_name="order of {job.subject_id}", persist_result=False)
+async def create_crm_order(job: Job) -> dict[str, str]:
+    return await create_order(current_services(), job)
 
 
-@task(name=TaskName.HANDLE_WEBHOOK.value, task_run_name="{subject_id}", persist_result=False)
-async def handle_webhook(subject_id: str) -> dict[str, Any]:
-    return await start_from_webhook(current_services(), _running_job())
+@task(name=TaskName.HANDLE_WEBHOOK.value, task_run_name="{job.subject_id}", persist_result=False)
+async def handle_webhook(job: Job) -> dict[str, Any]:
+    return await start_from_webhook(current_services(), job)
 
 
 @task(name=TaskName.PING.value, persist_result=False)
@@ -74,15 +71,3 @@ async def ping() -> str:
 @task(name=TaskName.WORKER_HEALTH_CHECK.value, persist_result=False)
 async def worker_health_check() -> WorkerHealth:
     return await check_worker(current_services())
-
-
-def message_of(job: Job) -> InboundMessage:
-    return InboundMessage.model_validate(job.params["message"])
-
-
-def _running_job() -> Job:
-    """The job that these tasks run for. It is no argument: Prefect looks into arguments, which took longer than all
-    the rest of a task."""
-    job = assigned_job()
-    assert job is not None, "a task of a conversation runs inside run_conversation_job"
-    return job

@@ -20,7 +20,8 @@ from tasks.conversation.sending import say_still_working
 from tasks.conversation.starting import waiting_children
 from tasks.conversation.summarizing import is_long, start_summary
 from tasks.conversation.transcript import Transcript
-from tasks.job_run import Backoff, JobRun, TimeLimits, assigned, job_run
+from tasks.job_run import Backoff, JobRun, TimeLimits, job_run
+from tasks.quoted import quoted
 
 _logger = logging.getLogger("millrace.conversation")
 
@@ -35,7 +36,7 @@ async def run_conversation_job(services: Services, job: Job) -> None:
     """
     task = task_of(job)
     limits = LIMITS[task]
-    with using(services), assigned(job), tallying() as tally:
+    with using(services), tallying() as tally:
         async with job_run(services, job, TimeLimits(limits.soft, limits.hard), BACKOFF) as run:
             run.current_step = str(task)
             try:
@@ -60,19 +61,19 @@ def task_of(job: Job) -> TaskName:
 
 
 async def _process_message(run: JobRun) -> dict[str, Any]:
-    message = steps.message_of(run.job)
+    message = _message(run.job)
     async with _session_to_itself(message):
-        reply = await steps.process_message(message.session_id)
+        reply = await steps.process_message(quoted(run.job), quoted(message))
     await _after_reply(run, reply.note)
     return reply.model_dump(mode="json")
 
 
 async def _process_and_respond(run: JobRun) -> dict[str, Any]:
-    message = steps.message_of(run.job)
+    message = _message(run.job)
     async with _session_to_itself(message):
         async with _told_at_soft_limit(run, message):
-            reply = await steps.process_and_respond(message.session_id)
-        delivery = await steps.send_response(message.session_id, reply.text)
+            reply = await steps.process_and_respond(quoted(run.job), quoted(message))
+        delivery = await steps.send_response(quoted(run.job), quoted(message), reply.text)
     if delivery is Delivery.AMBIGUOUS:
         await run.log("nobody knows whether the reply arrived; it is not sent again", "warning")
     await _after_reply(run, reply.note)
@@ -81,8 +82,8 @@ async def _process_and_respond(run: JobRun) -> dict[str, Any]:
 
 async def _send_response(run: JobRun) -> dict[str, Any]:
     """`params.message` says where to, and its text what."""
-    message = steps.message_of(run.job)
-    delivery = await steps.send_response(message.session_id, message.text)
+    message = _message(run.job)
+    delivery = await steps.send_response(quoted(run.job), quoted(message), message.text)
     return {"text": message.text, "delivery": str(delivery)}
 
 
@@ -129,23 +130,27 @@ async def _after_reply(run: JobRun, note: str) -> None:
         await run.log(f"the session's summary waits for the hourly check: {error}", "warning")
 
 
+def _message(job: Job) -> InboundMessage:
+    return InboundMessage.model_validate(job.params["message"])
+
+
 # -- the other tasks -----------------------------------------------------------------------------------------
 
 
 async def _summarize_session(run: JobRun) -> dict[str, Any]:
-    return dict(await steps.summarize_session(run.job.subject_id))
+    return dict(await steps.summarize_session(quoted(run.job)))
 
 
 async def _send_followup(run: JobRun) -> dict[str, Any]:
-    return (await steps.send_followup(run.job.subject_id)).model_dump(mode="json")
+    return (await steps.send_followup(quoted(run.job))).model_dump(mode="json")
 
 
 async def _create_crm_order(run: JobRun) -> dict[str, Any]:
-    return dict(await steps.create_crm_order(run.job.subject_id))
+    return dict(await steps.create_crm_order(quoted(run.job)))
 
 
 async def _handle_webhook(run: JobRun) -> dict[str, Any]:
-    return await steps.handle_webhook(run.job.subject_id)
+    return await steps.handle_webhook(quoted(run.job))
 
 
 async def _ping(run: JobRun) -> dict[str, Any]:
