@@ -9,7 +9,9 @@ from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tasks.shift import Shift, offered
+from prefect.settings import temporary_settings
+
+from tasks.shift import Shift, mark_shared, offered
 
 T = TypeVar("T")
 OpenFlow = Callable[..., Awaitable[Any]]
@@ -65,22 +67,24 @@ class RollingRun:
         """The run that new work begins in; None when there is none now."""
         return self._shift.flow_run_id if self._shift else None
 
-    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, work: Callable[[], Awaitable[T]], *, name: str | None = None) -> T:
         """Run `work` in the newest run and give what it gives; a cancel of the caller cancels the work.
 
-        It sees the context variables that this object was made with and those of the run, not the caller's.
+        It sees the context variables that this object was entered with and those of the run, not the caller's. `name`
+        is that of its asyncio task.
         """
         if not self._settled.is_set():
             await _within(FIRST_WAIT, self._settled.wait())
         shift = self._shift
         if shift is None:
-            return await _started(work, self._outside.copy())
+            return await _started(work, self._outside.copy(), name)
         with shift.lent() as context:
             if shift.items >= self._max_items:
                 self._worn.set()
-            return await _started(work, context)
+            return await _started(work, context, name)
 
     async def __aenter__(self) -> Self:
+        self._outside = _context_without_server()
         self._roller = asyncio.create_task(self._roll(), name="rolling run")
         return self
 
@@ -153,11 +157,20 @@ class RollingRun:
             _logger.warning("the end of a flow run was not recorded (%s: %s)", type(error).__name__, error)
 
 
-async def _started(work: Callable[[], Awaitable[T]], context: Context) -> T:
+def _context_without_server() -> Context:
+    """Where Prefect's tasks do without its server, a second or two slower: they check no version of it, and keep their
+    results in local files. What they report is lost unless the server comes back soon."""
+    with temporary_settings(
+        {"client.server_version_check_enabled": False}, restore_defaults=["results.default_storage_block"]
+    ):
+        return copy_context()
+
+
+async def _started(work: Callable[[], Awaitable[T]], context: Context, name: str | None) -> T:
     async def go() -> T:
         return await work()
 
-    return await asyncio.create_task(go(), context=context)
+    return await asyncio.create_task(go(), context=mark_shared(context), name=name)
 
 
 async def _within(seconds: float, awaitable: Awaitable[Any]) -> None:

@@ -10,9 +10,10 @@ from spine.contracts.conversations import CONVERSATION
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
-from spine.services import Services
+from spine.services import Services, current_services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
 from tasks.maintenance.chore import MAINTENANCE
+from tasks.shift import shares_run
 
 Runner = Callable[[Job], Awaitable[Any]]
 
@@ -50,9 +51,11 @@ async def _ingest_collection(job: Job) -> Any:
 
 
 async def _conversation(job: Job) -> Any:
+    """A message costs a few tasks inside the lane's open flow run; elsewhere it has a flow run of its own."""
     from flows.conversation import run_here
+    from tasks.conversation.work import run_conversation_job
 
-    await run_here(job)
+    await (run_conversation_job(current_services(), job) if shares_run() else run_here(job))
 
 
 async def _maintenance(job: Job) -> Any:

@@ -35,7 +35,19 @@ from gateway.pages import (
 )
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
-from gateway.routes import batches, jobs, operations, pipelines, revisions, submissions, tokens, usage
+from gateway.routes import (
+    batches,
+    jobs,
+    messages,
+    operations,
+    pipelines,
+    queues,
+    revisions,
+    submissions,
+    tokens,
+    usage,
+    webhooks,
+)
 from gateway.security_headers import SecurityHeaders
 from gateway.signing import Signer
 from spine.access_tokens import AccessTokens
@@ -79,9 +91,10 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, jobs, pipelines, usage, tokens, operations)
+    calls_of = (submissions, batches, revisions, jobs, pipelines, messages, queues, usage, tokens, operations)
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
+    app.include_router(webhooks.router)
     app.include_router(websocket.router)
     for shown in PAGES:
         app.include_router(shown.router)

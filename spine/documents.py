@@ -31,6 +31,7 @@ GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
 USAGE: Final = "usage"
+SESSION_LEASES: Final = "session_leases"
 ARRIVALS: Final = "arrivals"
 TOKENS: Final = "tokens"
 
@@ -78,6 +79,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     CARDS: (Index(("status", "squad")), Index(("squad",))),
     GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
+    SESSION_LEASES: (Index(("holder",)),),
     BATCHES: (Index(("created",)),),
     ARRIVALS: (),
     TOKENS: (Index(("created",)),),

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +36,7 @@ from spine.chat_port import Chats
 from spine.contracts.conversations import AccountPolicy
 from spine.documents import ensure_indexes
 from spine.errors import NotConfiguredError
-from spine.jobs import JobLedger
+from spine.jobs import LEASE, JobLedger
 from spine.messaging_port import Crm, Messenger
 from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
@@ -113,6 +114,8 @@ class Services:
     passages: OpenPassages = _no_passages
     """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    lease: timedelta = LEASE
+    """How long jobs that run with these services are believed alive."""
 
     @property
     def sources(self) -> list[ResearchSource]:
@@ -121,7 +124,7 @@ class Services:
 
     @property
     def ledger(self) -> JobLedger:
-        return JobLedger(self.documents)
+        return JobLedger(self.documents, self.lease)
 
 
 _active: ContextVar[Services | None] = ContextVar("millrace_services", default=None)

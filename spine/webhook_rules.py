@@ -16,7 +16,7 @@ from spine.contracts.accounts import WebhookRule
 from spine.field_errors import FieldError, refuse
 from spine.inbound.reading import short_text_at
 
-_TEMPLATE: Final = re.compile(r"\{\{\s*(?P<path>[^{}\s?]{1,300}?)\s*(?P<optional>\??)\s*\}\}")
+_TEMPLATE: Final = re.compile(r"\{\{\s*(?P<path>[\w$@:-]+(?:\.[\w$@:-]+)*)\s*(?P<optional>\??)\s*\}\}")
 _USUAL_PATHS: Final = ("type", "event", "event_type", "topic")
 _LONGEST_TEXT: Final = 100_000
 

@@ -11,7 +11,7 @@ import pytest
 
 from deployments.rolling import RollingRun
 from spine.errors import ConflictError
-from tasks.shift import serve_shift
+from tasks.shift import serve_shift, shares_run
 from tests.conftest import until
 
 run_number: ContextVar[int] = ContextVar("run_number", default=0)
@@ -169,6 +169,19 @@ async def test_a_run_that_somebody_else_ended_is_followed_by_the_next() -> None:
         first.cancel()
         await until(lambda: len(opened) == 2)
         assert await run.run(number) == 0
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["inside a run", "while there is none"])
+async def test_work_is_told_that_it_shares_a_run(
+    engine: Engine, rolling: Callable[..., RollingRun], away: bool
+) -> None:
+    async def told() -> bool:
+        return shares_run()
+
+    engine.away = away
+    async with rolling() as run:
+        assert await run.run(told)
+    assert not shares_run()
 
 
 async def test_a_shift_is_served_for_a_lane_only() -> None:
