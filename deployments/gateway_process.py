@@ -22,6 +22,7 @@ from gateway.app import create_app
 from gateway.context import GatewayContext, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
 from spine.adapters.system_resolver import SystemResolver
+from spine.contracts.conversations import Dispatched, MessageRequest
 from spine.contracts.pipelines import Credential, PipelineConfig, ResolvedStep
 from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.jobs import JobLedger
@@ -101,6 +102,7 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
             version=version("millrace"),
             execution_mode="queue" if config.queue_enabled else "in-place",
+            dispatch_message=None if config.queue_enabled and config.redis_url is not None else _answer_in_place,
             accounts=accounts,
             queues=tuple(dict.fromkeys([*all_queues(), *(queue.name for queue in LIVE_QUEUES)])),
         )
@@ -131,6 +133,12 @@ async def _providers_of_credentials(prefect: httpx.AsyncClient | None) -> dict[s
     if prefect is None:
         return None
     return {name: one.provider for name, one in (await saved_credentials(prefect)).items()}
+
+
+async def _answer_in_place(request: MessageRequest, idempotency_key: str | None) -> Dispatched:
+    from deployments.in_place import answer_in_place
+
+    return await answer_in_place(request, idempotency_key)
 
 
 async def _no_workers() -> list[dict[str, object]]:

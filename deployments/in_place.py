@@ -5,7 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from deployments.job_handler import JobHandler
+from spine.contracts.conversations import Dispatched, MessageRequest
 from spine.contracts.jobs import Job
+from spine.services import current_services
+
+
+async def answer_in_place(request: MessageRequest, idempotency_key: str | None) -> Dispatched:
+    """A message answered by this very process, while its caller waits."""
+    from flows.conversation import run_here
+    from tasks.conversation.dispatching import dispatch
+
+    return await dispatch(current_services(), request, run_here, idempotency_key=idempotency_key)
 
 
 class InPlaceStarter:
