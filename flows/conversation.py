@@ -8,9 +8,10 @@ from prefect import flow
 
 from spine.contracts.conversations import CONVERSATION, Dispatched, MessageRequest, Platform, Reply, message_params
 from spine.contracts.jobs import Job
+from spine.conversations import check_request, message_of, task_of
 from spine.live_queues import LIMITS
-from tasks.conversation.dispatching import dispatch, inbound, reply_of, task_for
-from tasks.conversation.work import run_conversation_job, task_of
+from tasks.conversation.dispatching import dispatch, reply_of
+from tasks.conversation.work import run_conversation_job
 from tasks.job_run import adopt_job, assigned, assigned_job
 from tasks.opening import open_run_services
 
@@ -48,7 +49,8 @@ async def conversation(
         fire_and_forget=fire_and_forget,
     )
     async with open_run_services() as services:
-        task, message = task_for(request), inbound(request)
+        check_request(request)
+        task, message = task_of(request), message_of(request)
         job = assigned_job() or await adopt_job(
             services.ledger,
             services.worker,
@@ -107,4 +109,4 @@ async def dispatch_message(
 async def run_here(job: Job) -> None:
     """Run one leased job of a conversation in this process, as a flow run of its own."""
     with assigned(job):
-        await cast(Any, conversation_task)(session_id=job.subject_id, task=str(task_of(job)))
+        await cast(Any, conversation_task)(session_id=job.subject_id, task=str(job.params.get("task", "")))

@@ -33,6 +33,7 @@ BATCHES: Final = "batches"
 USAGE: Final = "usage"
 SESSION_LEASES: Final = "session_leases"
 ARRIVALS: Final = "arrivals"
+TOKENS: Final = "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     JOBS: (
         Index(("idempotency_key",), unique=True),
         Index(("status", "queue")),
+        Index(("status", "finished")),
         Index(("pipeline", "created")),
         Index(("subject_id", "created")),
         Index(("subject_id", "status")),
@@ -80,6 +82,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     SESSION_LEASES: (Index(("holder",)),),
     BATCHES: (Index(("created",)),),
     ARRIVALS: (),
+    TOKENS: (Index(("created",)),),
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""

@@ -4,35 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from spine.contracts.conversations import Delivery, Dispatched, InboundMessage, MessageRequest, Reply, TaskName
+from spine.contracts.conversations import Delivery, Dispatched, MessageRequest, Reply
 from spine.contracts.jobs import Job
-from spine.conversations import ConversationDesk
+from spine.conversations import ConversationDesk, check_request, message_of, task_of
 from spine.errors import ExternalServiceError, RetryableError
-from spine.idempotency import new_id
 from spine.services import Services
-from tasks.conversation.sending import SENT_TO
 
 RunHere = Callable[[Job], Awaitable[None]]
 """Runs a leased job in this process."""
-
-
-def inbound(request: MessageRequest) -> InboundMessage:
-    """A call's message in the shape that every platform's messages have."""
-    return InboundMessage(
-        session_id=request.session_id,
-        platform=request.platform,
-        account=request.account,
-        chat_id=request.chat_id,
-        text=request.user_message,
-        message_id=new_id("msg"),
-        persona_id=request.persona_id,
-    )
-
-
-def task_for(request: MessageRequest) -> TaskName:
-    """A reply that nobody fetches is sent; one that is waited for, or cannot be sent, is kept."""
-    is_sent = request.fire_and_forget and request.platform in SENT_TO and request.chat_id
-    return TaskName.PROCESS_AND_RESPOND if is_sent else TaskName.PROCESS_MESSAGE
 
 
 async def dispatch(
@@ -40,10 +19,11 @@ async def dispatch(
 ) -> Dispatched:
     """Store the message's job and hand it to the lanes; without a queue run it here and give the reply.
 
-    Raises what the work raised where it ran here.
+    Raises `InvalidInputError` for a reply that would have nowhere to go, and what the work raised where it ran here.
     """
+    check_request(request)
     desk = ConversationDesk(services.documents, services.ledger)
-    job, new = await desk.receive(inbound(request), task_for(request), idempotency_key=idempotency_key)
+    job, new = await desk.receive(message_of(request), task_of(request), idempotency_key=idempotency_key)
     if services.starter is not None:
         await _hand_over(services, job)
         return Dispatched(queued=True, trace_id=job.trace_id, task_id=job.job_id, job_id=job.job_id)

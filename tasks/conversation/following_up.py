@@ -27,7 +27,7 @@ from spine.contracts.conversations import (
 )
 from spine.contracts.jobs import FINAL_STATUSES, Job
 from spine.contracts.timestamps import iso, utc_now
-from spine.conversations import followup_document, followup_from, session_from
+from spine.conversations import SENT_TO, followup_document, followup_from, session_from
 from spine.documents import CONVERSATIONS, FOLLOWUPS, JOBS
 from spine.errors import ConflictError, DuplicateError, NotFoundError, RetryableError
 from spine.idempotency import digest, effect_key
@@ -38,7 +38,7 @@ from tasks.conversation.asking import asking_for
 from tasks.conversation.history import shown_summary, shown_transcript
 from tasks.conversation.language import Speech, speech
 from tasks.conversation.order_talk import order_text
-from tasks.conversation.sending import SENT_TO, send_once
+from tasks.conversation.sending import send_once
 from tasks.conversation.silence import after_quiet_hours, followup_due, reason_of
 from tasks.conversation.starting import start_task
 from tasks.conversation.template import FOLLOWUP

@@ -6,15 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from spine.contracts.conversations import Delivery, InboundMessage, Platform
 from spine.contracts.jobs import Job
-from spine.conversations import reply_key
+from spine.conversations import SENT_TO, reply_key
 from spine.effects import EffectLedger, Outcome
 from spine.idempotency import effect_key
 from spine.inline_replies import InlineReplies
 from spine.services import Services
 from tasks.conversation.language import language_of, speech
-
-SENT_TO: frozenset[Platform] = frozenset({"telegram", "manychat"})
-"""Platforms that replies are sent to; on the others who asked reads them from the job."""
 
 
 async def send_once(

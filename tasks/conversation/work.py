@@ -63,7 +63,7 @@ def task_of(job: Job) -> TaskName:
 async def _process_message(run: JobRun) -> dict[str, Any]:
     message = _message(run.job)
     async with _session_to_itself(message):
-        reply = await steps.process_message(run.job, message)
+        reply = await steps.process_message(quoted(run.job), quoted(message))
     await _after_reply(run, reply.note)
     return reply.model_dump(mode="json")
 

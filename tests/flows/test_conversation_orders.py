@@ -6,7 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from spine.adapters.model_chat import PydanticAiChats
+from spine.adapters.model_wire import ModelWire
 from spine.chat_port import ChatRequest
 from spine.contracts.conversations import Order, OrderStatus
 from spine.contracts.jobs import JobStatus
@@ -14,6 +17,8 @@ from spine.conversations import order_from
 from spine.documents import JOBS, ORDERS
 from spine.errors import ExternalServiceError, PermanentError
 from spine.ports import ModelChoice
+from spine.provider_keys import ProviderCredential
+from spine.testing.openai_server import OpenAiServer, text, tool
 from spine.testing.scripted_chats import Scripted, UsesTools
 from tests.flows.conversation_world import ConversationWorld, open_world
 
@@ -202,3 +207,18 @@ async def test_a_confirmed_order_of_an_account_without_a_crm_waits_as_confirmed(
     (order,) = await orders(world)
     assert order.status is OrderStatus.CONFIRMED
     assert await world.services.documents.count(JOBS, {"queue": "crm"}) == 0
+
+
+async def test_a_proposal_over_the_real_wire_is_worded_by_code_and_confirmed_by_the_customer() -> None:
+    wire = ModelWire()
+    with OpenAiServer([tool(RIBBONS, "propose_order"), text("Please have a look.")]) as server:
+        world = await open_world()
+        key = ProviderCredential(SecretStr("sk-canary-0123456789abcdef"), server.base_url)
+        world.services.chats = PydanticAiChats(wire, lambda provider, name: key)
+        reply = await world.say("I want to buy two ribbons")
+        await world.say("yes")
+        offered = {one["function"]["name"] for one in server.calls[0].body["tools"]}
+    await wire.close()
+    assert offered == {"propose_order"}
+    assert reply.text.startswith("Please have a look.") and "Total: 28.00 EUR" in reply.text
+    assert [order.status for order in await orders(world)] == [OrderStatus.CREATED]
