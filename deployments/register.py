@@ -11,9 +11,13 @@ import sys
 from datetime import timedelta
 
 from blocks.agent_command import AgentCommand
+from blocks.crm_connection import CrmConnection
 from blocks.document_database import DocumentDatabase
 from blocks.language_model import LanguageModelCredentials
+from blocks.manychat_account import ManyChatPage
 from blocks.search_provider import SearchProvider
+from blocks.telegram_bot import TelegramBot
+from blocks.webhook_source import WebhookSource
 from blocks.wordpress_site import WordPressSite
 from deployments.automations import create_automations
 from deployments.deploying import deploy_all
@@ -23,12 +27,23 @@ from spine.documents import ensure_indexes
 from spine.services import open_documents
 from spine.settings import Settings, settings
 from tasks.book_review.configuration import seed
+from tasks.conversation.configuration import seed as seed_conversation
 
 _logger = logging.getLogger("millrace.register")
 
 
 RESULT_TTL = timedelta(days=7)
-BLOCKS = (LanguageModelCredentials, WordPressSite, SearchProvider, DocumentDatabase, AgentCommand)
+BLOCKS = (
+    LanguageModelCredentials,
+    WordPressSite,
+    SearchProvider,
+    DocumentDatabase,
+    TelegramBot,
+    ManyChatPage,
+    CrmConnection,
+    WebhookSource,
+    AgentCommand,
+)
 QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
 """Without these a Redis that is away costs each task a quarter of a minute."""
 
@@ -43,7 +58,7 @@ async def _seed_documents(config: Settings) -> None:
     documents = open_documents(config)
     try:
         await ensure_indexes(documents)
-        for added in await seed(documents):
+        for added in [*await seed(documents), *await seed_conversation(documents)]:
             _logger.info("added %s", added)
     finally:
         await documents.close()

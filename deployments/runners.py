@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from spine.batches import BATCH
+from spine.contracts.conversations import CONVERSATION
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
-from spine.services import Services
+from spine.services import Services, current_services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
 from tasks.maintenance.chore import MAINTENANCE
+from tasks.shift import shares_run
 
 Runner = Callable[[Job], Awaitable[Any]]
 
@@ -48,13 +50,25 @@ async def _ingest_collection(job: Job) -> Any:
     return await cast(Any, ingest_collection)(**job.params)
 
 
+async def _conversation(job: Job) -> Any:
+    """A message costs a few tasks inside the lane's open flow run; elsewhere it has a flow run of its own."""
+    from flows.conversation import run_here
+    from tasks.conversation.work import run_conversation_job
+
+    await (run_conversation_job(current_services(), job) if shares_run() else run_here(job))
+
+
 async def _maintenance(job: Job) -> Any:
     """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
+    from flows.check_followups import check_followups
+    from flows.check_summaries import check_summaries
     from flows.cleanup_old_results import cleanup_old_results
+    from flows.health_check import health_check
     from flows.maintenance import maintenance
     from flows.refresh_books import refresh_books
 
-    flows = {flow.name: flow for flow in (maintenance, refresh_books, cleanup_old_results)}
+    checks = (health_check, check_followups, check_summaries)
+    flows = {flow.name: flow for flow in (maintenance, refresh_books, cleanup_old_results, *checks)}
     if job.subject_id not in flows:
         raise NotConfiguredError(f"There is no housekeeping called {job.subject_id!r}.", what=job.subject_id)
     return await cast(Any, flows[job.subject_id])(**job.params)
@@ -64,6 +78,7 @@ RUNNERS: dict[str, Runner] = {
     BOOK_REVIEW: _book_review,
     PUBLISH_ARTICLE: _publish_article,
     BATCH: _batch,
+    CONVERSATION: _conversation,
     PERSONA_INGESTION: _persona_ingestion,
     INGEST_COLLECTION: _ingest_collection,
     MAINTENANCE: _maintenance,

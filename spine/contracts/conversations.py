@@ -87,6 +87,20 @@ class Dispatched(BaseModel):
     response: str | None = Field(default=None, description="the reply, when it was answered in place")
 
 
+class WebhookEvent(BaseModel):
+    """A verified event of a webhook source with the rule that it met; `params["event"]` of a `handle_webhook` job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: AccountName
+    webhook_id: str = Field(max_length=200, description="as the sender signed it; unique within the source")
+    event: str = Field(max_length=200, description="its type")
+    pipeline: str
+    params: dict[str, Any] = Field(description="of the rule, with its templates")
+    payload: str = Field(description="the body as JSON text, as stores do not take every key")
+    received_at: Timestamp = Field(default_factory=utc_now)
+
+
 class Delivery(StrEnum):
     """What is known about a reply that was to be sent."""
 
@@ -106,6 +120,7 @@ class Reply(BaseModel):
     passages: list[str] = Field(default_factory=list[str], description="ids of the persona passages that it rests on")
     order_id: str | None = Field(default=None, description="an order that was proposed or confirmed with it")
     open_question: bool = Field(default=False, description="the reply asks the person something")
+    note: str = Field(default="", description="what it had to do without, such as the persona's passages; for us")
 
 
 class Turn(BaseModel):
@@ -120,6 +135,7 @@ class Turn(BaseModel):
     delivery: Delivery | None = Field(default=None, description="of what we said")
     tokens: int = 0
     archived: bool = Field(default=False, description="covered by the session's summary; kept for reading")
+    reply: Reply | None = Field(default=None, description="of what we said: where it comes from")
     created: Timestamp = Field(default_factory=utc_now)
 
 
