@@ -10,6 +10,7 @@ import logging
 import sys
 from datetime import timedelta
 
+from blocks.agent_command import AgentCommand
 from blocks.crm_connection import CrmConnection
 from blocks.document_database import DocumentDatabase
 from blocks.language_model import LanguageModelCredentials
@@ -37,6 +38,7 @@ BLOCKS = (
     WordPressSite,
     SearchProvider,
     DocumentDatabase,
+    AgentCommand,
     TelegramBot,
     ManyChatPage,
     CrmConnection,

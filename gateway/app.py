@@ -40,6 +40,7 @@ from gateway.routes import (
     jobs,
     messages,
     operations,
+    personas,
     pipelines,
     queues,
     revisions,
@@ -91,7 +92,7 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, jobs, pipelines, messages, queues, usage, tokens, operations)
+    calls_of = (submissions, batches, revisions, personas, jobs, pipelines, messages, queues, usage, tokens, operations)
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
     app.include_router(webhooks.router)
