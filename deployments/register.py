@@ -38,6 +38,7 @@ BLOCKS = (
     WordPressSite,
     SearchProvider,
     DocumentDatabase,
+    AgentCommand,
     TelegramBot,
     ManyChatPage,
     CrmConnection,
