@@ -10,6 +10,7 @@ import logging
 import sys
 from datetime import timedelta
 
+from blocks.agent_command import AgentCommand
 from blocks.crm_connection import CrmConnection
 from blocks.document_database import DocumentDatabase
 from blocks.language_model import LanguageModelCredentials
@@ -40,6 +41,7 @@ BLOCKS = (
     ManyChatPage,
     CrmConnection,
     WebhookSource,
+    AgentCommand,
 )
 QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
 """Without these a Redis that is away costs each task a quarter of a minute."""

@@ -25,6 +25,7 @@ from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_prices import price_usd
 from spine.adapters.models import PydanticAiModels
+from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.budget import PriceOf
 from spine.contracts.conversations import AccountPolicy
@@ -32,6 +33,7 @@ from spine.documents import ensure_indexes
 from spine.errors import NotConfiguredError
 from spine.jobs import JobLedger
 from spine.messaging_port import Crm, Messenger
+from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
 from spine.provider_keys import (
     CredentialLookup,
@@ -62,6 +64,10 @@ def _no_crm(name: str) -> Crm:
 
 def _default_policy(platform: str, account: str) -> AccountPolicy:
     return AccountPolicy()
+
+
+async def _no_passages() -> PassageStores:
+    raise NotConfiguredError("No stores for passages are open here.", what="passages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ class Services:
     crm: Crms = _no_crm
     account_policy: Callable[[str, str], AccountPolicy] = _default_policy
     """How an account of a platform converses."""
+    passages: OpenPassages = _no_passages
+    """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -160,6 +168,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     research, searches = _open_research(allow, credentials, stack)
     clients = AccountClients(credentials.accounts)
     stack.push_async_callback(clients.close)
+    passages = Passages(config)
+    stack.push_async_callback(passages.close)
     return Services(
         settings=config,
         documents=documents,
@@ -175,6 +185,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         messengers=clients.messenger,
         crm=clients.crm,
         account_policy=partial(policy_of, credentials.accounts),
+        passages=passages,
     )
 
 

@@ -26,6 +26,7 @@ from spine.progress import ProgressReporter
 from spine.services import Services
 
 _logger = logging.getLogger("millrace.jobs")
+_SPREAD = random.SystemRandom()
 _assigned: ContextVar[Job | None] = ContextVar("millrace_job", default=None)
 
 
@@ -171,7 +172,7 @@ async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> Non
         told = f"the Prefect server does not answer ({type(error).__name__})"
         await _try_later(run, error, later(attempt), told)
     elif backoff is not None and isinstance(error, RetryableError):
-        await _try_later(run, error, backoff.delay(attempt, error, random.uniform(-1, 1)), str(error))
+        await _try_later(run, error, backoff.delay(attempt, error, _SPREAD.uniform(-1, 1)), str(error))
     else:
         await _end(run, JobStatus.FAILURE, error)
 
