@@ -13,6 +13,7 @@ from spine.contracts.personas import IngestRequest, PersonaId
 from spine.contracts.submissions import SubmitRequest
 from spine.conversations import ConversationDesk, check_request, message_of, task_of
 from spine.field_errors import field_errors, refuse
+from spine.personas import PERSONA_INGESTION, PersonaDesk
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, ReviewDesk
 
@@ -63,10 +64,9 @@ async def _conversation(services: Services, params: Mapping[str, Any], key: str)
 
 async def _persona_ingestion(services: Services, params: Mapping[str, Any], key: str) -> Job:
     start = checked(IngestionStart, params)
-    job, _ = await services.ledger.create(
-        "persona_ingestion", start.persona_id, idempotency_key=key, params=start.model_dump(), queue="ingestion"
-    )
-    return job
+    request = IngestRequest(collections=start.collections, source=start.source)
+    desk = PersonaDesk(services.documents, services.ledger)
+    return (await desk.accept(start.persona_id, request, idempotency_key=key)).job
 
 
 async def _card_execution(services: Services, params: Mapping[str, Any], key: str) -> Job:
@@ -88,7 +88,7 @@ async def _module_graph(services: Services, params: Mapping[str, Any], key: str)
 STARTERS: Final[Mapping[str, Starter]] = {
     BOOK_REVIEW: _book_review,
     CONVERSATION: _conversation,
-    "persona_ingestion": _persona_ingestion,
+    PERSONA_INGESTION: _persona_ingestion,
     "card_execution": _card_execution,
     "module_graph": _module_graph,
 }

@@ -57,7 +57,10 @@ async def test_an_event_starts_its_pipeline_once_however_often_its_job_runs(
     assert first == again and first["pipeline"] == pipeline
     started = await services.ledger.get(first["job_id"])
     assert (started.pipeline, started.queue) == (pipeline, queue)
-    assert await services.documents.count(JOBS) == 2
+    started_at_top = await services.documents.count(JOBS, {"parent_job_id": None})
+    assert started_at_top == 2  # the webhook's own job, and the one that it started
+    if pipeline == "persona_ingestion":  # one at a time for each persona
+        return
     other = await start_from_webhook(services, await job_for(services, pipeline, params, "msg_2"))
     assert other["job_id"] != first["job_id"]
 
