@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from spine.contracts.jobs import Job, JobStatus, Usage
+from spine.contracts.timestamps import utc_now
 from spine.errors import MillraceError, RetryableError
 from spine.jobs import describe
 from spine.progress import announce_state
@@ -59,9 +60,9 @@ class ChildJobs:
         """Run the job in this process, as often as it comes back to be tried again and is due."""
         ledger = self.services.ledger
         while not job.status.is_final:
-            leased = await ledger.begin(job.job_id, self.services.worker) if job.status in _WAITING else None
+            leased = await ledger.begin(job.job_id, self.services.worker) if _is_due(job) else None
             if leased is None:
-                await asyncio.sleep(LOOK_EVERY)  # another process has it
+                await asyncio.sleep(LOOK_EVERY)  # it waits for its time, or another process has it
             else:
                 await asyncio.create_task(self._run_leased(leased), name=f"child {job.job_id}")
             job = await ledger.get(job.job_id)
@@ -75,6 +76,10 @@ class ChildJobs:
         except Exception as error:
             _logger.exception("job %s met an unexpected error", job.job_id)
             await self.services.ledger.fail(job, describe(error), Usage())
+
+
+def _is_due(job: Job) -> bool:
+    return job.status in _WAITING and (job.run_after is None or job.run_after <= utc_now())
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:

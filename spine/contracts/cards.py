@@ -73,9 +73,7 @@ class Card(BaseModel):
     acceptance: list[Line] = Field(default_factory=list[str], max_length=100)
     depends_on: list[CardId] = Field(default_factory=list[str], max_length=100, description="cards to be DONE before")
     agent: AgentName | None = Field(default=None, description="else the first rule that matches, else the default")
-    labels: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(
-        default_factory=list[str], max_length=50
-    )
+    labels: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list[str], max_length=50)
     repository: str | None = Field(
         default=None, max_length=4_096, description="path of a git repository; the card gets a worktree of it"
     )

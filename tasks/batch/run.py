@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.batch_rows import read_rows, rows_of_list
 from spine.batches import BATCH, QUEUE, BatchDesk, batch_width, item_key
 from spine.contracts.batches import Batch, BatchItem, BatchResult
-from spine.contracts.jobs import Job, JobStatus, Usage
-from spine.errors import ConflictError, InvalidInputError, MillraceError, RetryableError
+from spine.errors import ConflictError, InvalidInputError
 from spine.idempotency import digest
-from spine.jobs import describe
 from spine.progress import announce_state
 from spine.services import Services
 from spine.submissions import ReviewDesk
+from tasks.child_jobs import ChildJobs, RunHere, patiently
 from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
 
-T = TypeVar("T")
-
-RunReview = Callable[[Job], Awaitable[Any]]
-"""Runs a leased review job to its end, where no lane is there to do it."""
-
 STEP = "items"
-LOOK_EVERY = 0.5  # seconds between two looks at a review that runs elsewhere
 _ONE_REVIEW = 1800.0  # seconds, the hard limit of a review
-_PATIENCE = 6  # tries, with 0.5 s, 1 s, 2 s, … between them
-_WAITING = (JobStatus.PENDING, JobStatus.RETRY)
-_logger = logging.getLogger("millrace.batch")
 
 
 @dataclass
@@ -49,7 +38,7 @@ class BatchRun:
     width: int
     done: int = 0
 
-    async def finish_all(self, run_review: RunReview) -> BatchResult:
+    async def finish_all(self, run_review: RunHere) -> BatchResult:
         """Bring every item to its end, at most `width` at a time; a resumed batch finds those that have ended."""
         left = iter(self.batch.items)
         try:
@@ -66,7 +55,7 @@ class BatchRun:
         self.run.result = result.model_dump(mode="json")
         return result
 
-    async def _work(self, left: Iterator[BatchItem], run_review: RunReview) -> None:
+    async def _work(self, left: Iterator[BatchItem], run_review: RunHere) -> None:
         for item in left:
             ended = await self._review(item, run_review)
             self.done += 1
@@ -74,55 +63,16 @@ class BatchRun:
             told = f"row {item.row}: {ended}"
             await self.run.progress(percent, STEP, f"{told} ({self.done} of {len(self.batch.items)})")
 
-    async def _review(self, item: BatchItem, run_review: RunReview) -> str:
+    async def _review(self, item: BatchItem, run_review: RunHere) -> str:
         """The status that the item's job ended with."""
         key, parent = item_key(self.batch, item), self.run.job.job_id
         submit = partial(self.reviews.submit, item.request, idempotency_key=key, parent_job_id=parent)
         try:
-            _, job = await _patiently(submit)
+            _, job = await patiently(submit)
         except ConflictError as error:
             await self.run.log(f"row {item.row}: {error}", "warning")
             return "refused"
-        if self.run.services.starter is None:
-            return str((await self._here(job, run_review)).status)
-        await self._hand_over(job)
-        return str((await self._ended(job)).status)
-
-    async def _hand_over(self, job: Job) -> None:
-        """A queue that does not answer delays a review: the sweeper finds its record."""
-        services = self.run.services
-        if job.status is not JobStatus.PENDING or services.starter is None:
-            return
-        await announce_state(services.progress, job, "queued")
-        with suppress(RetryableError):
-            await services.starter.start(job)
-
-    async def _ended(self, job: Job) -> Job:
-        while not job.status.is_final:
-            await asyncio.sleep(LOOK_EVERY)
-            job = await _patiently(partial(self.run.services.ledger.get, job.job_id))
-        return job
-
-    async def _here(self, job: Job, run_review: RunReview) -> Job:
-        """Run the review in this process, as often as it comes back to be tried again."""
-        ledger = self.run.services.ledger
-        while not job.status.is_final:
-            leased = await ledger.begin(job.job_id, self.run.services.worker) if job.status in _WAITING else None
-            if leased is None:
-                await asyncio.sleep(LOOK_EVERY)  # another process has it
-            else:
-                await asyncio.create_task(self._run_leased(leased, run_review), name=f"review {job.job_id}")
-            job = await ledger.get(job.job_id)
-        return job
-
-    async def _run_leased(self, job: Job, run_review: RunReview) -> None:
-        try:
-            await run_review(job)
-        except MillraceError as error:
-            await self.run.services.ledger.fail(job, describe(error), Usage())  # unless it has recorded its own end
-        except Exception as error:
-            _logger.exception("review %s met an unexpected error", job.job_id)
-            await self.run.services.ledger.fail(job, describe(error), Usage())
+        return str((await ChildJobs(self.run.services, run_review).finish(job)).status)
 
     async def _revoke_waiting(self) -> None:
         """What has begun goes on; what waits is taken back, and its submission says why."""
@@ -131,18 +81,6 @@ class BatchRun:
                 revoked = await self.run.services.ledger.cancel(job.job_id)
                 await self.reviews.job_ended_outside(revoked, "The batch was cancelled before this review began.")
                 await announce_state(self.run.services.progress, revoked, "the batch was cancelled")
-
-
-async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Outlasts a store that is away for half a minute; a batch of hours must not fail for it."""
-    for attempt in range(_PATIENCE):
-        try:
-            return await call()
-        except RetryableError:
-            if attempt == _PATIENCE - 1:
-                raise
-        await asyncio.sleep(0.5 * 2**attempt)
-    raise AssertionError("the loop returns or raises")
 
 
 @asynccontextmanager
