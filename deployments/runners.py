@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from spine.backlogs import RUN_BACKLOG
 from spine.batches import BATCH
+from spine.cards import CARD_EXECUTION
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
+from tasks.card_execution.attempt import give_up
 from tasks.maintenance.chore import MAINTENANCE
 
 Runner = Callable[[Job], Awaitable[Any]]
@@ -34,6 +37,18 @@ async def _batch(job: Job) -> Any:
     return await cast(Any, batch)(**job.params)
 
 
+async def _card_execution(job: Job) -> Any:
+    from flows.card_execution import card_execution
+
+    return await cast(Any, card_execution)(**job.params)
+
+
+async def _run_backlog(job: Job) -> Any:
+    from flows.run_backlog import run_backlog
+
+    return await cast(Any, run_backlog)(**job.params)
+
+
 async def _maintenance(job: Job) -> Any:
     """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
     from flows.cleanup_old_results import cleanup_old_results
@@ -50,6 +65,8 @@ RUNNERS: dict[str, Runner] = {
     BOOK_REVIEW: _book_review,
     PUBLISH_ARTICLE: _publish_article,
     BATCH: _batch,
+    CARD_EXECUTION: _card_execution,
+    RUN_BACKLOG: _run_backlog,
     MAINTENANCE: _maintenance,
 }
 
@@ -65,6 +82,8 @@ def runner_for(pipeline: str) -> Runner:
 
 async def tell_subject(services: Services, job: Job) -> None:
     """Let what the job was about know that the job ended with no flow to say so."""
+    reason = job.error.message if job.error else "The job was given up."
+    if job.pipeline == CARD_EXECUTION:
+        await give_up(services, job, reason)
     if job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):
-        reason = job.error.message if job.error else "The job was given up."
         await ReviewDesk(services.documents, services.ledger).job_ended_outside(job, reason)

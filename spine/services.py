@@ -17,12 +17,14 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from spine.adapters.agent_runner import ProcessAgentRunner
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_prices import price_usd
 from spine.adapters.models import PydanticAiModels
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
+from spine.agents_port import AgentRunner
 from spine.budget import PriceOf
 from spine.documents import ensure_indexes
 from spine.jobs import JobLedger
@@ -36,6 +38,7 @@ from spine.provider_keys import (
 )
 from spine.publishing_port import PublishingSite, SiteLogin
 from spine.research_port import PostJson, ResearchSource
+from spine.saved_agents import FindAgent, no_saved_agents
 from spine.settings import Settings, settings
 from spine.testing.memory_progress import MemoryProgressLog
 
@@ -50,6 +53,7 @@ class Credentials:
     site: Callable[[], SiteLogin | None] = lambda: None
     search: Callable[[], SecretStr | None] = search_key
     named: NamedCredentials = no_named_credentials
+    agent: FindAgent = no_saved_agents
 
 
 @dataclass
@@ -71,6 +75,8 @@ class Services:
     """A client of the site to publish on, which the caller closes; None while no site is configured."""
     searches: Callable[[], list[ResearchSource]] = list
     """Search providers that have a key now."""
+    agents: AgentRunner = field(default_factory=ProcessAgentRunner)
+    saved_agent: FindAgent = no_saved_agents
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -142,6 +148,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         searches=searches,
         open_site=lambda: _open_site(credentials.site()),
         named_credentials=credentials.named,
+        saved_agent=credentials.agent,
         starter=_open_starter(config, stack),
     )
 
