@@ -17,14 +17,17 @@ PromptBy = Literal["stdin", "file"]
 ProgressBy = Literal["json-lines", "markers", "elapsed"]
 ProgressSource = Literal["events", "markers", "estimate"]
 OutputStream = Literal["stdout", "stderr"]
-ExitReason = Literal["exited", "soft-limit", "hard-limit", "cancelled", "output-limit", "memory", "cpu", "file-size"]
+ExitReason = Literal[
+    "exited", "soft-limit", "hard-limit", "cancelled", "output-limit", "memory", "cpu", "file-size", "lost"
+]
+"""Why an attempt ended. `cancelled`: its keeper was asked to end it; `lost`: its keeper was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentLimits:
     """What one attempt may use. `None`: as much as the machine gives.
 
-    CPU, memory and file size hold for each process of the agent, time and output for all of them together.
+    CPU time, file size and open files hold for each process of the agent, the rest for all of them together.
     """
 
     soft_seconds: float = 1700.0
@@ -34,9 +37,10 @@ class AgentLimits:
     grace_seconds: float = 10.0
     cpu_seconds: int | None = None
     memory_bytes: int | None = None
-    """Address space; agents on Node reserve far more than they use, so give them several GB."""
+    """Memory that is really used (resident, shared pages counted once) by all its processes together."""
     file_bytes: int | None = None
     """The largest file that it may write."""
+    open_files: int | None = None
     output_bytes: int = 200_000_000
     """stdout and stderr together; an agent that writes more is ended with the reason `output-limit`."""
     line_bytes: int = 65_536
@@ -51,15 +55,41 @@ class AgentCommand:
     argv: tuple[str, ...]
     env_allow: tuple[str, ...] = ()
     """Names that are taken over from the lane's environment, besides the few every program needs."""
-    env: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Variables that are set for this agent; they win over the taken-over ones."""
+    env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Variables that are set for this agent, keys among them; they win over the taken-over ones."""
     prompt_by: PromptBy = "stdin"
     progress: ProgressBy = "elapsed"
     limits: AgentLimits = AgentLimits()
-    parser: str = ""
-    """Which JSON events the agent writes (`claude`, `codex`, …); empty: Millrace's own."""
+    events: str = ""
+    """Whose JSON events it writes (`claude`, `codex`, …), for `progress="json-lines"`; empty: Millrace's own form."""
     markers: tuple[str, ...] = ()
     """Regular expressions with the groups `percent` and, if wanted, `step`; for `progress="markers"`."""
+    retry_on: tuple[int, ...] = (75,)
+    """Exit codes that mean: the same again later may succeed. 75 is the system's own word for that (EX_TEMPFAIL)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReading:
+    """What one line says about the work. `None` and "" mean that it says nothing about that."""
+
+    percent: float | None = None
+    step: str = ""
+    result: dict[str, Any] | None = None
+    input_tokens: int | None = None
+    """Of the attempt so far."""
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+
+
+class ProgressReader(Protocol):
+    """Reads one attempt's output line by line; it may remember what it saw."""
+
+    @property
+    def source(self) -> ProgressSource: ...
+
+    def read(self, stream: OutputStream, line: str) -> ProgressReading | None:
+        """What the whole plain line says (secrets replaced, up to 1 MiB long); never raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +105,10 @@ class AgentTask:
     """What such cards took before; only a labelled estimate is made of it."""
     log_path: Path | None = None
     """Where the complete redacted output goes, gzip-compressed; None: nowhere."""
+    prompt_file: Path | None = None
+    """Where the prompt is written for an agent that takes it by file; the argv names it already."""
+    reader: ProgressReader | None = None
+    """What understands the agent's own progress; None: only time says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +122,7 @@ class ProcessIdentity:
     pgid: int
     sid: int
     run_id: str = ""
-    """The value of `MILLRACE_RUN` in the environment of every process of this attempt."""
+    """The value of `MILLRACE_RUN` in the environment that every process of this attempt inherits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +145,11 @@ class OutputLine:
 class AgentProgress:
     """How far the agent is, and how that is known."""
 
-    percent: float | None
-    """0–100; None when only the step is known."""
+    percent: float
+    """0–100, never falling. Below 100 until the agent has ended."""
     step: str
     source: ProgressSource
+    """Where the percentage comes from; `estimate`: from the time that has passed, and from nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
