@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
+from pathlib import Path
 
 import httpx
 import uvicorn
@@ -16,8 +17,10 @@ from pydantic import SecretStr
 from deployments.prefect_address import has_saved_block, prefect_answers, prefect_client, prefect_workers
 from deployments.prefect_credentials import saved_credentials
 from gateway.app import create_app
+from gateway.card_logs import ArchivedLine
 from gateway.context import GatewayContext, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
+from spine.adapters.agent_log import read_log
 from spine.adapters.system_resolver import SystemResolver
 from spine.contracts.pipelines import Credential, PipelineConfig, ResolvedStep
 from spine.errors import ExternalServiceError, NotConfiguredError
@@ -91,10 +94,15 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             saved_credentials=lambda: _providers_of_credentials(prefect),
             publishing_gap=lambda: _publishing_gap(prefect),
             probes=probes,
+            read_archive=_archived_lines,
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
             version=version("millrace"),
             execution_mode="queue" if config.queue_enabled else "in-place",
         )
+
+
+def _archived_lines(log: str) -> Iterator[ArchivedLine]:
+    return (ArchivedLine(line.at, line.stream, line.text) for line in read_log(Path(log)))
 
 
 async def _publishing_gap(prefect: httpx.AsyncClient | None) -> str | None:

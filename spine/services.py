@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from spine.adapters.agent_runner import ProcessAgentRunner
+from spine.adapters.card_workdirs import CardWorkdirs
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
@@ -41,6 +42,7 @@ from spine.research_port import PostJson, ResearchSource
 from spine.saved_agents import FindAgent, no_saved_agents
 from spine.settings import Settings, settings
 from spine.testing.memory_progress import MemoryProgressLog
+from spine.workdirs_port import Workdirs
 
 OpenSite = Callable[[], PublishingSite | None]
 
@@ -78,6 +80,11 @@ class Services:
     agents: AgentRunner = field(default_factory=ProcessAgentRunner)
     saved_agent: FindAgent = no_saved_agents
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+
+    @property
+    def workdirs(self) -> Workdirs:
+        """Where cards are worked on, below `MILLRACE_HOME`."""
+        return CardWorkdirs(self.settings.home)
 
     @property
     def sources(self) -> list[ResearchSource]:

@@ -11,6 +11,7 @@ from gateway.dependencies import Context
 from gateway.listing import NEWEST_FIRST, Cursor, Limit, Listing, given, listing
 from gateway.replay import ending, is_end
 from gateway.starting import hand_over
+from spine.cards import CARD_EXECUTION, CardDesk
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.progress import ProgressEvent
 from spine.contracts.submissions import StepError
@@ -95,12 +96,14 @@ async def cancel(job_id: str, context: Context) -> JobState:
 
 
 async def _tell_of_cancel(context: Context, job: Job) -> None:
-    """Nobody runs a job that was waiting, so its watchers and its submission are told from here."""
+    """Nobody runs a job that was waiting, so its watchers and what it was about are told from here."""
     error = JobCancelledError("The job was cancelled before it began.")
     await announce_state(context.progress, job, error.message)
     if job.pipeline == BOOK_REVIEW:
         entry = StepError(step="", message=error.message, error_class=type(error).__name__, error_code=error.error_code)
         await context.desk.record_failure(job.subject_id, entry)
+    if job.pipeline == CARD_EXECUTION:
+        await CardDesk(context.documents, context.ledger).job_ended_outside(job, error.message)
 
 
 @router.post("/{job_id}/redrive", status_code=202, summary="Put a dead or failed job back to work")

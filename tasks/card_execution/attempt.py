@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 
 from spine.agents_port import ProcessIdentity
 from spine.card_runs import CardRuns
@@ -48,11 +47,6 @@ class CardWork:
     @property
     def job(self) -> Job:
         return self.run.job
-
-    @property
-    def folder(self) -> Path:
-        """Where the card's working directory and logs are kept."""
-        return self.services.settings.home / "cards" / self.card.card_id
 
     @property
     def has_attempts_left(self) -> bool:

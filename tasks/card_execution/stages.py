@@ -12,7 +12,6 @@ from tasks.card_execution.attempt import CardWork, settled_result
 from tasks.card_execution.commands import agent_named
 from tasks.card_execution.exits import check_outcome, exit_code, failure_of, unmet, verification_of
 from tasks.card_execution.selection import Selection, select_agent
-from tasks.card_execution.workdirs import prepare_workdir
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,9 @@ class CardStages:
         """From here on this attempt is the only one: whatever an earlier one left running is ended first."""
         await self.work.run.progress(1, "take over")
         if ended := await steps.end_earlier_agents(self.work.card.card_id):
-            await self.work.run.log(f"an earlier attempt had left {len(ended)} agents running; they were ended", "warning")
+            await self.work.run.log(
+                f"an earlier attempt had left {len(ended)} agents running; they were ended", "warning"
+            )
 
     async def select_agent(self) -> Selection:
         """Also checks that there is such an agent, before anything is said to have begun."""
@@ -45,8 +46,10 @@ class CardStages:
     async def begin(self) -> str:
         """The card is IN_PROGRESS; its working directory."""
         await self.work.desk.note(self.work.job, CardStatus.IN_PROGRESS)
-        await self.work.run.progress(4, "prepare")
-        ...
+        await self.work.run.progress(3, "prepare")
+        workdir = await steps.prepare_workdir(self.work.card.card_id, self.work.card.repository)
+        self.work.record = await self.work.runs.write(self.work.job, workdir=workdir)
+        return workdir
 
     async def run_agent(self, chosen: Selection, workdir: str) -> AgentExit:
         """Raises `AgentInterruptedError` when the attempt is worth another one, `AgentFailedError` when it is not."""

@@ -32,18 +32,23 @@ async def end_earlier_agents(card_id: str) -> list[int]:
     return await end_left_behind(current_work().services, card_id)
 
 
+@task(name="prepare workdir", persist_result=False, cache_policy=NO_CACHE)
+async def prepare_workdir(card_id: str, repository: str | None) -> str:
+    """The card's working directory: a folder of its own, or a git worktree of the repository it names."""
+    return str(await current_work().services.workdirs.prepare(card_id, repository))
+
+
 @task(name="run agent", task_run_name="{agent} on {card_id}", persist_result=False, cache_policy=NO_CACHE)
 async def run_agent(card_id: str, agent: str, workdir: str) -> AgentExit:
     """Run the agent on the card to its end, its output told as it comes."""
     work = current_work()
     found = agent_named(agent, work.services.saved_agent)
-    files = await asyncio.to_thread(attempt_files, work.folder, work.job.job_id, work.job.attempts)
     made = agent_task(
         found.command,
         card_id=card_id,
         prompt=build_prompt(work.card, work.job.attempts),
         workdir=Path(workdir),
-        attempt_files=files,
+        attempt_files=attempt_files(work),
         secrets=found.secrets,
         expected_seconds=await expected_seconds(work.services.documents, agent),
     )
@@ -70,16 +75,16 @@ def not_there(workdir: Path, required: list[str]) -> list[str]:
     return [path for path, real in found.items() if not (real.is_relative_to(root) and real.is_file())]
 
 
-def attempt_files(folder: Path, job_id: str, attempt: int) -> Path:
-    """A free name for the files of an attempt; a job that is put back to work counts its attempts anew."""
-    logs = folder / "logs"
-    names = [f"{job_id}-{attempt}", *(f"{job_id}-{attempt}-{again}" for again in range(2, 1_000))]
-    return next(logs / name for name in names if not (logs / f"{name}.log.gz").exists())
+def attempt_files(work: CardWork) -> Path:
+    """Where the attempt's files go; a job that is put back to work counts its attempts anew, and keeps the old logs."""
+    attempt = f"{work.job.job_id}-{work.job.attempts}"
+    again = sum(Path(log).name.startswith(f"{attempt}.") for log in work.record.logs)
+    return work.services.workdirs.attempt_files(work.card.card_id, f"{attempt}.{again + 1}" if again else attempt)
 
 
 async def _supervised(work: CardWork, task: AgentTask, share: tuple[float, float], step: str) -> AgentExit:
     if task.log_path is not None:
-        await work.runs.write(work.job, push={"logs": str(task.log_path)})
+        work.record = await work.runs.write(work.job, push={"logs": str(task.log_path)})
     async with LiveOutput(work.run, share, step) as output:
         try:
             return await work.services.agents.run(task, on_start=work.started, on_event=output.take)
