@@ -67,7 +67,7 @@ class Attempt:
         """Start the keeper and the process that will become the agent; it waits for `follow`."""
         _check(task)
         run_id = uuid4().hex
-        environment = agent_environment(task.command, os.environ, run_id)
+        environment = agent_environment(task.command, os.environ, task.workdir, run_id)
         program = find_program(task.command, environment, task.workdir)
         _write_prompt_file(task)
         process, lane = await _start_keeper(task, run_id)
@@ -294,6 +294,7 @@ def _write_prompt_file(task: AgentTask) -> None:
     if task.command.prompt_by != "file" or task.prompt_file is None:
         return
     task.prompt_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    task.prompt_file.touch(mode=0o600)
     task.prompt_file.write_text(task.prompt, encoding="utf-8")
 
 

@@ -23,7 +23,7 @@ _STACK_MARK = "MILLRACE_STACK_ID"
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-def agent_environment(command: AgentCommand, own: Mapping[str, str], run_id: str) -> dict[str, str]:
+def agent_environment(command: AgentCommand, own: Mapping[str, str], workdir: Path, run_id: str) -> dict[str, str]:
     """The agent's whole environment. A pattern such as `LC_*` in `env_allow` stands for all names that fit it."""
     allowed = (*EVERYBODY, *command.env_allow)
     taken = {name: value for name, value in own.items() if any(fnmatchcase(name, pattern) for pattern in allowed)}
@@ -31,6 +31,8 @@ def agent_environment(command: AgentCommand, own: Mapping[str, str], run_id: str
     return {
         **taken,
         "PYTHONUNBUFFERED": "1",  # an agent in Python would else show its lines in blocks of 8 KB
+        # A plain working directory that lies inside somebody's repository must not be taken for a part of it.
+        "GIT_CEILING_DIRECTORIES": str(workdir.parent),
         **command.env,
         **keeper_environment(own, run_id),
     }

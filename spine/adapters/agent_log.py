@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,8 +43,7 @@ class AgentLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file: IO[bytes] | None = path.open("wb", buffering=0)
-        path.chmod(0o600)
+        self._file: IO[bytes] | None = _private(path)
         self._deflate = zlib.compressobj(level=5, wbits=_GZIP)
         self._unflushed = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -82,6 +82,10 @@ class AgentLog:
             _logger.warning("the log %s ends here, the agent goes on: %s", self._path, error)
             self._file.close()
             self._file = None
+
+
+def _private(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0)
 
 
 def read_log(path: Path) -> Iterator[LoggedLine]:

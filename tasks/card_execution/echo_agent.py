@@ -57,12 +57,26 @@ def write_files(prompt: str, folder: Path) -> list[str]:
 
 
 def named_files(prompt: str) -> list[str]:
-    """Relative file names in the prompt's list items: all in backquotes, else an item that is a file name itself."""
+    """Relative file names in the prompt's lists: what stands in backquotes, else an item that is a file name itself.
+
+    Under a heading about files every item is one, also `Makefile`; under a heading about checks none is.
+    """
     names: list[str] = []
-    for text in list_items(prompt):
-        quoted = [name for name in _QUOTED.findall(text) if _FILE_NAME.fullmatch(name)]
-        names += quoted or ([text] if _FILE_NAME.fullmatch(text) else [])
+    heading = ""
+    for line in prompt.splitlines():
+        if found := _ITEM.match(line):
+            names += _names_in(found["text"].strip(), heading)
+        elif line.startswith("#") or line.rstrip().endswith(":"):
+            heading = line.lower()
     return [name for name in dict.fromkeys(names) if _stays_inside(name) and name != NOTES]
+
+
+def _names_in(item: str, heading: str) -> list[str]:
+    if "check" in heading:
+        return []
+    if quoted := [name for name in _QUOTED.findall(item) if _FILE_NAME.fullmatch(name)]:
+        return quoted
+    return [item] if "file" in heading or _FILE_NAME.fullmatch(item) else []
 
 
 def list_items(prompt: str) -> Iterator[str]:
