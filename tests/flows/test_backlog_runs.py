@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from spine.agents_port import AgentTask
 from spine.contracts.cards import CardStatus
-from spine.contracts.jobs import JobStatus
+from spine.contracts.jobs import Job, JobStatus
 from spine.documents import CARDS, JOBS
 from spine.errors import ConflictError, InvalidInputError
 from spine.services import using
@@ -30,25 +31,62 @@ def order_of(backlog: CardWorld) -> list[str]:
     return [task.workdir.parent.name for task in backlog.agents.tasks]
 
 
-@pytest.mark.parametrize("mode", ["sequence", "parallel", "groups", "dependencies"])
-async def test_every_mode_runs_every_card_after_what_it_depends_on(make_world: MakeWorld, mode: str) -> None:
+async def test_every_card_runs_after_what_it_depends_on(make_world: MakeWorld) -> None:
     backlog = await card_world(make_world)
     await backlog.load(*DIAMOND)
-    job = await backlog.run_backlog(mode=mode)
+    job = await backlog.run_backlog(mode="sequence")
     assert job.status is JobStatus.SUCCESS and job.result is not None
     assert (job.result["total"], job.result["done"]) == (4, 4)
-    begun = order_of(backlog)
-    assert (begun[0], {*begun[1:3]}, begun[3]) == ("a", {"b", "c"}, "d")
-    assert mode != "sequence" or begun == ["a", "c", "b", "d"]
-    assert backlog.agents.most_at_once <= (1 if mode == "sequence" else 4)
+    assert order_of(backlog) == ["a", "c", "b", "d"] and backlog.agents.most_at_once == 1
 
 
-async def test_no_more_agents_run_at_once_than_was_asked_for(make_world: MakeWorld) -> None:
-    backlog = await card_world(make_world, Play(seconds=0.05))
-    await backlog.load(*"abcdef")
-    job = await backlog.run_backlog(concurrency=2)
-    assert job.result is not None and job.result["done"] == 6
-    assert backlog.agents.most_at_once == 2 and not backlog.agents.twice_at_once
+@pytest.mark.parametrize(
+    ("mode", "width", "handed_over"),
+    [
+        pytest.param("sequence", 3, ["a", "c", "b", "d", "e"], id="sequence: one by one"),
+        pytest.param("dependencies", 1, ["a", "c", "b", "d", "e"], id="one place"),
+        pytest.param("dependencies", 2, ["ae", "cb", "d"], id="two places"),
+        pytest.param("parallel", 9, ["a", "cb", "de"], id="parallel: nobody overtakes the one that waits"),
+        pytest.param("groups", 9, ["ae", "cb", "d"], id="wave by wave"),
+    ],
+)
+async def test_a_lane_is_handed_no_more_cards_than_may_run(
+    make_world: MakeWorld, mode: str, width: int, handed_over: list[str]
+) -> None:
+    backlog = await card_world(make_world)
+    starter = IdleStarter()
+    backlog.world.services.starter = starter
+    await backlog.load(*DIAMOND, "e")
+    job, _ = await backlog.backlogs.accept(_order(mode=mode, concurrency=width))
+    running = backlog.running(job)
+    for together in handed_over:
+        await until(lambda: len(starter.taken) == len(together), within=30)  # noqa: B023
+        assert {*starter.cards()} == {*together}
+        await starter.finish_all(backlog)
+    ended = await running
+    assert ended.result is not None and ended.result["done"] == 5
+
+
+@dataclass
+class IdleStarter:
+    """A queue that takes jobs and gives them to nobody."""
+
+    taken: list[Job] = field(default_factory=list[Job])
+
+    async def start(self, job: Job) -> None:
+        self.taken.append(job)
+
+    def cards(self) -> list[str]:
+        return [job.subject_id for job in self.taken]
+
+    async def finish_all(self, backlog: CardWorld) -> None:
+        """Be the lane, without running anything."""
+        taken, self.taken = self.taken, []
+        for job in taken:
+            begun = await backlog.world.services.ledger.begin(job.job_id, "lane:other")
+            assert begun is not None
+            await backlog.desk.note(begun, CardStatus.DONE)
+            await backlog.world.services.ledger.succeed(begun, {}, begun.usage)
 
 
 async def test_a_card_whose_dependency_failed_is_blocked_with_that_reason_and_the_others_go_on(
@@ -58,11 +96,11 @@ async def test_a_card_whose_dependency_failed_is_blocked_with_that_reason_and_th
         return Play(code=1 if task.workdir.parent.name == "a" and number == 1 else 0)
 
     backlog = await card_world(make_world, choose=choose)
-    await backlog.load(*DIAMOND, "e")
+    await backlog.load("a", {"card_id": "b", "depends_on": ["a"]}, {"card_id": "d", "depends_on": ["b"]}, "e")
     job = await backlog.run_backlog()
     assert job.status is JobStatus.SUCCESS and job.result is not None
     counts = {name: job.result[name] for name in ("total", "done", "failed", "blocked")}
-    assert counts == {"total": 5, "done": 1, "failed": 1, "blocked": 3}
+    assert counts == {"total": 4, "done": 1, "failed": 1, "blocked": 2}
     reasons = {item["card_id"]: item["reason"] for item in job.result["items"]}
     assert reasons["b"] == "depends on a, which is FAILED" and reasons["d"].startswith("depends on b, which is BLOCKED")
     assert (await backlog.desk.get("d")).status is CardStatus.BLOCKED
@@ -70,7 +108,7 @@ async def test_a_card_whose_dependency_failed_is_blocked_with_that_reason_and_th
     card, _ = await backlog.run("a")
     assert card.status is CardStatus.DONE
     job = await backlog.run_backlog()
-    assert job.result is not None and (job.result["total"], job.result["done"]) == (3, 3)
+    assert job.result is not None and (job.result["total"], job.result["done"]) == (2, 2)
 
 
 async def test_a_card_may_not_begin_before_what_it_depends_on(make_world: MakeWorld) -> None:
@@ -135,10 +173,10 @@ async def test_the_flow_runs_from_python_with_no_lane(make_world: MakeWorld) -> 
     from flows.run_backlog import run_backlog
 
     backlog = await card_world(make_world)
-    await backlog.load(*DIAMOND)
+    await backlog.load("a", {"card_id": "b", "depends_on": ["a"]}, "c")
     with using(backlog.world.services):
-        result = await run_backlog(mode="groups")
-    assert (result.total, result.done) == (4, 4)
+        result = await run_backlog(card_ids=["a", "b"])
+    assert (result.total, result.done) == (2, 2)
 
 
 # -- loading ---------------------------------------------------------------------------------------------------------
