@@ -343,12 +343,13 @@ async def test_without_since_the_latest_lines_are_given_and_with_it_those_after(
 
 
 async def test_a_log_whose_live_lines_are_gone_is_read_from_the_compressed_files() -> None:
+    written = datetime.now(UTC)
     logs = {"/logs/1.log.gz": ["first", "\x1b[1msecond\x1b[0m"], "/logs/2.log.gz": ["third"]}
 
     def read(log: str) -> Iterator[ArchivedLine]:
         if log not in logs:
             raise FileNotFoundError(log)
-        return (ArchivedLine(datetime.now(UTC), "stdout", line) for line in logs[log])
+        return (ArchivedLine(written, "stdout", line) for line in logs[log])
 
     desk = await open_desk(read_archive=read)
     async with desk.client() as client:

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 WITNESS = """
 import os, pathlib, sys, time
 busy, log = pathlib.Path("busy"), pathlib.Path("attempts.txt")
+seconds = AGAIN if log.exists() else FIRST
 try:
     os.close(os.open(busy, os.O_CREAT | os.O_EXCL))
     mark = "alone"
@@ -30,7 +31,7 @@ busy.write_text(str(os.getpid()))
 with log.open("a") as lines:
     lines.write(mark + "\\n")
 pathlib.Path("started").touch()
-for number in range(SECONDS * 10):
+for number in range(seconds * 10):
     print(f"working {number}", flush=True)
     time.sleep(0.1)
 busy.unlink()
@@ -50,9 +51,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeStack]:
     made.close()
 
 
-def witness(card_id: str, seconds: int) -> dict[str, Any]:
-    program = WITNESS.replace("SECONDS", str(seconds))
-    checks = [{"argv": [sys.executable, "-c", program], "timeout": 120}]
+def witness(card_id: str, first: int, again: int) -> dict[str, Any]:
+    """A card whose check takes so many seconds in its first attempt, and in later ones."""
+    program = WITNESS.replace("FIRST", str(first)).replace("AGAIN", str(again))
+    checks = [{"argv": [sys.executable, "-c", program], "timeout": 300}]
     return {"card_id": card_id, "title": f"Watch {card_id}", "checks": checks}
 
 
@@ -114,7 +116,7 @@ def test_a_bad_backlog_is_refused_with_the_place_and_nothing_is_stored(stack: Wh
 
 
 def test_a_run_that_is_retried_with_force_is_stopped_first(stack: WholeStack) -> None:
-    stack.http.post("/api/backlog", json=[witness("SLOW-1", 60)]).raise_for_status()
+    stack.http.post("/api/backlog", json=[witness("SLOW-1", 60, 60)]).raise_for_status()
     old = stack.json("card", "run", "SLOW-1")["job_id"]
     stack.wait(lambda: (work(stack, "SLOW-1") / "started").exists(), "the check of SLOW-1")
     answer = stack.http.post("/api/tasks/SLOW-1/retry", json={})
@@ -135,7 +137,7 @@ def test_when_a_lane_is_killed_every_card_ends_and_none_was_worked_on_twice_at_o
     stack: WholeStack, number: int
 ) -> None:
     names = [f"KILL{number}-{place}" for place in range(number)]
-    stack.http.post("/api/backlog", json=[witness(name, 5) for name in names]).raise_for_status()
+    stack.http.post("/api/backlog", json=[witness(name, 200, 1) for name in names]).raise_for_status()
     jobs = {name: stack.http.post(f"/api/cards/{name}/run").json()["job_id"] for name in names}
     stack.wait(lambda: all((work(stack, name) / "started").exists() for name in names), "all checks", 180)
     os.kill(stack.lane().pid, signal.SIGKILL)
@@ -144,7 +146,7 @@ def test_when_a_lane_is_killed_every_card_ends_and_none_was_worked_on_twice_at_o
     for name in names:
         assert found[name]["status"] in ("DONE", "FAILED"), found[name]
         assert found[name]["status"] == "DONE" or found[name]["reason"]
-        assert {*attempts(stack, name)} == {"alone"} and len(attempts(stack, name)) >= 2
+        assert {*attempts(stack, name)} == {"alone"} and len(attempts(stack, name)) >= 2, found[name]
         assert found[name]["run"]["retries"] >= 1
     stack.wait(lambda: not any(leftovers(stack, name) for name in names), "the end of every process", 20)
 
