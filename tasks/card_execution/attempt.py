@@ -135,7 +135,7 @@ async def open_card(services: Services, card_id: str, agent: str | None) -> Asyn
         # The block has settled what it raised; this is for what ended the job around it.
         ended = await services.ledger.get(job.job_id)
         if ended.status.is_final:
-            await desk.job_ended_outside(ended, str(error))
+            await desk.job_ended_outside(ended, ended.error.message if ended.error else str(error))
         raise
 
 
