@@ -10,6 +10,7 @@ from spine.batches import BATCH
 from spine.cards import CARD_EXECUTION
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
+from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
 from tasks.card_execution.attempt import give_up
@@ -49,6 +50,19 @@ async def _run_backlog(job: Job) -> Any:
     return await cast(Any, run_backlog)(**job.params)
 
 
+async def _persona_ingestion(job: Job) -> Any:
+    from flows.persona_ingestion import persona_ingestion
+
+    return await cast(Any, persona_ingestion)(**job.params)
+
+
+async def _ingest_collection(job: Job) -> Any:
+    """One that lost its process, or was put back to work; otherwise its ingestion runs it."""
+    from flows.ingest_collection import ingest_collection
+
+    return await cast(Any, ingest_collection)(**job.params)
+
+
 async def _maintenance(job: Job) -> Any:
     """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
     from flows.cleanup_old_results import cleanup_old_results
@@ -67,6 +81,8 @@ RUNNERS: dict[str, Runner] = {
     BATCH: _batch,
     CARD_EXECUTION: _card_execution,
     RUN_BACKLOG: _run_backlog,
+    PERSONA_INGESTION: _persona_ingestion,
+    INGEST_COLLECTION: _ingest_collection,
     MAINTENANCE: _maintenance,
 }
 
@@ -85,5 +101,7 @@ async def tell_subject(services: Services, job: Job) -> None:
     reason = job.error.message if job.error else "The job was given up."
     if job.pipeline == CARD_EXECUTION:
         await give_up(services, job, reason)
-    if job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):
+    elif job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):
         await ReviewDesk(services.documents, services.ledger).job_ended_outside(job, reason)
+    elif job.pipeline in (PERSONA_INGESTION, INGEST_COLLECTION):
+        await PersonaDesk(services.documents, services.ledger).job_ended_outside(job, reason)

@@ -33,6 +33,7 @@ GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
 USAGE: Final = "usage"
+TOKENS: Final = "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     JOBS: (
         Index(("idempotency_key",), unique=True),
         Index(("status", "queue")),
+        Index(("status", "finished")),
         Index(("pipeline", "created")),
         Index(("subject_id", "created")),
         Index(("created",)),
@@ -67,7 +69,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("activation", "purpose"), unique=True),
         Index(("prompt_id", "version")),
     ),
-    PERSONAS: (),
+    PERSONAS: (Index(("created",)),),
     CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",))),
     MESSAGES: (Index(("session_id", "created")), Index(("session_id", "status"))),
     FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),
@@ -78,6 +80,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",))),
     BATCHES: (Index(("created",)),),
+    TOKENS: (Index(("created",)),),
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""

@@ -24,11 +24,14 @@ from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_prices import price_usd
 from spine.adapters.models import PydanticAiModels
+from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.agents_port import AgentRunner
 from spine.budget import PriceOf
 from spine.documents import ensure_indexes
+from spine.errors import NotConfiguredError
 from spine.jobs import JobLedger
+from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
 from spine.provider_keys import (
     CredentialLookup,
@@ -45,6 +48,10 @@ from spine.testing.memory_progress import MemoryProgressLog
 from spine.workdirs_port import Workdirs
 
 OpenSite = Callable[[], PublishingSite | None]
+
+
+async def _no_passages() -> PassageStores:
+    raise NotConfiguredError("No stores for passages are open here.", what="passages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,8 @@ class Services:
     """Search providers that have a key now."""
     agents: AgentRunner = field(default_factory=ProcessAgentRunner)
     saved_agent: FindAgent = no_saved_agents
+    passages: OpenPassages = _no_passages
+    """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -144,6 +153,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     models = PydanticAiModels(credentials.model)
     stack.push_async_callback(models.close)
     research, searches = _open_research(allow, credentials, stack)
+    passages = Passages(config)
+    stack.push_async_callback(passages.close)
     return Services(
         settings=config,
         documents=documents,
@@ -157,6 +168,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         named_credentials=credentials.named,
         saved_agent=credentials.agent,
         starter=_open_starter(config, stack),
+        passages=passages,
     )
 
 

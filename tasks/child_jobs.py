@@ -1,4 +1,4 @@
-"""Jobs that a summary job waits for: handed to the lanes where there are some, else run in this very process."""
+"""Jobs that another job is made of or waits for: run in its own process, or handed to the lanes."""
 
 from __future__ import annotations
 
@@ -19,28 +19,60 @@ from spine.services import Services
 
 T = TypeVar("T")
 
-RunHere = Callable[[Job], Awaitable[Any]]
-"""Runs a leased job to its end, where no lane is there to do it."""
+RunJob = Callable[[Job], Awaitable[Any]]
+"""Runs a leased job to its end."""
 
-LOOK_EVERY = 0.5  # seconds between two looks at a job that runs elsewhere
+LOOK_EVERY = 0.5  # seconds between two looks at a job that another process has
 _PATIENCE = 6  # tries, with 0.5 s, 1 s, 2 s, … between them
-_WAITING = (JobStatus.PENDING, JobStatus.RETRY)
 _logger = logging.getLogger("millrace.jobs")
+
+
+async def run_to_end(services: Services, job: Job, run: RunJob) -> Job:
+    """The job as it ended: run here as often as it comes back, or waited for while another process has it."""
+    ledger = services.ledger
+    while not job.status.is_final:
+        leased = await ledger.begin(job.job_id, services.worker) if _is_free(job) else None
+        if leased is None:
+            await asyncio.sleep(LOOK_EVERY)
+        else:
+            await asyncio.create_task(_run_leased(services, leased, run), name=f"job {job.job_id}")
+        job = await ledger.get(job.job_id)
+    return job
+
+
+def _is_free(job: Job) -> bool:
+    if job.status is JobStatus.RETRY:
+        return job.run_after is None or job.run_after <= utc_now()
+    return job.status is JobStatus.PENDING
+
+
+async def _run_leased(services: Services, job: Job, run: RunJob) -> None:
+    try:
+        await run(job)
+    except MillraceError as error:
+        await services.ledger.fail(job, describe(error), Usage())  # unless it has recorded its own end
+    except Exception as error:
+        _logger.exception("job %s met an unexpected error", job.job_id)
+        await services.ledger.fail(job, describe(error), Usage())
 
 
 @dataclass(frozen=True)
 class ChildJobs:
-    """Brings jobs to their end. Holds nothing: whoever takes over after a crash finds them in the ledger."""
+    """Jobs for the lanes where there are some, else run here. Holds nothing: whoever takes over after a crash finds
+    them in the ledger."""
 
     services: Services
-    run_here: RunHere
+    run_here: RunJob
 
     async def finish(self, job: Job) -> Job:
-        """The job as it is when it has ended; survives a store that is away for half a minute."""
+        """The job as it ended; survives a store that is away for half a minute."""
         if self.services.starter is None:
-            return await self._here(job)
+            return await run_to_end(self.services, job, self.run_here)
         await self._hand_over(job)
-        return await self._ended(job)
+        while not job.status.is_final:
+            await asyncio.sleep(LOOK_EVERY)
+            job = await patiently(partial(self.services.ledger.get, job.job_id))
+        return job
 
     async def _hand_over(self, job: Job) -> None:
         """A queue that does not answer delays a job: the sweeper finds its record."""
@@ -49,37 +81,6 @@ class ChildJobs:
         await announce_state(self.services.progress, job, "queued")
         with suppress(RetryableError):
             await self.services.starter.start(job)
-
-    async def _ended(self, job: Job) -> Job:
-        while not job.status.is_final:
-            await asyncio.sleep(LOOK_EVERY)
-            job = await patiently(partial(self.services.ledger.get, job.job_id))
-        return job
-
-    async def _here(self, job: Job) -> Job:
-        """Run the job in this process, as often as it comes back to be tried again and is due."""
-        ledger = self.services.ledger
-        while not job.status.is_final:
-            leased = await ledger.begin(job.job_id, self.services.worker) if _is_due(job) else None
-            if leased is None:
-                await asyncio.sleep(LOOK_EVERY)  # it waits for its time, or another process has it
-            else:
-                await asyncio.create_task(self._run_leased(leased), name=f"child {job.job_id}")
-            job = await ledger.get(job.job_id)
-        return job
-
-    async def _run_leased(self, job: Job) -> None:
-        try:
-            await self.run_here(job)
-        except MillraceError as error:
-            await self.services.ledger.fail(job, describe(error), Usage())  # unless it has recorded its own end
-        except Exception as error:
-            _logger.exception("job %s met an unexpected error", job.job_id)
-            await self.services.ledger.fail(job, describe(error), Usage())
-
-
-def _is_due(job: Job) -> bool:
-    return job.status in _WAITING and (job.run_after is None or job.run_after <= utc_now())
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from deployments.cli.application import print_json
-from deployments.cli.review_commands import Json, show_table, show_until_end
+from deployments.cli.review_commands import Json, print_table, show_until_end
 
 Key = Annotated[str | None, typer.Option("--key", help="Sent again with the same key, it stays one run.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Stay and show the progress until it ends.")]
@@ -45,7 +45,7 @@ def cards(
     if json:
         print_json(found)
         return
-    show_table(_COLUMNS, [_row(item) for item in found["items"]])
+    print_table(_COLUMNS, [_row(item) for item in found["items"]])
     if found["next"]:
         print(f"{len(found['items'])} of {found['total']}; --limit shows more.")
 

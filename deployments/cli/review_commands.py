@@ -138,7 +138,7 @@ def jobs(
         print_json(found)
     else:
         columns = ("job_id", "pipeline", "status", "progress", "current_step", "subject_id")
-        show_table(columns, [[str(job.get(name) or "") for name in columns] for job in found["items"]])
+        print_table(columns, [[str(job.get(name) or "") for name in columns] for job in found["items"]])
 
 
 def logs(
@@ -175,7 +175,7 @@ def queues(json: Json = False) -> None:
     if json:
         print_json(found)
     else:
-        show_table(("queue", "waiting or running"), [[str(name), str(depth)] for name, depth in found.items()])
+        print_table(("queue", "waiting or running"), [[str(name), str(depth)] for name, depth in found.items()])
 
 
 def workers(json: Json = False) -> None:
@@ -187,7 +187,7 @@ def workers(json: Json = False) -> None:
     if json:
         print_json({"lanes": health["lanes"], "workers": health["workers"]})
         return
-    show_table(
+    print_table(
         ("lane", "state", "running", "queues", "jobs"),
         [
             [
@@ -200,7 +200,7 @@ def workers(json: Json = False) -> None:
             for lane in health["lanes"]
         ],
     )
-    show_table(("worker", "status", "pool"), [[one["name"], one["status"], one["pool"]] for one in health["workers"]])
+    print_table(("worker", "status", "pool"), [[one["name"], one["status"], one["pool"]] for one in health["workers"]])
 
 
 _WIDE = 200
@@ -214,6 +214,7 @@ def _job_id(client: Any, given: str) -> str:
 
 
 def show_until_end(client: Any, job_id: str, json: bool) -> None:
+    """Show the job's progress until it ends; exit code 1 unless it succeeded."""
     from deployments.gateway_client import follow_job
 
     events = follow_job(client, job_id)
@@ -282,6 +283,8 @@ def _verdict(job: dict[str, Any]) -> str:
         if "batch_id" in result:
             counts = ", ".join(f"{result[name]} {name}" for name in ("succeeded", "failed", "cancelled", "refused"))
             return f"{job['job_id']} finished {result['total']} reviews: {counts}"
+        if "collections" in result:
+            return f"{job['job_id']} ingested {ingested(result)}"
         told = f": {result['title']} ({result['word_count']} words)" if "word_count" in result else ""
         return f"{job['job_id']} succeeded{told}"
     error = job.get("error") or {}
@@ -289,7 +292,17 @@ def _verdict(job: dict[str, Any]) -> str:
     return f"{job['job_id']} ended as {job['status']}{step}: {error.get('message', 'no reason was recorded')}"
 
 
-def show_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
+def ingested(result: dict[str, Any]) -> str:
+    """`poe: 812 passages (works 700, 12 new; quotes 112), 3 places left out`."""
+    parts = [
+        f"{name} {one['total_vectors']:,}" + (f", {one['embedded']:,} new" if one["embedded"] else "")
+        for name, one in result["collections"].items()
+    ]
+    told = f"{result['persona_id']}: {result['total_vectors']:,} passages ({'; '.join(parts)})"
+    return told + (f", {result['left_out_total']:,} places left out" if result["left_out_total"] else "")
+
+
+def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

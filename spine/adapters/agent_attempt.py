@@ -5,37 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
-import sys
 import time
 from asyncio import StreamReader, StreamWriter
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
-from spine.adapters import agent_keeper
-from spine.adapters.agent_environment import agent_environment, find_program, keeper_environment
+from spine.adapters.agent_environment import agent_environment, find_program
 from spine.adapters.agent_lines import LineMaker, LineSplitter, RawLine
 from spine.adapters.agent_log import AgentLog
 from spine.adapters.agent_processes import end_attempt, identify
+from spine.adapters.agent_start import CHUNK, check_task, start_keeper, write_prompt_file
+from spine.agent_endings import explained
 from spine.agent_progress import ProgressTracker
 from spine.agents_port import AgentExit, AgentTask, AgentUsage, OnEvent, OutputStream, ProcessIdentity
-from spine.errors import ExternalServiceError, InvalidInputError, NotConfiguredError
+from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.secret_redaction import Redactor
 
 LINGER_SECONDS = 1.0
 """What an agent leaves behind when it ends may tidy up for this long."""
 LAST_LINES = 50
-_CHUNK = 1 << 15
 _KEEPER_SLACK = 15.0
 """A keeper needs milliseconds to end what the grace period left; after this long it is taken for dead."""
 _DRAIN_SECONDS = 2.0
-_KEEPER = str(Path(agent_keeper.__file__).absolute())
 
 
 class Attempt:
@@ -65,12 +61,12 @@ class Attempt:
     @classmethod
     async def begin(cls, task: AgentTask) -> Self:
         """Start the keeper and the process that will become the agent; it waits for `follow`."""
-        _check(task)
+        check_task(task)
         run_id = uuid4().hex
         environment = agent_environment(task.command, os.environ, task.workdir, run_id)
         program = find_program(task.command, environment, task.workdir)
-        _write_prompt_file(task)
-        process, lane = await _start_keeper(task, run_id)
+        write_prompt_file(task)
+        process, lane = await start_keeper(task, run_id)
         attempt = cls(task, process, lane, run_id)
         try:
             await attempt._order(program, environment)
@@ -169,7 +165,7 @@ class Attempt:
 
     async def _pump(self, name: OutputStream, stream: StreamReader, on_event: OnEvent) -> None:
         splitter = LineSplitter(self._maker.keep)
-        while chunk := await stream.read(_CHUNK):
+        while chunk := await stream.read(CHUNK):
             if not self._may_go_on(len(chunk)):
                 continue  # read on, so that it does not hang in a write while it is being ended
             for raw in splitter.feed(chunk):
@@ -211,8 +207,8 @@ class Attempt:
         with suppress(OSError):
             if self._task.command.prompt_by == "stdin":
                 data = memoryview(self._task.prompt.encode())
-                for start in range(0, len(data), _CHUNK):
-                    pipe.write(data[start : start + _CHUNK])
+                for start in range(0, len(data), CHUNK):
+                    pipe.write(data[start : start + CHUNK])
                     await pipe.drain()
         pipe.close()
 
@@ -246,23 +242,8 @@ class Attempt:
             result=seen.result,
             output_bytes=self._bytes,
             lines=self._maker.count,
-            detail=explain(ended["reason"], self._task),
+            detail=explained(ended["reason"], self._task.command.limits),
         )
-
-
-def explain(reason: str, task: AgentTask) -> str:
-    """One sentence for a person about an end that was not the agent's own choice."""
-    limits = task.command.limits
-    return {
-        "soft-limit": f"It did not end within {limits.soft_seconds:g} s and was asked to end.",
-        "hard-limit": f"It did not end within {limits.hard_seconds:g} s and was killed.",
-        "cancelled": "It was asked to end from outside.",
-        "output-limit": f"It wrote more than {limits.output_bytes:,} bytes of output and was ended.",
-        "memory": f"It used more than {limits.memory_bytes or 0:,} bytes of memory.",
-        "cpu": f"It used more than {limits.cpu_seconds or 0:,} s of processor time.",
-        "file-size": f"It tried to write a file larger than {limits.file_bytes or 0:,} bytes.",
-        "lost": "The process that kept it was killed; whatever was left of it has been ended.",
-    }.get(reason, "")
 
 
 async def completed(work: Coroutine[Any, Any, None]) -> None:
@@ -281,39 +262,3 @@ async def _all_or_first_error(needed: set[asyncio.Task[Any]], beside: list[async
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-
-
-def _check(task: AgentTask) -> None:
-    if not task.workdir.is_dir():
-        raise InvalidInputError(f"The agent's working directory {task.workdir} does not exist.")
-    if task.command.prompt_by == "file" and task.prompt_file is None:
-        raise InvalidInputError(f"The agent {task.command.name!r} takes its prompt by file, and no file is named.")
-
-
-def _write_prompt_file(task: AgentTask) -> None:
-    if task.command.prompt_by != "file" or task.prompt_file is None:
-        return
-    task.prompt_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    task.prompt_file.touch(mode=0o600)
-    task.prompt_file.write_text(task.prompt, encoding="utf-8")
-
-
-async def _start_keeper(task: AgentTask, run_id: str) -> tuple[Process, tuple[StreamReader, StreamWriter]]:
-    ours, keepers = socket.socketpair()
-    with keepers:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", _KEEPER, str(keepers.fileno()), task.command.name),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=PIPE,
-                limit=_CHUNK,
-                env=keeper_environment(os.environ, run_id),
-                cwd="/",
-                pass_fds=(keepers.fileno(),),
-                start_new_session=True,
-            )
-        except BaseException:
-            ours.close()
-            raise
-    return process, await asyncio.open_connection(sock=ours)

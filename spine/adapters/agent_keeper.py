@@ -1,7 +1,7 @@
 """The keeper: a small process that stands between a lane and one agent and ends everything the agent started.
 
-Run as a script, with nothing but the standard library: `python -I -S agent_keeper.py FD NAME`. FD is one end of a
-socket pair; messages are JSON lines.
+Run as a script, with nothing but the standard library and `keeper_kernel`: `python -I -S agent_keeper.py FD NAME`. FD
+is one end of a socket pair; messages are JSON lines.
 
     lane → keeper   the order (`Order`), then `{"go": true}`, then perhaps `{"end": reason}`
     keeper → lane   `{"ready": pid}`, `{"failed": errno, "message"}` or at last `{"exit": {…}}`
@@ -15,7 +15,6 @@ leaves no agent running unobserved.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import resource
@@ -27,18 +26,24 @@ import time
 from types import FrameType
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-_EXEC_FAILED = 127
-_MEMORY_EVERY = 0.25
-_SWEEP_EVERY = 0.1
-_CPU_GRACE = 5  # seconds of CPU between SIGXCPU and SIGKILL
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_libc = ctypes.CDLL(None, use_errno=True)
+if __name__ == "__main__":  # started as a script, with nothing of its surroundings on the path
+    sys.path.append(__file__.rpartition("/spine/")[0])
 
-Order = dict[str, Any]
-"""`program, argv, env, workdir, soft_seconds, hard_seconds, grace_seconds, linger_seconds, cpu_seconds, memory_bytes,
-file_bytes, open_files`"""
+from spine.adapters.keeper_kernel import (
+    Order,
+    adopt_orphans,
+    ask_all_to_end,
+    become_agent,
+    descendants,
+    kill_all,
+    let_go_of_the_pipes,
+    proportional_bytes,
+    resident_bytes,
+)
+
+_MEMORY_EVERY = 0.5
+_LONGEST_PAUSE = 60.0
+_SWEEP_EVERY = 0.1
 
 
 class Keeper:
@@ -47,6 +52,7 @@ class Keeper:
     def __init__(self, lane: socket.socket) -> None:
         self._lane = lane
         self._heard = b""
+        self._lane_gone = False
         self._order: Order = {}
         self._agent = 0
         self._status: int | None = None
@@ -60,7 +66,7 @@ class Keeper:
 
     def run(self) -> None:
         wakeup = _wake_on_signals(self)
-        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt_orphans()
         order = self._await("argv")
         if order is None:
             return
@@ -72,7 +78,7 @@ class Keeper:
             return
         with contextlib.suppress(OSError), gate:  # who was killed while it waited is reaped below
             gate.sendall(b"g")
-        _let_go_of_the_pipes()
+        let_go_of_the_pipes()
         if self._exec_failed(failure):
             return
         self._began = time.monotonic()
@@ -87,17 +93,17 @@ class Keeper:
             for message in self._hear():
                 if key in message:
                     return message
-            if self._reason:
+            if self._lane_gone:
                 return None
 
     def _hear(self) -> list[dict[str, Any]]:
-        """What the lane has said; notes its end as the reason to end."""
+        """What the lane has said; notes when it has gone."""
         try:
             data = self._lane.recv(1 << 16)
         except OSError:
             data = b""
         if not data:
-            self._reason = self._reason or "lane-gone"
+            self._lane_gone = True
             return []
         *lines, self._heard = (self._heard + data).split(b"\n")
         return [json.loads(line) for line in lines]
@@ -117,7 +123,7 @@ class Keeper:
         if self._agent == 0:
             for ours in (gate, failure, self._lane):
                 ours.close()
-            _become_agent(order, keeper, its_gate, its_failure)
+            become_agent(order, keeper, its_gate, its_failure)
         its_gate.close()
         its_failure.close()
         return gate, failure
@@ -136,21 +142,22 @@ class Keeper:
         poll.register(wakeup, select.POLLIN)
         poll.register(self._lane, select.POLLIN)
         while not self._nothing_left:
-            for fd, _ in poll.poll(max(0, (self._next_deadline() - time.monotonic()) * 1000)):
+            for fd, _ in poll.poll(1000 * self._pause()):
                 if fd == wakeup.fileno():
                     wakeup.recv(4096)
                     continue
                 for message in self._hear():
                     self._end(str(message.get("end", "cancelled")))
-                if self._reason == "lane-gone":
+                if self._lane_gone:
                     poll.unregister(self._lane)
-                    self._begin_ending()
+                    self._end("lane-gone")
             if self.cancelled:
                 self._end("cancelled")
             self._reap()
             self._judge(time.monotonic())
 
-    def _next_deadline(self) -> float:
+    def _pause(self) -> float:
+        """Seconds until something has to be done, if nothing happens before."""
         order, now = self._order, time.monotonic()
         deadlines = [self._began + order["hard_seconds"], self._kill_at]
         if self._kill_at <= now:
@@ -159,7 +166,7 @@ class Keeper:
             deadlines.append(self._began + order["soft_seconds"])
             if order["memory_bytes"]:
                 deadlines.append(self._next_look)
-        return min(deadlines)
+        return min(max(0.0, min(deadlines) - now), _LONGEST_PAUSE)
 
     def _reap(self) -> None:
         """Collect whoever has ended. The kernel's word that there is no child left is the proof of the end."""
@@ -180,7 +187,7 @@ class Keeper:
         elif not self._reason:
             self._look_for_a_reason(now)
         if now >= self._kill_at:
-            _kill_all()
+            kill_all()
 
     def _look_for_a_reason(self, now: float) -> None:
         order = self._order
@@ -196,9 +203,9 @@ class Keeper:
     def _memory(self, limit: int) -> int:
         """Bytes used by all of them; the exact figure is costly and only asked for when the rough one is too high."""
         everyone = descendants()
-        used = sum(map(_resident, everyone))
+        used = sum(map(resident_bytes, everyone))
         if used > limit:
-            used = sum(map(_proportional, everyone))
+            used = sum(map(proportional_bytes, everyone))
         self._peak_memory = max(self._peak_memory, used)
         return used
 
@@ -212,7 +219,7 @@ class Keeper:
         self._kill_at = min(self._kill_at, time.monotonic() + seconds)
         if seconds > 0:
             # The number of an agent that was collected may already name a stranger's group.
-            _ask_all_to_end(self._agent if self._status is None else None)
+            ask_all_to_end(self._agent if self._status is None else None)
 
     def _report(self) -> dict[str, Any]:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -260,130 +267,6 @@ def _wake_on_signals(keeper: Keeper) -> socket.socket:
 
 
 _keep_open: list[socket.socket] = []
-
-
-def _become_agent(order: Order, keeper: int, gate: socket.socket, failure: socket.socket) -> None:
-    """In the forked child: wait for the word, then be the agent. Never returns."""
-    try:
-        os.setsid()
-        _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != keeper:
-            os._exit(0)
-        signal.set_wakeup_fd(-1)
-        for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
-            signal.signal(number, signal.SIG_DFL)  # Python ignores two of them, and exec would pass that on
-        if not gate.recv(1):
-            os._exit(0)
-        os.chdir(order["workdir"])
-        _offer_to_the_oom_killer()
-        _set_limits(order)
-        os.execve(order["program"], order["argv"], order["env"])  # noqa: S606 - the point is that no shell is in it
-    except OSError as error:
-        failure.sendall(json.dumps({"failed": error.errno, "message": error.strerror}).encode())
-    except BaseException as error:
-        failure.sendall(json.dumps({"failed": 0, "message": type(error).__name__}).encode())
-    finally:
-        os._exit(_EXEC_FAILED)
-
-
-def _set_limits(order: Order) -> None:
-    """Limits of each process. The memory of all together is watched; this only stops a single sudden grab."""
-    _limit(resource.RLIMIT_CORE, 0)  # a core file would hold the keys
-    if order["cpu_seconds"]:
-        _limit(resource.RLIMIT_CPU, order["cpu_seconds"], order["cpu_seconds"] + _CPU_GRACE)
-    if order["memory_bytes"]:
-        _limit(resource.RLIMIT_DATA, 2 * order["memory_bytes"])
-    if order["file_bytes"]:
-        _limit(resource.RLIMIT_FSIZE, order["file_bytes"])
-    if order["open_files"]:
-        _limit(resource.RLIMIT_NOFILE, order["open_files"])
-
-
-def _offer_to_the_oom_killer() -> None:
-    """When the machine's memory ends, an agent shall go before the lane and the stores."""
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123
-        file.write("500")
-
-
-def _limit(kind: int, soft: int, hard: int | None = None) -> None:
-    highest = resource.getrlimit(kind)[1]
-    wanted = soft if hard is None else hard
-    allowed = wanted if highest == resource.RLIM_INFINITY else min(wanted, highest)
-    resource.setrlimit(kind, (min(soft, allowed), allowed))
-
-
-def _let_go_of_the_pipes() -> None:
-    """Only the agent holds its pipes from now on, so their end is the agent's end."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nothing, standard)
-    os.close(nothing)
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent, group, … of a process; empty when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123 - no pathlib: 4 MB
-            return file.read().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def descendants() -> list[int]:
-    """Every process below this one."""
-    children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208
-        if name.isdigit() and (fields := _stat(int(name))):
-            children.setdefault(int(fields[1]), []).append(int(name))
-    found: list[int] = []
-    waiting = children.get(os.getpid(), [])
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        waiting.extend(children.get(pid, ()))
-    return found
-
-
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123
-            return int(file.read().split()[1]) * _PAGE
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
-def _proportional(pid: int) -> int:
-    """Like `_resident`, with pages that several processes share counted once over all of them."""
-    try:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:")), 0)
-    except (OSError, ValueError):
-        return 0
-
-
-def _ask_all_to_end(group: int | None) -> None:
-    if group is not None:
-        with contextlib.suppress(OSError):
-            os.killpg(group, signal.SIGTERM)
-    for pid in descendants():
-        if (fields := _stat(pid)) and int(fields[2]) != group:
-            _signal(pid, signal.SIGTERM)
-
-
-def _kill_all() -> None:
-    """Stop everybody first: who is stopped starts nobody new while the others are being killed."""
-    stopped: set[int] = set()
-    while new := set(descendants()) - stopped:
-        for pid in new:
-            _signal(pid, signal.SIGSTOP)
-        stopped |= new
-    for pid in stopped:
-        _signal(pid, signal.SIGKILL)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(OSError):
-        os.kill(pid, number)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ class LineSplitter:
 
     def feed(self, chunk: bytes) -> Iterator[RawLine]:
         """The lines that end in this chunk."""
+        if not chunk:
+            return
         if self._after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         self._after_cr = chunk.endswith(b"\r")

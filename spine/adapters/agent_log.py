@@ -42,8 +42,7 @@ class AgentLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file: IO[bytes] | None = _private(path)
+        self._file = self._open()
         self._deflate = zlib.compressobj(level=5, wbits=_GZIP)
         self._unflushed = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -83,9 +82,14 @@ class AgentLog:
             self._file.close()
             self._file = None
 
-
-def _private(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0)
+    def _open(self) -> IO[bytes] | None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            _logger.warning("the log %s cannot be written, the agent runs without it: %s", self._path, error)
+            return None
+        return os.fdopen(handle, "wb", buffering=0)
 
 
 def read_log(path: Path) -> Iterator[LoggedLine]:

@@ -20,7 +20,7 @@ from spine.idempotency import digest
 from spine.progress import announce_state
 from spine.services import Services
 from spine.submissions import ReviewDesk
-from tasks.child_jobs import ChildJobs, RunHere, patiently
+from tasks.child_jobs import ChildJobs, RunJob, patiently
 from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
 
 STEP = "items"
@@ -38,7 +38,7 @@ class BatchRun:
     width: int
     done: int = 0
 
-    async def finish_all(self, run_review: RunHere) -> BatchResult:
+    async def finish_all(self, run_review: RunJob) -> BatchResult:
         """Bring every item to its end, at most `width` at a time; a resumed batch finds those that have ended."""
         left = iter(self.batch.items)
         try:
@@ -55,7 +55,7 @@ class BatchRun:
         self.run.result = result.model_dump(mode="json")
         return result
 
-    async def _work(self, left: Iterator[BatchItem], run_review: RunHere) -> None:
+    async def _work(self, left: Iterator[BatchItem], run_review: RunJob) -> None:
         for item in left:
             ended = await self._review(item, run_review)
             self.done += 1
@@ -63,7 +63,7 @@ class BatchRun:
             told = f"row {item.row}: {ended}"
             await self.run.progress(percent, STEP, f"{told} ({self.done} of {len(self.batch.items)})")
 
-    async def _review(self, item: BatchItem, run_review: RunHere) -> str:
+    async def _review(self, item: BatchItem, run_review: RunJob) -> str:
         """The status that the item's job ended with."""
         key, parent = item_key(self.batch, item), self.run.job.job_id
         submit = partial(self.reviews.submit, item.request, idempotency_key=key, parent_job_id=parent)

@@ -15,7 +15,7 @@ from spine.contracts.jobs import Job
 from spine.errors import ConflictError
 from spine.progress import announce_state
 from spine.services import Services
-from tasks.child_jobs import ChildJobs, RunHere, patiently
+from tasks.child_jobs import ChildJobs, RunJob, patiently
 from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
 
 STEP = "cards"
@@ -35,7 +35,7 @@ class BacklogRun:
     blocked: dict[str, str] = field(default_factory=dict[str, str])
     running: dict[str, asyncio.Task[CardStatus]] = field(default_factory=dict[str, "asyncio.Task[CardStatus]"])
 
-    async def finish_all(self, run_here: RunHere) -> BacklogResult:
+    async def finish_all(self, run_here: RunJob) -> BacklogResult:
         """Bring every card to its end; a resumed run finds those that have ended."""
         children = ChildJobs(self.run.services, run_here)
         try:

@@ -71,7 +71,7 @@ def python_agent(script: str, **fields: Any) -> AgentCommand:
 
 def family_of(leader: int) -> list[int]:
     """Living processes below `leader`, and itself."""
-    parents = {pid: fields for pid in _pids() if (fields := _stat(pid)) and fields[0] not in "ZX"}
+    parents = {pid: fields for pid in all_pids() if (fields := _stat(pid)) and fields[0] not in "ZX"}
     found = [leader] if leader in parents else []
     for pid in found:
         found += [child for child, fields in parents.items() if int(fields[1]) == pid]
@@ -83,11 +83,18 @@ def is_alive(pid: int) -> bool:
     return bool(fields) and fields[0] not in "ZX"
 
 
+def is_marked(pid: int, run_id: str) -> bool:
+    try:
+        return f"MILLRACE_RUN={run_id}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+
+
 def keeper_of(agent: int) -> int:
     return int(_stat(agent)[1])
 
 
-def _pids() -> list[int]:
+def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,15 @@ from spine.adapters.agent_runner import ProcessAgentRunner
 from spine.agents_port import AgentLimits, AgentTask, ProcessIdentity
 from spine.errors import InvalidInputError, NotConfiguredError
 from tests.conftest import PROJECT_ROOT, until
-from tests.unit.card_execution.agent_scripts import DEAF_FAMILY, Watched, family_of, is_alive, keeper_of
+from tests.unit.card_execution.agent_scripts import (
+    DEAF_FAMILY,
+    Watched,
+    all_pids,
+    family_of,
+    is_alive,
+    is_marked,
+    keeper_of,
+)
 
 Scripted = Callable[..., AgentTask]
 
@@ -104,6 +113,37 @@ time.sleep(60)
         script = "import subprocess; subprocess.Popen(['sleep', '600']); print('bye')"
         ended = await asyncio.wait_for(watched.run(scripted(script)), 10)
         assert (ended.code, ended.reason, ended.last_lines) == (0, "exited", ("bye",))
+
+    async def test_children_that_start_each_other_again_are_caught(self, watched: Watched, scripted: Scripted) -> None:
+        script = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def live():
+    while True:
+        if os.fork() == 0:
+            os.setsid()
+        else:
+            time.sleep(0.01)
+            os._exit(0)  # the child goes on in its place, in a session of its own
+if os.fork() == 0:
+    live()
+print("running", flush=True)
+time.sleep(60)
+"""
+        limits = AgentLimits(soft_seconds=0.7, grace_seconds=0.2, hard_seconds=60)
+        ended = await asyncio.wait_for(watched.run(scripted(script, limits=limits)), 10)
+        assert ended.seconds < 0.7 + 0.2 + 2.0
+        assert not [pid for pid in all_pids() if is_marked(pid, watched.run_id)]
+
+    async def test_a_run_leaves_no_file_no_thread_and_no_task_behind(
+        self, watched: Watched, scripted: Scripted
+    ) -> None:
+        await watched.run(scripted("print('warm')"))
+        before = (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()))
+        for _ in range(3):
+            await watched.run(scripted("print('x')", "prompt", task={"log_path": watched.workdir / "log.gz"}))
+        assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == before
+        await until(lambda: not [one for one in threading.enumerate() if "waitpid" in one.name])
 
     async def test_an_agent_may_close_its_output_and_go_on(self, watched: Watched, scripted: Scripted) -> None:
         script = "import os, time; os.close(1); os.close(2); time.sleep(0.5); os._exit(4)"

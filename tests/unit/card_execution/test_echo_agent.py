@@ -75,9 +75,7 @@ async def test_it_can_be_deaf_and_is_ended_all_the_same(watched: Watched) -> Non
         pytest.param("1. src/main.rs", ["src/main.rs"], id="an item that is a file"),
         pytest.param("* [x] README.rst", ["README.rst"], id="a ticked item"),
         pytest.param("- bin/run", ["bin/run"], id="a path without a suffix"),
-        pytest.param(
-            "## Required files\n\n- Makefile\n- My notes", ["Makefile", "My notes"], id="under a heading of files"
-        ),
+        pytest.param("## Required files\n\n- Makefile\n- My notes", ["Makefile", "My notes"], id="a heading of files"),
         pytest.param("## Checks that will be run\n\n- ./check.sh", [], id="a check"),
         pytest.param("- it works, e.g. with 3.5 of them", [], id="prose"),
         pytest.param("- the function `run()` returns `x`", [], id="code"),
