@@ -7,7 +7,7 @@ from typing import Final
 
 LANES: Final[Mapping[str, Mapping[str, int]]] = {
     "pipelines": {"pipelines": 4, "maintenance": 2, "batches": 2, "ingestion": 2, "cards": 4},
-    "live": {"default": 10},
+    "live": {"default": 10, "graphs": 50},
 }
 """Lane → its queues with how many jobs of each run at once in one process."""
 

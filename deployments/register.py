@@ -11,6 +11,7 @@ import sys
 from datetime import timedelta
 
 from blocks.document_database import DocumentDatabase
+from blocks.graph_sink import GraphSink
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
 from blocks.wordpress_site import WordPressSite
@@ -22,12 +23,13 @@ from spine.documents import ensure_indexes
 from spine.services import open_documents
 from spine.settings import Settings, settings
 from tasks.book_review.configuration import seed
+from tasks.module_graph.questions.prompts import seed as seed_questions
 
 _logger = logging.getLogger("millrace.register")
 
 
 RESULT_TTL = timedelta(days=7)
-BLOCKS = (LanguageModelCredentials, WordPressSite, SearchProvider, DocumentDatabase)
+BLOCKS = (LanguageModelCredentials, WordPressSite, SearchProvider, DocumentDatabase, GraphSink)
 QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
 """Without these a Redis that is away costs each task a quarter of a minute."""
 
@@ -42,7 +44,7 @@ async def _seed_documents(config: Settings) -> None:
     documents = open_documents(config)
     try:
         await ensure_indexes(documents)
-        for added in await seed(documents):
+        for added in [*await seed(documents), *await seed_questions(documents)]:
             _logger.info("added %s", added)
     finally:
         await documents.close()

@@ -8,6 +8,7 @@ from typing import Any, cast
 from spine.batches import BATCH
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
+from spine.graphs import MODULE_GRAPH
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
 from tasks.maintenance.chore import MAINTENANCE
@@ -34,6 +35,12 @@ async def _batch(job: Job) -> Any:
     return await cast(Any, batch)(**job.params)
 
 
+async def _module_graph(job: Job) -> Any:
+    from flows.module_graph import module_graph
+
+    return await cast(Any, module_graph)(**job.params)
+
+
 async def _maintenance(job: Job) -> Any:
     """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
     from flows.cleanup_old_results import cleanup_old_results
@@ -50,6 +57,7 @@ RUNNERS: dict[str, Runner] = {
     BOOK_REVIEW: _book_review,
     PUBLISH_ARTICLE: _publish_article,
     BATCH: _batch,
+    MODULE_GRAPH: _module_graph,
     MAINTENANCE: _maintenance,
 }
 

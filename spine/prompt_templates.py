@@ -31,6 +31,8 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
             "max_words",
         }
     ),
+    "graph_question_intent": frozenset({"question"}),
+    "graph_question_preferences": frozenset({"figures", "history", "question", "language"}),
 }
 """Purpose of a prompt → the placeholders that its template may use."""
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from spine.adapters.chromium_browser import ChromiumBrowser
+from spine.adapters.guarded_callback import posting_callbacks
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_prices import price_usd
@@ -37,6 +38,7 @@ from spine.provider_keys import (
 from spine.publishing_port import PublishingSite, SiteLogin
 from spine.research_port import PostJson, ResearchSource
 from spine.settings import Settings, settings
+from spine.sink_port import PostCallback, SinkAddress, no_sink, post_nowhere
 from spine.testing.memory_progress import MemoryProgressLog
 
 OpenSite = Callable[[], PublishingSite | None]
@@ -50,6 +52,7 @@ class Credentials:
     site: Callable[[], SiteLogin | None] = lambda: None
     search: Callable[[], SecretStr | None] = search_key
     named: NamedCredentials = no_named_credentials
+    sink: Callable[[str], SinkAddress | None] = no_sink
 
 
 @dataclass
@@ -71,6 +74,9 @@ class Services:
     """A client of the site to publish on, which the caller closes; None while no site is configured."""
     searches: Callable[[], list[ResearchSource]] = list
     """Search providers that have a key now."""
+    sink: Callable[[str], SinkAddress | None] = no_sink
+    """The saved receiver of graph results of this name; None when none is saved."""
+    post_callback: PostCallback = post_nowhere
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -143,6 +149,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         open_site=lambda: _open_site(credentials.site()),
         named_credentials=credentials.named,
         starter=_open_starter(config, stack),
+        sink=credentials.sink,
+        post_callback=_posting_callbacks(stack, allow),
     )
 
 
@@ -222,3 +230,9 @@ def _posting(stack: AsyncExitStack, allow: frozenset[str]) -> PostJson:
         return await post_for_json(client, url, body, headers)
 
     return post_json
+
+
+def _posting_callbacks(stack: AsyncExitStack, allow: frozenset[str]) -> PostCallback:
+    client = guarded_client(allow, timeout=15.0)
+    stack.push_async_callback(client.aclose)
+    return posting_callbacks(client)

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     queue_enabled: bool = Field(default=True, description="false: work runs in place")
     env: Literal["development", "production"] = "development"
     personas: Path | None = None
+    graphs: Path | None = Field(default=None, description="folder of the user's declared graphs")
+    modules: Path | None = Field(default=None, description="folder of the user's graph modules")
 
     @field_validator("allow_private_hosts", mode="before")
     @classmethod
@@ -50,6 +52,14 @@ class Settings(BaseSettings):
     @property
     def personas_dir(self) -> Path:
         return self.personas or self.home / "personas"
+
+    @property
+    def graphs_dir(self) -> Path:
+        return self.graphs or self.home / "graphs"
+
+    @property
+    def modules_dir(self) -> Path:
+        return self.modules or self.home / "modules"
 
     @property
     def documents_path(self) -> Path:
