@@ -106,7 +106,7 @@ class GraphRun(BaseModel):
     """A job's way through its graph; stored in `graph_jobs` and kept until somebody removes it.
 
     `modules` has an entry for each module that was touched. `back` counts how often each way back was taken
-    (`"from>to"`). `attempt` is the job's attempt that may write here.
+    (`"from:to"`). `attempt` is the job's attempt that may write here.
     """
 
     run_id: str

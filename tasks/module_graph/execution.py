@@ -23,7 +23,7 @@ from tasks.module_graph.schedule import (
     state_of,
     way_back,
 )
-from tasks.module_graph.slots import place
+from tasks.module_graph.slots import places
 from tasks.module_graph.store import RunStore
 
 GRACE_SECONDS: Final = 5.0
@@ -99,10 +99,15 @@ class GraphExecution:
 
     def _settle(self, decision: Decision) -> dict[str, ModuleState]:
         states = {name: self._with(name, status=ModuleStatus.SKIPPED) for name in decision.skipped}
-        now = utc_now()
-        states |= {name: self._with(name, status=ModuleStatus.RUNNING, started=now) for name in decision.ready}
+        states |= {name: self._begun(name) for name in decision.ready}
         self.run.modules |= states
         return states
+
+    def _begun(self, name: str) -> ModuleState:
+        """One whose places are limited waits for its own."""
+        if self._limit(name) is not None:
+            return self._with(name, status=ModuleStatus.READY)
+        return self._with(name, status=ModuleStatus.RUNNING, started=utc_now())
 
     def _with(self, name: str, **changes: Any) -> ModuleState:
         return state_of(self.run.modules, name).model_copy(update=changes)
@@ -113,17 +118,16 @@ class GraphExecution:
         self._tasks[work] = name
 
     async def _in_its_place(self, name: str, round: int, data: Mapping[str, Any]) -> dict[str, Any]:
-        async def waits() -> None:
-            await self._mark(name, status=ModuleStatus.READY, started=None)
-
-        async with place(self.run.graph.name, name, self.run.graph.modules[name], waits) as waited:
-            if waited:
-                await self._mark(name, status=ModuleStatus.RUNNING, started=utc_now())
+        limit = self._limit(name)
+        if limit is None:
+            return await self.run_module(name, round, data)
+        async with places(self.run.graph.name, name, limit):
+            self.run.modules[name] = self._with(name, status=ModuleStatus.RUNNING, started=utc_now())
+            await self.store.put({name: self.run.modules[name]})
             return await self.run_module(name, round, data)
 
-    async def _mark(self, name: str, **changes: Any) -> None:
-        self.run.modules[name] = self._with(name, **changes)
-        await self.store.put({name: self.run.modules[name]})
+    def _limit(self, name: str) -> int | None:
+        return self.run.graph.modules[name].concurrency
 
     async def _take_in(self) -> None:
         """Take in every module that has ended."""

@@ -116,7 +116,7 @@ def _way_back(plan: Plan, run: GraphRun, states: Mapping[str, ModuleState]) -> t
 
 
 def way_back(source: str, target: str) -> str:
-    return f"{source}>{target}"
+    return f"{source}:{target}"
 
 
 def next_round(plan: Plan, run: GraphRun, source: str, target: str) -> dict[str, ModuleState]:
