@@ -24,7 +24,7 @@ from gateway.metrics import GatewayMetrics, RequestTimes
 from gateway.pages import api_docs, dashboard, login
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
-from gateway.routes import batches, jobs, operations, pipelines, revisions, submissions, usage
+from gateway.routes import batches, graphs, jobs, operations, pipelines, revisions, submissions, usage
 from gateway.security_headers import SecurityHeaders
 from gateway.signing import Signer
 
@@ -54,7 +54,7 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, jobs, pipelines, usage, operations)
+    calls_of = (submissions, batches, revisions, jobs, graphs, pipelines, usage, operations)
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
     for router in (websocket.router, dashboard.router, login.router, api_docs.router):

@@ -12,6 +12,7 @@ from gateway.limits import BodyLimits
 from gateway.tickets import TicketStore
 from spine.contracts.pipelines import PipelineConfig, Prompt, ResolvedStep
 from spine.contracts.texts import DraftArticle, ExaminedText
+from spine.graphs import GraphShelf, NoGraphs
 from spine.jobs import JobLedger
 from spine.ports import Documents, JobStarter, ProgressLog
 from spine.presence import Presence
@@ -70,4 +71,6 @@ class GatewayContext:
     version: str = "0"
     execution_mode: Literal["queue", "in-place"] = "queue"
     stages: tuple[str, ...] = STAGES
+    graphs: GraphShelf = field(default_factory=NoGraphs)
+    """The declared graphs; reading one runs no code of a module."""
     limits: BodyLimits = field(default_factory=BodyLimits)

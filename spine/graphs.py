@@ -21,7 +21,7 @@ from spine.contracts.graphs import (
     SinkState,
     queue_of,
 )
-from spine.contracts.jobs import FINAL_STATUSES, Job, JobStatus
+from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobStatus
 from spine.contracts.timestamps import utc_now
 from spine.documents import GRAPH_JOBS, JOBS
 from spine.errors import ConflictError, DuplicateError, InvalidInputError, NotFoundError
@@ -129,6 +129,16 @@ class GraphDesk:
             _count(run_from(document), queues)
         return queues
 
+    async def job_queues(self) -> dict[str, QueueState]:
+        """The queues of jobs, of all pipelines, that hold something."""
+        queues: dict[str, QueueState] = {}
+        for job in await self._documents.find(JOBS, {"status": {"$in": _ACTIVE}}):
+            queue = queues.setdefault(job["queue"], QueueState(queue=job["queue"]))
+            running = JobStatus(job["status"]) in RUNNING_STATUSES
+            queue.running += running
+            queue.waiting += not running
+        return queues
+
     async def _active_runs(self) -> list[Document]:
         jobs = await self._documents.find(JOBS, {"pipeline": MODULE_GRAPH, "status": {"$in": _ACTIVE}})
         subjects = [job["subject_id"] for job in jobs]
@@ -159,6 +169,7 @@ def shown(job: Job, run: GraphRun) -> GraphJob:
         run_id=run.run_id,
         graph=run.graph.name,
         input=run.input,
+        declaration=run.graph,
         modules={name: _module_view(name, run, job) for name in run.graph.modules},
         result=run.result if job.status is JobStatus.SUCCESS else None,
         error=job.error if job.status is not JobStatus.SUCCESS else None,
@@ -188,7 +199,7 @@ def _start(graph: Graph, submission: GraphSubmission) -> list[str]:
 
 
 def _empty(module: str) -> QueueState:
-    return QueueState(queue=queue_of(module), module=module, graphs=[])
+    return QueueState(queue=queue_of(module), module=module)
 
 
 def _count(run: GraphRun, queues: dict[str, QueueState]) -> None:

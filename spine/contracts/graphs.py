@@ -139,6 +139,7 @@ class GraphJob(BaseModel):
     current_step: str
     attempts: int
     input: dict[str, Any]
+    declaration: Graph = Field(description="the graph as it was when the job was started")
     modules: dict[str, ModuleView]
     result: dict[str, Any] | None = None
     error: JobError | None = None
@@ -168,12 +169,12 @@ class GraphResult(BaseModel):
 
 
 class QueueState(BaseModel):
-    """How much stands before one module, over all graphs."""
+    """How much stands before one module, over all graphs, or in one queue of jobs."""
 
     queue: str = Field(examples=["queue:intent_validator"])
-    module: str
-    graphs: list[str]
-    waiting: int = Field(default=0, description="jobs that are ready for the module and wait for a place")
+    module: str | None = Field(default=None, description="null for a queue of jobs")
+    graphs: list[str] = Field(default_factory=list[str])
+    waiting: int = Field(default=0, description="jobs that are ready and wait for a place")
     running: int = 0
 
 

@@ -134,7 +134,5 @@ def test_a_changed_file_counts_at_once(shelf: DeclaredGraphs, tmp_path: Path) ->
     before = shelf.get("mine")
     file.write_text("{modules: {intent_validator: {timeout: 5}}}")
 
-    assert (before.modules["intent_validator"].timeout, shelf.get("mine").modules["intent_validator"].timeout) == (
-        60,
-        5,
-    )
+    timeouts = [graph.modules["intent_validator"].timeout for graph in (before, shelf.get("mine"))]
+    assert timeouts == [60, 5]

@@ -59,9 +59,9 @@ async def test_input_and_output_that_do_not_fit_are_told_by_their_field() -> Non
         async def process(self, data: Text) -> Count:
             return {"words": "many"}  # type: ignore[return-value]
 
-    with pytest.raises(InvalidInputError, match="input of module wrong.*text"):
+    with pytest.raises(InvalidInputError, match=r"input of module wrong.*text"):
         await Wrong().run({})
-    with pytest.raises(PermanentError, match="output of module wrong.*words"):
+    with pytest.raises(PermanentError, match=r"output of module wrong.*words"):
         await Wrong().run({"text": ""})
 
 
@@ -117,7 +117,7 @@ def test_a_users_module_goes_before_a_shipped_one(tmp_path: Path) -> None:
 def test_code_that_cannot_be_loaded_says_so(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import nothing_of_this_name\nclass Mine(ModuleWorker): pass\n")
 
-    with pytest.raises(InvalidInputError, match="mine.*nothing_of_this_name"):
+    with pytest.raises(InvalidInputError, match=r"mine.*nothing_of_this_name"):
         module_of(tmp_path, "mine")
     with pytest.raises(NotFoundError, match="new-module absent"):
         module_of(tmp_path, "absent")
