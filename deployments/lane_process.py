@@ -13,12 +13,14 @@ from deployments.job_handler import JobHandler
 from deployments.lanes import LANES
 from deployments.publishing_watch import publish_waiting_forever
 from deployments.sweeper import sweep_forever
+from flows.graph_lane import graph_lane
 from spine.adapters.docket_queue import DocketQueue, consume
 from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_presence import RedisPresence
 from spine.errors import MillraceError, NotConfiguredError
 from spine.presence import LaneStatus, Presence
 from spine.settings import settings
+from tasks.open_run import keeping_runs_open
 from tasks.opening import open_run_services
 
 _logger = logging.getLogger("millrace.lane")
@@ -54,7 +56,7 @@ async def _lane(name: str, queues: Mapping[str, int]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_run_services() as services:
+    async with open_run_services() as services, keeping_runs_open(graph_lane):
         services.worker = f"{name}@{services.worker}"
         handler, starter, redis = JobHandler(services), DocketQueue(url), open_redis(url)
         presence = RedisPresence(redis)
