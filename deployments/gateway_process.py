@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 from pydantic import SecretStr
 
-from deployments.prefect_address import has_saved_block, prefect_answers, prefect_client, prefect_workers
+from deployments.prefect_address import flow_run_page, has_saved_block, prefect_answers, prefect_client, prefect_workers
 from deployments.prefect_credentials import saved_credentials
 from gateway.app import create_app
 from gateway.context import GatewayContext, Probe
@@ -91,6 +91,7 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             check_prompt=check_template,
             saved_credentials=lambda: _providers_of_credentials(prefect),
             publishing_gap=lambda: _publishing_gap(prefect),
+            prefect_run_address=flow_run_page,
             probes=probes,
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
             graphs=DeclaredGraphs(config),

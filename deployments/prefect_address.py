@@ -23,6 +23,12 @@ def prefect_client() -> httpx.AsyncClient | None:
     return httpx.AsyncClient(base_url=address, headers=headers, timeout=5, trust_env=False)
 
 
+def flow_run_page(flow_run_id: str) -> str | None:
+    """Where Prefect's own pages show the run; None where no server is named."""
+    address = os.environ.get("PREFECT_API_URL")
+    return f"{address.rstrip('/').removesuffix('/api')}/runs/flow-run/{flow_run_id}" if address else None
+
+
 async def prefect_answers(client: httpx.AsyncClient) -> None:
     """Return when the server is healthy; `ExternalServiceError` otherwise."""
     try:

@@ -21,18 +21,43 @@ from gateway.health import HealthDesk
 from gateway.hub import ProgressHub
 from gateway.limits import BodyGate
 from gateway.metrics import GatewayMetrics, RequestTimes
-from gateway.pages import api_docs, dashboard, login
+from gateway.pages import (
+    api_docs,
+    configuration_pages,
+    dashboard,
+    home,
+    login,
+    review_tools,
+    run,
+    settings_page,
+    usage_page,
+    workers,
+)
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
-from gateway.routes import batches, graphs, jobs, operations, pipelines, revisions, submissions, usage
+from gateway.routes import batches, graphs, jobs, operations, pipelines, revisions, submissions, tokens, usage
 from gateway.security_headers import SecurityHeaders
 from gateway.signing import Signer
+from spine.access_tokens import AccessTokens
 
 _ABOUT = """
 Gives work to Millrace and shows how it goes. Every call needs `Authorization: Bearer <token>` or the dashboard's
 session. Errors are RFC 9457 problem documents; their `code` does not change. Lists answer `{items, total, next}`;
 give `next` as `cursor`. Progress comes over `WS /ws/tasks?job=&since=`.
 """
+
+PAGES = (
+    home,
+    dashboard,
+    review_tools,
+    run,
+    workers,
+    usage_page,
+    configuration_pages,
+    settings_page,
+    login,
+    api_docs,
+)
 
 # The gate has checked the token before any route is met; this only puts it into the documentation.
 _SHOWN_BEARER = HTTPBearer(auto_error=False, description="`MILLRACE_TOKEN`, or the admin token that `millrace up` made")
@@ -54,11 +79,12 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, jobs, graphs, pipelines, usage, operations)
+    calls_of = (submissions, batches, revisions, jobs, graphs, pipelines, usage, tokens, operations)
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
-    for router in (websocket.router, dashboard.router, login.router, api_docs.router):
-        app.include_router(router)
+    app.include_router(websocket.router)
+    for shown in PAGES:
+        app.include_router(shown.router)
     app.mount("/static", _Static(directory=STATIC), name="static")
     install_problems(app, problem_page)
     # The last one added is the first one met.
@@ -78,7 +104,7 @@ def _assemble(context: GatewayContext) -> Gateway:
     return Gateway(
         context=context,
         signer=signer,
-        authenticator=Authenticator(context.admin_token, signer, context.tickets),
+        authenticator=Authenticator(context.admin_token, signer, context.tickets, AccessTokens(context.documents)),
         hub=hub,
         metrics=metrics,
         health=HealthDesk(context),

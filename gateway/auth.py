@@ -16,7 +16,8 @@ from gateway.identity import ADMIN, Identity, Role
 from gateway.paths import is_page, is_public
 from gateway.problems import ProblemError, problem_response
 from gateway.signing import Signer
-from gateway.tickets import TicketStore, redeem_ticket
+from gateway.tickets import TicketStore, claim_of, identity_of, redeem_ticket
+from spine.access_tokens import AccessTokens
 
 SESSION_SECONDS = 12 * 3600
 _SESSION = "session"
@@ -27,35 +28,39 @@ _OPEN_TO_VIEWERS = frozenset({"/api/tickets", "/logout"})
 
 class Authenticator:
     """Knows the stack's credentials. Sessions are signed, not stored: they end after 12 hours, with a logout in
-    that browser, or when the admin token or the session key changes."""
+    that browser, when the token behind them is revoked, or when the admin token or the session key changes."""
 
-    def __init__(self, admin_token: SecretStr, signer: Signer, tickets: TicketStore) -> None:
+    def __init__(self, admin_token: SecretStr, signer: Signer, tickets: TicketStore, tokens: AccessTokens) -> None:
         self._admin_token = admin_token.get_secret_value().encode()
         self._signer = signer
         self._tickets = tickets
+        self._tokens = tokens
         self.cookie = f"millrace_session_{signer.stack_mark}"
 
     async def identify(self, connection: HTTPConnection) -> Identity | None:
         """Who makes this request or opens this WebSocket; `ProblemError` 403 when another site's page makes it."""
         if (token := _bearer(connection.headers)) is not None:
-            return self.by_token(token)
+            return await self.by_token(token)
         if connection.scope["type"] == "websocket" and (ticket := _query_value(connection, "ticket")):
             return await self.by_ticket(ticket)
-        identity = self._by_session(connection.cookies.get(self.cookie, ""))
+        identity = await self._by_session(connection.cookies.get(self.cookie, ""))
         if identity is not None and _needs_same_origin(connection):
             refuse_other_origins(connection)
         return identity
 
-    def by_token(self, token: str) -> Identity | None:
+    async def by_token(self, token: str) -> Identity | None:
         if self._admin_token and hmac.compare_digest(token.encode(errors="replace"), self._admin_token):
             return Identity(name=ADMIN, role=Role.ADMIN, via="bearer")
-        return None
+        stored = await self._tokens.by_secret(token)
+        if stored is None:
+            return None
+        return Identity(name=stored.name, role=Role(stored.role), via="bearer", token_id=stored.token_id)
 
     async def by_ticket(self, ticket: str) -> Identity | None:
-        return await redeem_ticket(self._signer, self._tickets, ticket)
+        return await self._if_in_force(await redeem_ticket(self._signer, self._tickets, ticket))
 
     def open_session(self, response: Response, identity: Identity, *, secure: bool) -> None:
-        value = self._signer.sign(_SESSION, SESSION_SECONDS, {"name": identity.name, "role": str(identity.role)})
+        value = self._signer.sign(_SESSION, SESSION_SECONDS, claim_of(identity))
         response.set_cookie(
             self.cookie, value, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure, path="/"
         )
@@ -63,11 +68,15 @@ class Authenticator:
     def close_session(self, response: Response) -> None:
         response.delete_cookie(self.cookie, path="/", httponly=True, samesite="strict")
 
-    def _by_session(self, cookie: str) -> Identity | None:
+    async def _by_session(self, cookie: str) -> Identity | None:
         claim = self._signer.read(_SESSION, cookie) if cookie else None
-        if claim is None:
-            return None
-        return Identity(name=claim.data["name"], role=Role(claim.data["role"]), via="session")
+        return await self._if_in_force(identity_of(claim, "session")) if claim else None
+
+    async def _if_in_force(self, identity: Identity | None) -> Identity | None:
+        """What stands in for a stored token ends with it."""
+        if identity is None or identity.token_id is None or await self._tokens.is_valid(identity.token_id):
+            return identity
+        return None
 
 
 class AuthenticationGate:

@@ -37,6 +37,10 @@ async def _unseen_credentials() -> None:
     return None
 
 
+def _no_prefect_page(_: str) -> str | None:
+    return None
+
+
 def _accept_prompt(_: Prompt) -> None:
     return None
 
@@ -65,6 +69,8 @@ class GatewayContext:
     """Names of saved language-model credentials with their providers, no keys; None where they cannot be seen."""
     publishing_gap: Callable[[], Awaitable[str | None]] = _nothing_missing
     """What has to be configured before an approved article can be published; None when nothing is missing."""
+    prefect_run_address: Callable[[str], str | None] = _no_prefect_page
+    """Where a person sees a flow run in Prefect's own pages; None where they cannot be reached."""
     probes: Mapping[str, Probe] = field(default_factory=dict[str, Probe])
     """By dependency: redis, prefect, documents, vectors. One that is missing is shown as disabled."""
     workers: WorkerList = _no_workers

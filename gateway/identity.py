@@ -26,6 +26,8 @@ class Identity:
     name: str
     role: Role
     via: Literal["bearer", "session", "ticket"]
+    token_id: str | None = None
+    """The stored token behind it; None for the stack's own admin token."""
 
 
 ADMIN = "admin"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-PUBLIC_PATHS = frozenset({"/health", "/login", "/static/millrace.css", "/static/icon.svg"})
+from gateway.pages.navigation import is_place
+
+PUBLIC_PATHS = frozenset({"/health", "/login", "/language", "/static/millrace.css", "/static/icon.svg"})
 """Everything else needs an identity. `/health` tells a stranger nothing but `status`."""
 
-FORM_PATHS = frozenset({"/login", "/logout"})
+FORM_PATHS = frozenset({"/login", "/logout", "/language"})
 """Where a browser posts a plain form; everything else that takes a body takes JSON."""
 
 TABLE_PATHS = frozenset({"/submissions/batch"})
 """Where a table may be sent instead of JSON, and more of it than elsewhere."""
 
-_PAGES = frozenset({"/", "/jobs", "/login", "/logout", "/docs"})
-_PAGE_PREFIXES = ("/review/",)
+_PAGES = frozenset({"/login", "/logout", "/language"})
 
 
 def is_public(path: str) -> bool:
@@ -21,7 +22,7 @@ def is_public(path: str) -> bool:
 
 def is_page(path: str) -> bool:
     """Whether a person's browser shows this address: errors become pages, a missing login becomes a redirect."""
-    return path in _PAGES or path.startswith(_PAGE_PREFIXES)
+    return path in _PAGES or is_place(path)
 
 
 def local_target(target: str | None) -> str:

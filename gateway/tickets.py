@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gateway.identity import Identity, Role
-from gateway.signing import Signer
+from gateway.signing import Claim, Signer
 
 TICKET_SECONDS = 60
 _PURPOSE = "ticket"
@@ -39,7 +39,7 @@ class MemoryTicketStore:
 
 def issue_ticket(signer: Signer, identity: Identity) -> str:
     """A ticket that opens one WebSocket or one session for whoever `identity` is, within `TICKET_SECONDS`."""
-    return signer.sign(_PURPOSE, TICKET_SECONDS, {"name": identity.name, "role": str(identity.role)})
+    return signer.sign(_PURPOSE, TICKET_SECONDS, claim_of(identity))
 
 
 async def redeem_ticket(signer: Signer, store: TicketStore, ticket: str) -> Identity | None:
@@ -47,4 +47,14 @@ async def redeem_ticket(signer: Signer, store: TicketStore, ticket: str) -> Iden
     claim = signer.read(_PURPOSE, ticket)
     if claim is None or not await store.spend(claim.nonce, TICKET_SECONDS * 2):
         return None
-    return Identity(name=claim.data["name"], role=Role(claim.data["role"]), via="ticket")
+    return identity_of(claim, "ticket")
+
+
+def claim_of(identity: Identity) -> dict[str, str | None]:
+    """What is signed about an identity."""
+    return {"name": identity.name, "role": str(identity.role), "token": identity.token_id}
+
+
+def identity_of(claim: Claim, via: Literal["session", "ticket"]) -> Identity:
+    data = claim.data
+    return Identity(name=data["name"], role=Role(data["role"]), via=via, token_id=data.get("token"))

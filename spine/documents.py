@@ -31,6 +31,7 @@ GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
 USAGE: Final = "usage"
+TOKENS: Final = "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     JOBS: (
         Index(("idempotency_key",), unique=True),
         Index(("status", "queue")),
+        Index(("status", "finished")),
         Index(("pipeline", "created")),
         Index(("subject_id", "created")),
         Index(("created",)),
@@ -74,6 +76,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     GRAPH_JOBS: (Index(("graph_name", "created")), Index(("input.username", "created"))),
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",))),
     BATCHES: (Index(("created",)),),
+    TOKENS: (Index(("created",)),),
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""

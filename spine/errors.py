@@ -3,7 +3,7 @@
     MillraceError
     ├── RetryableError                 trying again later may help
     │   ├── RateLimitError             .retry_after (seconds or None), .service
-    │   ├── ExternalServiceError       .service, .status
+    │   ├── ExternalServiceError       .service, .status, .delivered
     │   │   └── ModelsUnavailableError .attempts: no model of the chain answered
     │   ├── DatabaseError
     │   └── TimeLimitError             .limit_seconds
@@ -75,6 +75,8 @@ class ExternalServiceError(RetryableError):
     error_code = "external_service"
     service: str = ""
     status: int | None = None
+    delivered: bool | None = False
+    """Of a request that changes something: False when it did nothing, None when nobody knows."""
 
 
 class ModelsUnavailableError(ExternalServiceError):

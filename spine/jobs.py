@@ -139,10 +139,13 @@ class JobLedger:
         extra = {"usage": usage.model_dump()} if usage else {}
         return await self._finish(job, JobStatus.REVOKED, **extra)
 
-    async def retry_later(self, job: Job, error: JobError, delay_seconds: float) -> Job | None:
+    async def retry_later(
+        self, job: Job, error: JobError, delay_seconds: float, usage: Usage | None = None
+    ) -> Job | None:
         """End this attempt and make the next one due after the delay; DEAD when no attempt is left."""
+        spent = {"usage": usage.model_dump()} if usage else {}
         if job.attempts >= job.max_attempts:
-            return await self._finish(job, JobStatus.DEAD, error=error.model_dump())
+            return await self._finish(job, JobStatus.DEAD, error=error.model_dump(), **spent)
         return await self._change(
             self._mine(job),
             set={
@@ -150,6 +153,7 @@ class JobLedger:
                 "error": error.model_dump(),
                 "lease_until": None,
                 "run_after": iso(utc_now() + timedelta(seconds=delay_seconds)),
+                **spent,
             },
         )
 

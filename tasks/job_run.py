@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -19,12 +20,13 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.contracts.jobs import Job, JobStatus, Usage
-from spine.errors import ConflictError, JobCancelledError, MillraceError, TimeLimitError
+from spine.errors import ConflictError, JobCancelledError, MillraceError, RetryableError, TimeLimitError
 from spine.jobs import JobLedger, describe
 from spine.progress import ProgressReporter
 from spine.services import Services
 
 _logger = logging.getLogger("millrace.jobs")
+_SPREAD = random.SystemRandom()
 _assigned: ContextVar[Job | None] = ContextVar("millrace_job", default=None)
 
 
@@ -34,6 +36,22 @@ class TimeLimits:
 
     soft: float
     hard: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds before the job's next attempt after a passing fault: doubling, spread by jitter, at least what the
+    service asked for."""
+
+    first: float = 1.0
+    longest: float = 60.0
+    jitter: float = 0.2
+
+    def delay(self, attempt: int, error: BaseException, spread: float) -> float:
+        """After `attempt` (from 1) ended with `error`; `spread` is drawn from -1 to 1."""
+        grown = min(self.longest, self.first * 2.0 ** max(0, attempt - 1))
+        asked = getattr(error, "retry_after", None) or 0.0
+        return max(float(asked), grown * (1 + self.jitter * spread))
 
 
 @contextmanager
@@ -64,6 +82,8 @@ class JobRun:
     current_step: str = ""
     cancel_requested: bool = False
     lease_lost: bool = False
+    soft_limit_reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the soft limit is over: what still works on an answer can say so now."""
 
     async def progress(self, percent: float, step: str, message: str = "") -> None:
         self.current_step = step
@@ -90,10 +110,14 @@ async def adopt_job(ledger: JobLedger, worker: str, **fields: Any) -> Job:
 
 
 @asynccontextmanager
-async def job_run(services: Services, job: Job, limits: TimeLimits) -> AsyncGenerator[JobRun]:
+async def job_run(
+    services: Services, job: Job, limits: TimeLimits, backoff: Backoff | None = None
+) -> AsyncGenerator[JobRun]:
     """Run the block as one attempt of the leased `job` and record how it ended.
 
-    Raises what the block raised; `TimeLimitError` at the hard limit, `JobCancelledError` after a cancel.
+    With a `backoff`, a `RetryableError` makes the next attempt due later, and the job DEAD when none is left; without
+    one the job fails at once (its flow has retried what is worth it). Raises what the block raised; `TimeLimitError`
+    at the hard limit, `JobCancelledError` after a cancel.
     """
     reporter = ProgressReporter(job, services.progress, services.ledger)
     run = JobRun(job=job, services=services, reporter=reporter, limits=limits)
@@ -113,16 +137,16 @@ async def job_run(services: Services, job: Job, limits: TimeLimits) -> AsyncGene
         raise
     except TimeoutError as error:
         if not scope.expired():
-            await _end(run, JobStatus.FAILURE, error)
+            await _failed(run, error, backoff)
             raise
         limit = TimeLimitError(
             f"The work did not end within {limits.hard:.0f} s; finished stages are kept, a retry resumes them.",
             limit_seconds=limits.hard,
         )
-        await _end(run, JobStatus.FAILURE, limit)
+        await _failed(run, limit, backoff)
         raise limit from error
     except Exception as error:
-        await (_try_later(run, error) if is_prefect_away(error) else _end(run, JobStatus.FAILURE, error))
+        await _failed(run, error, backoff)
         raise
     finally:
         watch.cancel()
@@ -142,10 +166,21 @@ def later(attempt: int) -> float:
     return min(120.0, 5.0 * 2 ** max(0, attempt - 1))
 
 
-async def _try_later(run: JobRun, error: Exception) -> None:
-    ended = await run.services.ledger.retry_later(run.job, describe(error, run.current_step), later(run.job.attempts))
+async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> None:
+    attempt = run.job.attempts
+    if is_prefect_away(error):
+        told = f"the Prefect server does not answer ({type(error).__name__})"
+        await _try_later(run, error, later(attempt), told)
+    elif backoff is not None and isinstance(error, RetryableError):
+        await _try_later(run, error, backoff.delay(attempt, error, _SPREAD.uniform(-1, 1)), str(error))
+    else:
+        await _end(run, JobStatus.FAILURE, error)
+
+
+async def _try_later(run: JobRun, error: Exception, delay: float, told: str) -> None:
+    ended = await run.services.ledger.retry_later(run.job, describe(error, run.current_step), delay, run.usage)
     if ended is not None:
-        await run.reporter.state(ended.status, f"the Prefect server does not answer ({type(error).__name__})")
+        await run.reporter.state(ended.status, told)
 
 
 async def _watch(run: JobRun, block: asyncio.Task[Any]) -> None:
@@ -164,6 +199,7 @@ async def _watch(run: JobRun, block: asyncio.Task[Any]) -> None:
             return
         if not warned and time.monotonic() - began > run.limits.soft:
             warned = True
+            run.soft_limit_reached.set()
             await run.log(f"still running after {run.limits.soft:.0f} s; it ends at {run.limits.hard:.0f} s", "warning")
 
 

@@ -136,7 +136,7 @@ def jobs(
         print_json(found)
     else:
         columns = ("job_id", "pipeline", "status", "progress", "current_step", "subject_id")
-        _table(columns, [[str(job.get(name) or "") for name in columns] for job in found["items"]])
+        print_table(columns, [[str(job.get(name) or "") for name in columns] for job in found["items"]])
 
 
 def logs(job: JobId, json: Json = False) -> None:
@@ -165,7 +165,7 @@ def queues(json: Json = False) -> None:
     if json:
         print_json(found)
     else:
-        _table(("queue", "waiting or running"), [[str(name), str(depth)] for name, depth in found.items()])
+        print_table(("queue", "waiting or running"), [[str(name), str(depth)] for name, depth in found.items()])
 
 
 def workers(json: Json = False) -> None:
@@ -177,7 +177,7 @@ def workers(json: Json = False) -> None:
     if json:
         print_json({"lanes": health["lanes"], "workers": health["workers"]})
         return
-    _table(
+    print_table(
         ("lane", "state", "running", "queues", "jobs"),
         [
             [
@@ -190,7 +190,7 @@ def workers(json: Json = False) -> None:
             for lane in health["lanes"]
         ],
     )
-    _table(("worker", "status", "pool"), [[one["name"], one["status"], one["pool"]] for one in health["workers"]])
+    print_table(("worker", "status", "pool"), [[one["name"], one["status"], one["pool"]] for one in health["workers"]])
 
 
 _WIDE = 200
@@ -271,7 +271,7 @@ def _verdict(job: dict[str, Any]) -> str:
     return f"{job['job_id']} ended as {job['status']}{step}: {error.get('message', 'no reason was recorded')}"
 
 
-def _table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
+def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,9 +1,10 @@
-"""The pages: submissions, one review, jobs."""
+"""The pages: reviews, one review, jobs."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -12,13 +13,15 @@ from starlette.responses import Response
 
 from gateway.dependencies import Context
 from gateway.listing import NEWEST_FIRST, Cursor, given
+from gateway.pages.job_figures import HOURS, MOST, by_hour, by_pipeline
 from gateway.pages.rendering import page
 from gateway.pages.views import actions, facts, row, stage_rows
 from gateway.shelf import submissions_page
 from spine.contracts.books import ConsolidatedBook
-from spine.contracts.jobs import Job, JobStatus
+from spine.contracts.jobs import FINAL_STATUSES, Job, JobStatus
 from spine.contracts.submissions import Submission, SubmissionStatus
 from spine.contracts.texts import Article
+from spine.contracts.timestamps import iso, utc_now
 from spine.documents import BOOKS, JOBS, page_of
 from spine.errors import NotFoundError
 from spine.jobs import from_document
@@ -29,8 +32,8 @@ PAGE_SIZE = 25
 _Search = Annotated[str, Query(max_length=200)]
 
 
-@router.get("/")
-async def submissions(
+@router.get("/reviews")
+async def reviews(
     request: Request, context: Context, status: str = "", q: _Search = "", cursor: Cursor = None
 ) -> Response:
     chosen = next((known for known in SubmissionStatus if known == status), None)
@@ -39,7 +42,7 @@ async def submissions(
     jobs = await _jobs(context, (submission.job_id for submission in listed))
     return page(
         request,
-        "submissions.html",
+        "reviews.html",
         rows=[row(submission, jobs.get(submission.job_id or "")) for submission in listed],
         total=found.total,
         next=found.next,
@@ -94,16 +97,29 @@ async def _book(context: Context, submission: Submission) -> ConsolidatedBook | 
         return None
 
 
+async def _ended_lately(context: Context, pipeline: str | None) -> list[Job]:
+    """The last jobs that ended within a day, at most `MOST`."""
+    since = iso(utc_now() - timedelta(hours=HOURS))
+    where = given(status={"$in": sorted(FINAL_STATUSES)}, finished={"$gte": since}, pipeline=pipeline)
+    found = await context.documents.find(JOBS, where, sort=[("finished", -1)], limit=MOST)
+    return [from_document(document) for document in found]
+
+
 @router.get("/jobs")
 async def jobs(
     request: Request, context: Context, status: str = "", pipeline: _Search = "", cursor: Cursor = None
 ) -> Response:
     chosen = next((known for known in JobStatus if known == status), None)
     where = given(status=str(chosen) if chosen else None, pipeline=pipeline or None)
-    found = await page_of(context.documents, JOBS, where, sort=NEWEST_FIRST, limit=PAGE_SIZE, cursor=cursor)
+    found, ended = await asyncio.gather(
+        page_of(context.documents, JOBS, where, sort=NEWEST_FIRST, limit=PAGE_SIZE, cursor=cursor),
+        _ended_lately(context, pipeline or None),
+    )
     return page(
         request,
         "jobs.html",
+        hours=by_hour(ended, utc_now()),
+        figures=by_pipeline(ended),
         jobs=[from_document(document) for document in found.items],
         total=found.total,
         next=found.next,

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.dependencies import Parts, caller_of
 from gateway.identity import Identity
+from gateway.languages import COOKIE, languages
 from gateway.pages.rendering import page
 from gateway.paths import local_target
 
@@ -27,7 +28,8 @@ async def show_login(
     """The form; a link with the admin token or a one-use ticket logs in at once and leaves the address bar clean."""
     if token is None and ticket is None:
         return RedirectResponse(local_target(target), 303) if caller_of(request) else _form(request, target)
-    identity = parts.authenticator.by_token(token) if token else await parts.authenticator.by_ticket(ticket or "")
+    known = parts.authenticator
+    identity = await (known.by_token(token) if token else known.by_ticket(ticket or ""))
     if identity is None:
         return _form(request, target, "This link is not valid any more. Ask for a new one or paste the token.")
     return _enter(request, parts, identity, target)
@@ -37,7 +39,7 @@ async def show_login(
 async def log_in(
     request: Request, parts: Parts, token: Annotated[str, Form(max_length=1000)] = "", target: _Target = None
 ) -> Response:
-    identity = parts.authenticator.by_token(token.strip())
+    identity = await parts.authenticator.by_token(token.strip())
     if identity is None:
         return _form(request, target, "This token is not right.")
     return _enter(request, parts, identity, target)
@@ -47,6 +49,18 @@ async def log_in(
 async def log_out(parts: Parts) -> Response:
     response = RedirectResponse("/login", 303)
     parts.authenticator.close_session(response)
+    return response
+
+
+@router.post("/language")
+async def choose_language(
+    request: Request, language: Annotated[str, Form(max_length=20)] = "", target: _Target = None
+) -> Response:
+    """Remembered in this browser for a year; a language that there is not leaves everything as it is."""
+    response = RedirectResponse(local_target(target), 303)
+    if language in languages():
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, language, max_age=365 * 86400, samesite="lax", httponly=True, secure=secure)
     return response
 
 

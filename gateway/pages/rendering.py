@@ -1,16 +1,21 @@
-"""Templates with everything that comes from data escaped; the application's one Jinja environment."""
+"""Templates with everything that comes from data escaped, in the reader's language."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from babel.numbers import format_decimal
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from gateway.dependencies import caller_of
+from gateway.languages import Language, chosen_language, languages
 from gateway.pages.article_html import article_html
+from gateway.pages.navigation import shown_to
+from gateway.pages.script_texts import NAMES, SCRIPT_TEXTS
 from gateway.pages.views import duration, moment, tone, took, words
 from gateway.paths import is_page
 from gateway.problems import Problem
@@ -19,28 +24,80 @@ _TEMPLATES = Path(__file__).parent.parent / "templates"
 STATIC = Path(__file__).parent.parent / "static"
 
 
-def _environment() -> Environment:
+@lru_cache(maxsize=16)
+def _environment(code: str) -> Environment:
+    """The templates of one language; `words` gives names of statuses and stages in it."""
+    language = languages()[code]
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(  # pyright: ignore[reportCallIssue] - typed as Jinja's own filters only
-        {"tone": tone, "words": words, "duration": duration, "moment": moment, "took": took, "article": article_html}  # pyright: ignore[reportArgumentType]
-    )
+    made.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - of the extension
+    made.policies["ext.i18n.trimmed"] = True
+    made.filters.update(_filters(language))  # pyright: ignore[reportCallIssue, reportArgumentType] - typed as Jinja's own filters only
     return made
 
 
-_env = _environment()
+def _filters(language: Language) -> dict[str, Any]:
+    def name(value: object) -> str:
+        return language.gettext(words(str(value)))
+
+    def number(value: float) -> str:
+        return format_decimal(value, locale=language.locale)
+
+    def money(value: float | None) -> str:
+        return _money(value, language)
+
+    return {
+        "tone": tone,
+        "words": name,
+        "duration": duration,
+        "moment": moment,
+        "took": took,
+        "article": article_html,
+        "number": number,
+        "money": money,
+    }
+
+
+def _money(value: float | None, language: Language) -> str:
+    """US dollars, small sums with four places; a dash for a price that is not known."""
+    if value is None:
+        return "–"
+    pattern = "#,##0.00" if value >= 1 or value == 0 else "0.0000"
+    return f"${format_decimal(value, format=pattern, locale=language.locale)}"
+
+
+@lru_cache(maxsize=16)
+def _script_texts(code: str) -> dict[str, Any]:
+    gettext = languages()[code].gettext
+    said = {key: gettext(text) for key, text in SCRIPT_TEXTS.items()}
+    return {**said, "names": {name: gettext(name) for name in NAMES}}
 
 
 def page(request: Request, template: str, *, status_code: int = 200, **values: Any) -> HTMLResponse:
-    """The template as a response; `caller` and `path` are always there."""
-    html = _env.get_template(template).render(caller=caller_of(request), path=request.url.path, **values)
-    return HTMLResponse(html.encode(errors="replace"), status_code=status_code)
+    """The template as a response in the reader's language; `caller`, `path` and what base.html needs are there."""
+    language, caller = chosen_language(request), caller_of(request)
+    html = (
+        _environment(language.code)
+        .get_template(template)
+        .render(
+            caller=caller,
+            path=request.url.path,
+            language=language,
+            languages=languages().values(),
+            groups=shown_to(caller.role) if caller else [],
+            script_texts=_script_texts(language.code),
+            **values,
+        )
+    )
+    headers = {"Content-Language": language.code, "Vary": "Accept-Language, Cookie"}
+    return HTMLResponse(html.encode(errors="replace"), status_code=status_code, headers=headers)
 
 
 def problem_page(request: Request, problem: Problem) -> Response | None:

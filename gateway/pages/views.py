@@ -13,9 +13,9 @@ from spine.contracts.jobs import Job
 from spine.contracts.submissions import StageRecord, Submission, SubmissionStatus
 
 _TONES = {
-    "good": {"ready_for_review", "approved", "published", "SUCCESS", "completed"},
-    "bad": {"failed", "rejected", "FAILURE", "DEAD"},
-    "idle": {"pending", "PENDING", "REVOKED", "skipped"},
+    "good": {"ready_for_review", "approved", "published", "SUCCESS", "completed", "healthy", "active", "sent", "DONE"},
+    "bad": {"failed", "rejected", "FAILURE", "DEAD", "unhealthy", "FAILED", "ambiguous"},
+    "idle": {"pending", "PENDING", "REVOKED", "skipped", "disabled", "draft", "cancelled"},
 }
 
 

@@ -2,7 +2,7 @@
 
 import { Live } from "./live.js";
 
-const LOG_LINES = 500;
+const LOG_LINES = 2_000;
 const REFRESH_EVERY = 1_000;
 
 const main = document.querySelector("main");
@@ -10,11 +10,19 @@ const notice = document.getElementById("notice");
 const connection = document.getElementById("connection");
 const announcer = document.getElementById("announce");
 const log = document.getElementById("log");
+const searchLog = document.getElementById("log-search");
+const followLog = document.getElementById("log-follow");
 const steps = new Map(); // job → the step it was seen in
 const percents = new Map(); // job → the newest percentage, which outlives a refresh
 const rendered = new Map(); // fragment → how the server gave it last
 
-const words = (name) => name.replaceAll("_", " ").toLowerCase();
+const texts = JSON.parse(document.body.dataset.texts);
+
+const words = (name) => {
+  const plain = name.replaceAll("_", " ").toLowerCase();
+  return texts.names[plain] ?? plain;
+};
+const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 // -- what the server renders -----------------------------------------------------------------------------------
 
@@ -51,8 +59,10 @@ function replaceFragments(fresh) {
     rendered.set(old.id, next.outerHTML);
     const focused = old.contains(document.activeElement) ? pathOf(document.activeElement) : null;
     const open = [...old.querySelectorAll("details[open]")].map((details) => pathOf(details));
+    const chosen = [...old.querySelectorAll("input[name=chosen]:checked")].map((box) => box.value);
     old.replaceWith(next);
     for (const path of open) document.querySelector(path)?.setAttribute("open", "");
+    for (const box of next.querySelectorAll("input[name=chosen]")) box.checked = chosen.includes(box.value);
     if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
   }
   dress();
@@ -66,7 +76,7 @@ function rememberFragments() {
 /** A selector that finds the same control after its fragment was rendered again. */
 function pathOf(element) {
   if (element.id) return `#${CSS.escape(element.id)}`;
-  for (const name of ["data-send", "href", "name"]) {
+  for (const name of ["data-send", "data-bulk", "href", "value", "name"]) {
     const value = element.getAttribute(name);
     if (value) return `${element.localName}[${name}="${CSS.escape(value)}"]`;
   }
@@ -112,13 +122,14 @@ function showProgress(job, event) {
 
 function left(seconds) {
   if (!seconds) return "";
-  return seconds < 90 ? `about ${Math.ceil(seconds)} s left` : `about ${Math.round(seconds / 60)} min left`;
+  if (seconds < 90) return say(texts.seconds_left, { number: Math.ceil(seconds) });
+  return say(texts.minutes_left, { number: Math.round(seconds / 60) });
 }
 
 /** Speak of a change of step or state, not of every percent. */
 function tell(event) {
   const bar = document.querySelector(`[data-job="${CSS.escape(event.job_id)}"] progress`);
-  const what = bar?.getAttribute("aria-label")?.replace("Progress of ", "") ?? "";
+  const what = bar?.dataset.what ?? "";
   if (what) announcer.textContent = `${what}: ${words(event.status ?? event.current_step)}`;
 }
 
@@ -136,6 +147,7 @@ function addLine(event) {
   message.textContent = text;
   line.className = `${event.type} ${event.level ?? ""}`;
   line.append(time, message);
+  line.hidden = !fits(line);
   if (pending.push(line) === 1) requestAnimationFrame(showLines);
 }
 
@@ -147,19 +159,33 @@ function lineOf(event) {
 }
 
 function showLines() {
-  const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+  const atEnd = followLog ? followLog.checked : log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
   log.append(...pending.slice(-LOG_LINES));
   pending = [];
   while (log.childElementCount > LOG_LINES) log.firstElementChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
+/** Whether a line of the log holds what is searched for. */
+function fits(line) {
+  const wanted = searchLog?.value.trim().toLowerCase();
+  return !wanted || line.textContent.toLowerCase().includes(wanted);
+}
+
+searchLog?.addEventListener("input", () => {
+  for (const line of log.children) line.hidden = !fits(line);
+});
+// Who scrolls up wants to read; who scrolls back to the end wants to follow again.
+log?.addEventListener("scroll", () => {
+  if (followLog) followLog.checked = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+});
+
 // -- the connection --------------------------------------------------------------------------------------------
 
 const live = new Live({
   onEvent,
   onState(state, again) {
-    connection.textContent = state === "lost" ? "Connection lost, trying again …" : again ? "Connected again" : "Live";
+    connection.textContent = state === "lost" ? texts.lost : again ? texts.again : texts.live;
     connection.classList.toggle("lost", state === "lost");
     if (again) refreshSoon();
   },
@@ -183,17 +209,21 @@ async function send(control, address, body) {
   for (const button of buttons) button.setAttribute("aria-busy", "true");
   notice.hidden = true;
   try {
+    const headers = { "Content-Type": "application/json", Accept: "application/json" };
+    if (control.dataset.match) headers["If-Match"] = `"${control.dataset.match}"`;
     const answer = await fetch(address, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      method: control.dataset.method ?? "POST",
+      headers,
       body: JSON.stringify(body),
     });
     if (answer.status === 401) return location.reload();
-    if (!answer.ok) return complain((await answer.json()).detail);
+    if (!answer.ok) return complain(reasonOf(await answer.json(), answer.status));
+    if (control.dataset.show) showOnce((await answer.json())[control.dataset.show]);
+    if (control.dataset.then) return location.assign(control.dataset.then);
     if (control.matches("form")) control.reset();
     refreshSoon();
   } catch {
-    complain("The gateway does not answer. Try again in a moment.");
+    complain(texts.away);
   } finally {
     for (const button of buttons) button.removeAttribute("aria-busy");
   }
@@ -205,16 +235,75 @@ function complain(text) {
   notice.scrollIntoView({ block: "nearest" });
 }
 
-/** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list. */
+/** Something that will not be shown again. */
+function showOnce(text) {
+  const place = document.getElementById("shown-once");
+  place.textContent = say(texts.once, { text });
+  place.hidden = false;
+}
+
+/** What a problem document says: its fields, when it names some. */
+function reasonOf(problem, status) {
+  const fields = (problem.errors ?? []).map((error) => `${error.field}: ${error.message}`);
+  return fields.join("; ") || problem.detail || say(texts.refused, { status });
+}
+
+/** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list, dots as nesting. */
 function bodyOf(form) {
-  const body = {};
+  const body = JSON.parse(form.dataset.base ?? "{}");
   for (const field of form.elements) {
-    if (!field.name || field.value.trim() === "") continue;
-    if ("lines" in field.dataset) body[field.name] = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
-    else body[field.name] = field.type === "number" ? field.valueAsNumber : field.value.trim();
+    if (!field.name) continue;
+    if ("null" in field.dataset && field.value.trim() === "") place(body, field.name.split("."), null);
+    if (field.type !== "checkbox" && field.value.trim() === "") continue;
+    if (field.type === "checkbox" && !field.checked && !("boolean" in field.dataset)) continue;
+    place(body, field.name.split("."), valueOf(field));
   }
   return body;
 }
+
+function valueOf(field) {
+  if ("lines" in field.dataset) return field.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (field.type === "checkbox") return field.checked;
+  if (field.type === "number") return field.valueAsNumber;
+  return "exact" in field.dataset ? field.value : field.value.trim();
+}
+
+function place(body, [name, ...rest], value) {
+  if (rest.length === 0) body[name] = value;
+  else place((body[name] ??= {}), rest, value);
+}
+
+/** One call for each chosen row; what is refused is told together at the end. */
+async function sendForChosen(button) {
+  const chosen = [...document.querySelectorAll("input[name=chosen]:checked")];
+  if (chosen.length === 0) return complain(texts.choose);
+  button.setAttribute("aria-busy", "true");
+  notice.hidden = true;
+  const refused = [];
+  for (const box of chosen) {
+    const address = button.dataset.bulk.replace("{id}", box.value).replace("{job}", box.dataset.ofJob);
+    try {
+      const answer = await fetch(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+      if (answer.ok) box.checked = false;
+      else refused.push(`${box.value}: ${reasonOf(await answer.json(), answer.status)}`);
+    } catch {
+      refused.push(texts.away);
+      break;
+    }
+  }
+  if (refused.length > 0) complain(refused.join("; "));
+  button.removeAttribute("aria-busy");
+  refreshSoon();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-bulk]");
+  if (button && !button.hasAttribute("aria-busy")) sendForChosen(button);
+});
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "choose-all") return;
+  for (const box of document.querySelectorAll("input[name=chosen]")) box.checked = event.target.checked;
+});
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -228,6 +317,7 @@ document.addEventListener("click", (event) => {
   if (button && !button.hasAttribute("aria-busy")) send(button, button.dataset.send, JSON.parse(button.dataset.body ?? "{}"));
 });
 
+if (matchMedia("(max-width: 56rem)").matches) document.querySelector(".menu")?.removeAttribute("open");
 rememberFragments();
 dress();
 follow();

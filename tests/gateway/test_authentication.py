@@ -17,6 +17,25 @@ from gateway.signing import Signer
 from gateway.tickets import MemoryTicketStore, issue_ticket, redeem_ticket
 from tests.gateway.gateway_desk import TOKEN, Desk
 
+PAGES = {
+    "/",
+    "/reviews",
+    "/review/{submission_id}",
+    "/review/{submission_id}/edit",
+    "/review/{submission_id}/changes",
+    "/review/{submission_id}/rerun",
+    "/jobs",
+    "/run/{job_id}",
+    "/workers",
+    "/usage",
+    "/configuration",
+    "/configuration/pipelines/{slug}",
+    "/configuration/prompts/{prompt_id}",
+    "/settings",
+    "/docs",
+    "/docs/assets/{name}",
+}
+EXAMPLES = {"submission_id": "x", "job_id": "x", "slug": "x", "prompt_id": "x", "name": "swagger-ui.css"}
 SAME_ORIGIN = {"Origin": "http://gateway.test", "Sec-Fetch-Site": "same-origin"}
 
 
@@ -26,7 +45,7 @@ def routes(desk: Desk) -> Iterator[tuple[str, str]]:
     yield from (
         (method.upper(), path.replace("{", "x").replace("}", "x")) for path in schema for method in schema[path]
     )
-    for path in ("/", "/jobs", "/review/x", "/docs", "/openapi.json", "/docs/assets/swagger-ui.css", "/static/live.js"):
+    for path in (*(page.format(**EXAMPLES) for page in PAGES), "/openapi.json", "/static/live.js"):
         yield "GET", path
     yield "POST", "/logout"
     yield "GET", "/no/such/path"
@@ -57,7 +76,7 @@ def test_the_routes_that_were_asked_are_all_there_are(desk: Desk) -> None:
             )
 
     hidden = set(walk(desk.app.routes)) - {"/openapi.json"}
-    assert hidden == {"/", "/jobs", "/review/{submission_id}", "/docs", "/docs/assets/{name}", "/login", "/logout"}
+    assert hidden == PAGES | {"/login", "/logout", "/language"}
 
 
 @pytest.mark.parametrize(

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from gateway.app import create_app
-from spine.adapters.chromium_process import find_browser
 from spine.documents import SUBMISSIONS
-from tests.gateway.gateway_desk import BOOK_URL, TOKEN, Desk, open_desk, serving
+from tests.gateway.browsing import a_page, chromium, log_in
+from tests.gateway.gateway_desk import BOOK_URL, Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
-    browser = find_browser(None)
-    if browser is None:
-        pytest.skip("no Chromium is installed")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=str(browser), args=sandbox)
-        opened = await chromium.new_page(viewport={"width": 360, "height": 740})
-        complaints: list[str] = []
-        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.set_default_timeout(8_000)
+    async with chromium() as browser, a_page(browser) as opened:
         yield opened
-        await chromium.close()
-        # Browsers also complain of refused requests and lost connections, which are meant here.
-        assert [text for text in complaints if "Security Policy" in text or "Error:" in text] == []
-
-
-async def log_in(page: Page, host: str, path: str = "/") -> None:
-    await page.goto(f"http://{host}{path}")
-    await page.get_by_label("Token").fill(TOKEN)
-    await page.get_by_role("button", name="Log in").click()
-    await expect(page.locator("#connection")).to_have_text("Live")
 
 
 async def reloads(page: Page) -> Any:
@@ -95,3 +74,93 @@ async def test_a_refusal_is_shown_where_a_screen_reader_hears_it(page: Page) -> 
         await page.get_by_role("button", name="Start the review").click()
         await expect(page.get_by_role("alert")).to_contain_text("not a public address")
         assert await desk.documents.count(SUBMISSIONS) == 0
+
+
+async def test_an_edit_makes_a_revision_and_shows_what_changed(page: Page) -> None:
+    desk: Desk = await open_desk()
+    made = await desk.submission()
+    await desk.article(made["submission_id"])
+    async with serving(desk.app) as host:
+        await log_in(page, host, f"/review/{made['submission_id']}")
+        await page.get_by_role("link", name="Edit").click()
+        await page.get_by_label("Text (Markdown)").fill("## About the book\n\nIt has **312** pages.")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator("#article")).to_contain_text("revision 2")
+        await page.get_by_role("link", name="Revisions").click()
+        await expect(page.locator(".diff ins")).to_have_text("It has **312** pages.")
+
+
+async def test_a_stage_is_run_again_with_what_was_filled_in(page: Page) -> None:
+    desk: Desk = await open_desk()
+    made = await desk.submission()
+    await desk.article(made["submission_id"])
+    await desk.finish(made["job_id"])
+    async with serving(desk.app) as host:
+        await log_in(page, host, f"/review/{made['submission_id']}/rerun")
+        await page.get_by_label("Temperature").fill("0.2")
+        await page.get_by_label("Words, at least").fill("300")
+        await page.get_by_label("publisher").fill("Salt Press")
+        await page.get_by_role("button", name="Run again from here").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("shop.example")
+    stored = await desk.context.desk.get(made["submission_id"])
+    assert stored.overrides["article_generation"] == {
+        "temperature": 0.2,
+        "min_words": 300,
+        "input": {"metadata": {"publisher": "Salt Press"}},
+    }
+
+
+async def test_several_submissions_are_acted_on_at_once(page: Page) -> None:
+    desk: Desk = await open_desk()
+    made = [await desk.submission() for _ in range(3)]
+    async with serving(desk.app) as host:
+        await log_in(page, host)
+        await page.get_by_label("Choose all").check()
+        await page.locator("[data-bulk$='cancel']").click()
+        for one in made:
+            await expect(page.locator(f"input[value='{one['submission_id']}']")).not_to_be_checked()
+    assert {str((await desk.context.ledger.get(one["job_id"])).status) for one in made} == {"REVOKED"}
+
+
+async def test_a_token_is_made_and_shown_once(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        await log_in(page, host, "/settings")
+        await page.get_by_label("For whom or what").fill("editorial team")
+        await page.get_by_label("Role").select_option("editor")
+        await page.get_by_role("button", name="Make a token").click()
+        await expect(page.locator("#shown-once")).to_contain_text("mlr.token_")
+        await expect(page.locator("#tokens")).to_contain_text("editorial team")
+        await page.reload()
+        assert "mlr." not in await page.content()
+
+
+async def test_the_log_of_a_run_is_searched(page: Page) -> None:
+    desk: Desk = await open_desk()
+    made = await desk.submission()
+    async with serving(desk.app) as host:
+        await log_in(page, host, f"/run/{made['job_id']}")
+        for message in ("salt is found", "pepper is found"):
+            await desk.tell(made["job_id"], 5, type="log", message=message)
+        await expect(page.locator("#log")).to_contain_text("pepper")
+        await page.get_by_label("Search the log").fill("salt")
+        await expect(page.locator("#log li", has_text="pepper")).to_be_hidden()
+        await expect(page.locator("#log li", has_text="salt")).to_be_visible()
+
+
+async def test_the_work_of_a_review_needs_no_mouse(page: Page) -> None:
+    desk: Desk = await open_desk()
+    made = await desk.submission()
+    await desk.article(made["submission_id"])
+    async with serving(desk.app) as host:
+        await log_in(page, host, f"/review/{made['submission_id']}")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_text("Skip to content")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        for _ in range(6):
+            if await page.evaluate("document.activeElement.textContent") == "Approve":
+                break
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".chip").first).to_have_text("approved")
