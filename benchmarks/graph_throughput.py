@@ -111,8 +111,9 @@ async def through_lane(jobs: int, rate: float, wait: float) -> list[tuple[float,
             return job.job_id
 
         ids = await asyncio.gather(*(submit(number) for number in range(jobs)))
-        while await services.documents.count(JOBS, {"_id": {"$in": ids}, "finished": None}):
-            await asyncio.sleep(0.2)  # noqa: ASYNC110 - the end is in another process
+        unfinished = {"_id": {"$in": ids}, "finished": None}
+        while await services.documents.count(JOBS, unfinished):  # noqa: ASYNC110 - it ends in another process
+            await asyncio.sleep(0.2)
         found = await services.documents.find(JOBS, {"_id": {"$in": ids}})
         lost = [job for job in found if job["status"] != "SUCCESS"]
         assert not lost, lost[:1]
@@ -200,7 +201,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         declare(home)
-        stack = WholeStack(home)
+        # A lane that is recycled after 500 jobs, as by default, is away for some seconds of each round.
+        stack = WholeStack(home, MILLRACE_LANE_MAX_JOBS="0")
         try:
             stack.command("up", "--no-demo")
             os.environ.update(load_environment(Home(home)))

@@ -16,7 +16,7 @@ class GraphSink(Block):
     _description = "Address and signing secret of a receiver of graph results."
 
     url: str = Field(description="where results are posted, such as https://crm.example/hooks/millrace")
-    secret: SecretStr = Field(description="signs every delivery; `whsec_…` as in Standard Webhooks, or any text")
+    secret: SecretStr = Field(description="signs every delivery: base64, such as whsec_MfKQ… (Standard Webhooks)")
 
     @property
     def address(self) -> SinkAddress:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 from deployments.job_handler import JobHandler
+from deployments.lane_runs import lane_runs
+from deployments.lane_thread import run_beside
 from deployments.lanes import LANES
 from deployments.publishing_watch import publish_waiting_forever
 from deployments.sweeper import sweep_forever
-from flows.graph_lane import graph_lane
 from spine.adapters.docket_queue import DocketQueue, consume
 from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_presence import RedisPresence
 from spine.errors import MillraceError, NotConfiguredError
 from spine.presence import LaneStatus, Presence
 from spine.settings import settings
-from tasks.open_run import keeping_runs_open
 from tasks.opening import open_run_services
 
 _logger = logging.getLogger("millrace.lane")
@@ -35,7 +34,7 @@ def run(name: str, queues: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "docket"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    asyncio.run(_lane(name, lane_queues(name, queues)))
+    run_beside(lambda stop: _lane(name, lane_queues(name, queues), stop))
 
 
 def lane_queues(name: str, chosen: list[str]) -> Mapping[str, int]:
@@ -48,17 +47,15 @@ def lane_queues(name: str, chosen: list[str]) -> Mapping[str, int]:
     return LANES[name]
 
 
-async def _lane(name: str, queues: Mapping[str, int]) -> None:
+async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> None:
     config = settings()
     if config.redis_url is None:
         raise NotConfiguredError("A lane needs MILLRACE_REDIS_URL; `millrace up` sets it.", what="MILLRACE_REDIS_URL")
     url = config.redis_url.get_secret_value()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_run_services() as services, keeping_runs_open(graph_lane):
+    async with open_run_services() as services, AsyncExitStack() as stack:
         services.worker = f"{name}@{services.worker}"
-        handler, starter, redis = JobHandler(services), DocketQueue(url), open_redis(url)
+        handler = JobHandler(services, await stack.enter_async_context(lane_runs(queues, services.worker)))
+        starter, redis = DocketQueue(url), open_redis(url)
         presence = RedisPresence(redis)
         status = LaneStatus(name=name, worker=services.worker, queues=dict(queues), concurrency=sum(queues.values()))
         helpers = [

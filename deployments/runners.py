@@ -9,11 +9,10 @@ from spine.batches import BATCH
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
 from spine.graphs import MODULE_GRAPH
-from spine.services import Services, current_services, using
+from spine.services import Services, current_services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
 from tasks.maintenance.chore import MAINTENANCE
-from tasks.module_graph.run import run_graph_job
-from tasks.open_run import open_runs
+from tasks.shift import shares_run
 
 Runner = Callable[[Job], Awaitable[Any]]
 
@@ -38,18 +37,13 @@ async def _batch(job: Job) -> Any:
 
 
 async def _module_graph(job: Job) -> Any:
-    """Inside the lane's open flow run where there is one, else as a flow run of its own."""
+    """Modules are tasks inside the lane's open flow run; elsewhere the job has a flow run of its own."""
     from flows.module_graph import module_graph
+    from tasks.module_graph.run import run_graph_job
 
-    if runs := open_runs():
-        services = current_services()
-        return await runs.call(lambda: _graph_job(services, job))
+    if shares_run():
+        return await run_graph_job(current_services(), job)
     return await cast(Any, module_graph)(**job.params)
-
-
-async def _graph_job(services: Services, job: Job) -> Any:
-    with using(services):
-        return await run_graph_job(services, job)
 
 
 async def _maintenance(job: Job) -> Any:

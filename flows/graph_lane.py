@@ -1,13 +1,16 @@
-"""The flow run in which a live lane runs graph jobs; started by the lane, replaced every quarter of an hour."""
+"""The run in which a lane walks graphs: one after the other, each open for a few minutes."""
 
 from __future__ import annotations
 
 from prefect import flow
 
-from tasks.open_run import hold_open
+from tasks.shift import serve_shift
 
 
-@flow(name="graph_lane", persist_result=False)
-async def graph_lane() -> int:
-    """Stay open for the modules of graph jobs, which are tasks in it. Gives how many jobs it served."""
-    return await hold_open()
+@flow(name="graph_lane", flow_run_name="graphs of {worker}", persist_result=False)
+async def graph_lane(worker: str) -> dict[str, int]:
+    """Stay open while the lane `worker` runs the modules of graph jobs inside; returns how many `items` it ran.
+
+    Opened and closed by the lane (`deployments.rolling`), never by hand.
+    """
+    return await serve_shift()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from prefect.runtime import flow_run as prefect_flow_run
 
@@ -13,12 +13,15 @@ from spine.errors import InvalidInputError
 from spine.graphs import MODULE_GRAPH, QUEUE, GraphDesk
 from spine.idempotency import stage_key
 from spine.services import Services
-from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
+from tasks.job_run import Backoff, JobRun, TimeLimits, adopt_job, assigned_job, job_run
 from tasks.module_graph.execution import GraphExecution
 from tasks.module_graph.shelf import DeclaredGraphs
 from tasks.module_graph.steps import deliver_result, task_for
 from tasks.module_graph.store import RunStore, take_over
 from tasks.module_graph.worker import ModuleContext
+
+_BACKOFF: Final = Backoff(first=5.0, longest=120.0)
+"""After a passing fault that outlasted its module's own retries. Without a queue nobody would begin the next one."""
 
 
 def desk_of(services: Services) -> GraphDesk:
@@ -49,7 +52,8 @@ async def run_graph_job(services: Services, job: Job) -> GraphResult:
     """
     run = await take_over(services.documents, job.subject_id)
     limit = run.graph.time_limit
-    async with job_run(services, job, TimeLimits(soft=limit * 0.9, hard=limit)) as attempt:
+    backoff = _BACKOFF if services.starter is not None else None
+    async with job_run(services, job, TimeLimits(soft=limit * 0.9, hard=limit), backoff) as attempt:
         result = run.result
         if result is None:
             walk = GraphExecution(run, RunStore(services.documents, run), _modules_of(run, job), attempt.progress)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import GRAPH_JOBS
@@ -13,7 +12,7 @@ from spine.graphs import run_from
 from spine.idempotency import digest, effect_key
 from spine.services import Services
 from spine.sink_port import SinkAddress
-from spine.standard_webhooks import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from spine.standard_webhooks import signed_headers
 
 
 async def deliver(services: Services, run_id: str, job_id: str, sink: str) -> None:
@@ -47,13 +46,9 @@ async def _post(
     run, now = run_from(document), utc_now()
     data = {"job_id": job_id, "run_id": run_id, "graph": run.graph.name, "result": run.result}
     body = json.dumps({"type": "graph.finished", "timestamp": iso(now), "data": data}, ensure_ascii=False).encode()
-    message_id, timestamp = f"msg_{digest(key)}", int(time.time())
-    headers = {
-        "content-type": "application/json",
-        ID_HEADER: message_id,
-        TIMESTAMP_HEADER: str(timestamp),
-        SIGNATURE_HEADER: sign(address.secret, message_id, timestamp, body),
-    }
+    message_id = f"msg_{digest(key)}"
+    signed = signed_headers([address.secret.get_secret_value()], message_id, now, body)
+    headers = {"content-type": "application/json", **signed}
     await services.post_callback(address.url, body, headers)
     return {"message_id": message_id}
 

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from spine.contracts.jobs import JobStatus
+from deployments.job_handler import JobHandler
+from deployments.lane_runs import lane_runs
+from spine.contracts.graphs import GraphSubmission
+from spine.contracts.jobs import Job, JobStatus
 from spine.errors import ExternalServiceError, InvalidInputError, NotFoundError
 from spine.services import using
 from spine.sink_port import SinkAddress
@@ -122,6 +125,28 @@ async def test_a_passing_fault_is_tried_again_as_often_as_the_graph_says(graphs:
 
     assert (job.status, graphs.runs) == (JobStatus.FAILURE, ["weak"] * 3)
     assert job.error is not None and job.error.step == "weak" and "gone" in job.error.message
+
+
+class Nowhere:
+    """A queue that hands nothing out."""
+
+    async def start(self, job: Job) -> None:
+        return
+
+
+async def test_with_a_queue_a_passing_fault_ends_in_the_dead_letters_with_its_reason(graphs: GraphWorld) -> None:
+    graphs.module("weak", "raise ConnectionError('gone')")
+    graphs.graph("weakly", {"weak": {"retries": 0}})
+    graphs.services.starter = Nowhere()
+    _, job = await graphs.desk.submit("weakly", GraphSubmission())
+
+    seen: list[str] = []
+    while not seen or seen[-1] == "RETRY":
+        seen.append(str((await graphs.go_on(job.job_id)).status))
+
+    ended = await graphs.services.ledger.get(job.job_id)
+    assert seen == ["RETRY"] * (job.max_attempts - 1) + ["DEAD"]
+    assert ended.error is not None and (ended.error.step, ended.error.retryable) == ("weak", True)
 
 
 async def test_a_job_goes_on_from_the_module_that_failed(graphs: GraphWorld) -> None:
@@ -256,9 +281,27 @@ async def test_a_result_is_delivered_once_and_a_sink_that_is_missing_loses_nothi
 
     from pydantic import SecretStr
 
-    graphs.services.sink = lambda name: SinkAddress(f"https://{name}.example/hook", SecretStr("a secret"))
+    graphs.services.sink = lambda name: SinkAddress(
+        f"https://{name}.example/hook", SecretStr("whsec_c2VjcmV0IG9mIGEgc2luaw==")
+    )
     done = await graphs.redrive(failed.job_id)
 
     assert done.status is JobStatus.SUCCESS and done.sink is not None and done.sink.delivered
     assert (graphs.runs, len(receiver.taken)) == (["only"], 1)
-    assert '"n": 7' in receiver.taken[0]["body"] and "a secret" not in str(receiver.taken)
+    assert '"n": 7' in receiver.taken[0]["body"] and "c2VjcmV0" not in str(receiver.taken)
+
+
+async def test_jobs_of_a_lane_share_its_open_flow_run(make_world: MakeWorld, tmp_path: Path) -> None:
+    world = await make_world()
+    graphs = GraphWorld(world, tmp_path)
+    graphs.module("only")
+    graphs.graph("single", {"only": []})
+
+    with using(world.services):
+        async with lane_runs(["graphs"], "lane:test") as surround:
+            world.handler = JobHandler(world.services, surround)
+            jobs = await asyncio.gather(*(graphs.run("single") for _ in range(5)))
+
+    records = [await graphs.services.ledger.get(job.job_id) for job in jobs]
+    assert {job.status for job in jobs} == {JobStatus.SUCCESS}
+    assert len({record.flow_run_id for record in records}) == 1
