@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,17 @@ class Step(BaseModel):
     log: str
     pause: float = 0.0
 
-class {kind}(ModuleWorker[Step, BaseModel]):
-    async def process(self, data: Step) -> BaseModel:
+class Done(BaseModel):
+    done: bool = True
+
+class {kind}(ModuleWorker[Step, Done]):
+    async def process(self, data: Step) -> Done:
         with Path(data.log).open("a") as log:
             log.write("{name} begins\\n")
         await asyncio.sleep(data.pause)
         with Path(data.log).open("a") as log:
             log.write("{name} ends\\n")
-        return BaseModel()
+        return Done()
 """
 
 
@@ -89,7 +93,7 @@ def declare(stack: WholeStack, name: str, *modules: str) -> None:
         (stack.home / folder).mkdir(exist_ok=True)
     for module in modules:
         (stack.home / "modules" / f"{module}.py").write_text(MODULE.format(name=module, kind=module.capitalize()))
-    line = {module: [after] for module, after in zip(modules, modules[1:], strict=False)} | {modules[-1]: []}
+    line = {module: [after] for module, after in pairwise(modules)} | {modules[-1]: []}
     (stack.home / "graphs" / f"{name}.py").write_text(f"GRAPH_CONNECTIONS = {line!r}\n")
 
 
@@ -158,6 +162,7 @@ def _redriven(stack: WholeStack, job_id: str) -> bool:
     return stack.ended(job_id)["status"] == "SUCCESS"
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("moment", ["one begins", "two begins", "three begins"])
 def test_a_job_outlives_a_lane_that_is_killed_in_any_of_its_modules(stack: WholeStack, moment: str) -> None:
     declare(stack, "line", "one", "two", "three")
