@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
@@ -16,10 +16,11 @@ from pydantic import SecretStr
 from deployments.prefect_address import flow_run_page, has_saved_block, prefect_answers, prefect_client, prefect_workers
 from deployments.prefect_credentials import saved_credentials
 from gateway.app import create_app
-from gateway.context import GatewayContext, Probe
+from gateway.context import GatewayContext, PassageSearch, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
 from spine.adapters.system_resolver import SystemResolver
 from spine.contracts.pipelines import Credential, PipelineConfig, ResolvedStep
+from spine.contracts.retrieval import SearchHit
 from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.jobs import JobLedger
 from spine.ports import Documents, JobStarter, ProgressLog
@@ -92,6 +93,8 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             saved_credentials=lambda: _providers_of_credentials(prefect),
             publishing_gap=lambda: _publishing_gap(prefect),
             prefect_run_address=flow_run_page,
+            personas_dir=config.personas_dir,
+            search_passages=_open_search(config, stack),
             probes=probes,
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
             graphs=DeclaredGraphs(config),
@@ -168,6 +171,24 @@ async def _open_in_place(stack: AsyncExitStack) -> tuple[ProgressLog, Presence, 
     sweeping = asyncio.create_task(sweep_forever(services, presence, starter, services.worker))
     stack.callback(sweeping.cancel)
     return services.progress, presence, MemoryTicketStore(), starter
+
+
+def _open_search(config: Settings, stack: AsyncExitStack) -> Callable[[PassageSearch], Awaitable[list[SearchHit]]]:
+    """Searching, with nothing opened and no model loaded before the first question."""
+    from spine.adapters.passages import Passages
+
+    passages = Passages(config)
+    stack.push_async_callback(passages.close)
+
+    async def search(asked: PassageSearch) -> list[SearchHit]:
+        from tasks.retrieval.persona_search import search_persona
+
+        stores = await passages()
+        return await search_persona(
+            stores, asked.persona_id, asked.question, asked.collections, limit=asked.limit, where=asked.where
+        )
+
+    return search
 
 
 async def _open_prefect(probes: dict[str, Probe], stack: AsyncExitStack) -> httpx.AsyncClient | None:

@@ -10,6 +10,7 @@ import logging
 import sys
 from datetime import timedelta
 
+from blocks.agent_command import AgentCommand
 from blocks.document_database import DocumentDatabase
 from blocks.graph_sink import GraphSink
 from blocks.language_model import LanguageModelCredentials
@@ -29,7 +30,7 @@ _logger = logging.getLogger("millrace.register")
 
 
 RESULT_TTL = timedelta(days=7)
-BLOCKS = (LanguageModelCredentials, WordPressSite, SearchProvider, DocumentDatabase, GraphSink)
+BLOCKS = (LanguageModelCredentials, WordPressSite, SearchProvider, DocumentDatabase, AgentCommand, GraphSink)
 QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
 """Without these a Redis that is away costs each task a quarter of a minute."""
 

@@ -9,6 +9,7 @@ from spine.batches import BATCH
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
 from spine.graphs import MODULE_GRAPH
+from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
 from spine.services import Services, current_services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
 from tasks.maintenance.chore import MAINTENANCE
@@ -46,6 +47,19 @@ async def _module_graph(job: Job) -> Any:
     return await cast(Any, module_graph)(**job.params)
 
 
+async def _persona_ingestion(job: Job) -> Any:
+    from flows.persona_ingestion import persona_ingestion
+
+    return await cast(Any, persona_ingestion)(**job.params)
+
+
+async def _ingest_collection(job: Job) -> Any:
+    """One that lost its process, or was put back to work; otherwise its ingestion runs it."""
+    from flows.ingest_collection import ingest_collection
+
+    return await cast(Any, ingest_collection)(**job.params)
+
+
 async def _maintenance(job: Job) -> Any:
     """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
     from flows.cleanup_old_results import cleanup_old_results
@@ -63,6 +77,8 @@ RUNNERS: dict[str, Runner] = {
     PUBLISH_ARTICLE: _publish_article,
     BATCH: _batch,
     MODULE_GRAPH: _module_graph,
+    PERSONA_INGESTION: _persona_ingestion,
+    INGEST_COLLECTION: _ingest_collection,
     MAINTENANCE: _maintenance,
 }
 
@@ -78,6 +94,8 @@ def runner_for(pipeline: str) -> Runner:
 
 async def tell_subject(services: Services, job: Job) -> None:
     """Let what the job was about know that the job ended with no flow to say so."""
+    reason = job.error.message if job.error else "The job was given up."
     if job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):
-        reason = job.error.message if job.error else "The job was given up."
         await ReviewDesk(services.documents, services.ledger).job_ended_outside(job, reason)
+    elif job.pipeline in (PERSONA_INGESTION, INGEST_COLLECTION):
+        await PersonaDesk(services.documents, services.ledger).job_ended_outside(job, reason)

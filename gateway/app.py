@@ -35,7 +35,7 @@ from gateway.pages import (
 )
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
-from gateway.routes import batches, graphs, jobs, operations, pipelines, revisions, submissions, tokens, usage
+from gateway.routes import batches, graphs, jobs, operations, personas, pipelines, revisions, submissions, tokens, usage
 from gateway.security_headers import SecurityHeaders
 from gateway.signing import Signer
 from spine.access_tokens import AccessTokens
@@ -79,7 +79,7 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, jobs, graphs, pipelines, usage, tokens, operations)
+    calls_of = (submissions, batches, revisions, personas, jobs, graphs, pipelines, usage, tokens, operations)
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
     app.include_router(websocket.router)

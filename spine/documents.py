@@ -67,7 +67,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("activation", "purpose"), unique=True),
         Index(("prompt_id", "version")),
     ),
-    PERSONAS: (),
+    PERSONAS: (Index(("created",)),),
     CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",)), Index(("user_id", "updated"))),
     MESSAGES: (Index(("session_id", "created")), Index(("session_id", "status"))),
     FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),

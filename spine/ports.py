@@ -168,7 +168,8 @@ class ModelRequest(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class ModelReply(Generic[T]):
     """An answer with its provenance. `attempts` has one entry per provider tried:
-    `{provider, model, outcome: ok|failed, error_class, message, seconds, input_tokens, output_tokens, reasks}`."""
+    `{provider, model, outcome: ok|failed, error_class, message, seconds, calls, input_tokens, output_tokens, reasks,
+    cost_usd}`; `calls` are the requests that were sent, re-asks included, `cost_usd` is None for an unknown price."""
 
     output: T
     provider: str

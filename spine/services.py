@@ -23,10 +23,13 @@ from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_prices import price_usd
 from spine.adapters.models import PydanticAiModels
+from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.budget import PriceOf
 from spine.documents import ensure_indexes
+from spine.errors import NotConfiguredError
 from spine.jobs import JobLedger
+from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
 from spine.provider_keys import (
     CredentialLookup,
@@ -42,6 +45,10 @@ from spine.sink_port import PostCallback, SinkAddress, no_sink, post_nowhere
 from spine.testing.memory_progress import MemoryProgressLog
 
 OpenSite = Callable[[], PublishingSite | None]
+
+
+async def _no_passages() -> PassageStores:
+    raise NotConfiguredError("No stores for passages are open here.", what="passages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,8 @@ class Services:
     sink: Callable[[str], SinkAddress | None] = no_sink
     """The saved receiver of graph results of this name; None when none is saved."""
     post_callback: PostCallback = post_nowhere
+    passages: OpenPassages = _no_passages
+    """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -137,6 +146,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     models = PydanticAiModels(credentials.model)
     stack.push_async_callback(models.close)
     research, searches = _open_research(allow, credentials, stack)
+    passages = Passages(config)
+    stack.push_async_callback(passages.close)
     return Services(
         settings=config,
         documents=documents,
@@ -151,6 +162,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         starter=_open_starter(config, stack),
         sink=credentials.sink,
         post_callback=_posting_callbacks(stack, allow),
+        passages=passages,
     )
 
 

@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     browser: str | None = Field(default=None, description="path of a Chromium")
     queue_enabled: bool = Field(default=True, description="false: work runs in place")
     env: Literal["development", "production"] = "development"
-    personas: Path | None = None
+    personas: Path | None = Field(default=None, description="sources of personas")
+    embedding_model: str | None = Field(default=None, description="OpenAI-compatible; MiniLM on this machine without")
+    embedding_dimension: int | None = Field(default=None, ge=1, description="of a model that is not OpenAI's own")
     graphs: Path | None = Field(default=None, description="folder of the user's declared graphs")
     modules: Path | None = Field(default=None, description="folder of the user's graph modules")
 
@@ -44,6 +46,11 @@ class Settings(BaseSettings):
             return frozenset(item.strip().lower() for item in value.split(",") if item.strip())
         return value
 
+    @field_validator("embedding_model", "embedding_dimension", "personas", mode="before")
+    @classmethod
+    def _unset_when_empty(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -51,7 +58,7 @@ class Settings(BaseSettings):
 
     @property
     def personas_dir(self) -> Path:
-        return self.personas or self.home / "personas"
+        return self.personas.expanduser().absolute() if self.personas else self.home / "personas"
 
     @property
     def graphs_dir(self) -> Path:

@@ -1,4 +1,4 @@
-"""The words of a text, as keyword search compares them: lower case, without accents, in any script."""
+"""The words of a text, as search and duplicates compare them: lower case, without accents, in any script."""
 
 from __future__ import annotations
 

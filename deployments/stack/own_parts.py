@@ -14,6 +14,7 @@ from deployments.stack.ports_choice import LOOPBACK
 from deployments.stack.stack_settings import LaneLayout
 
 SETUP_MODULE = "deployments.register"
+DOCUMENTS_MODULE = "deployments.document_store"
 LANE_WIDTH = 4
 """Jobs that a pipeline lane runs at a time."""
 
@@ -34,6 +35,19 @@ def setup_part(folder: Path, needs: tuple[str, ...]) -> Part | None:
         needs=needs,
         folder=folder,
         start_seconds=120.0,
+        stop_rank=StopRank.FACES,
+    )
+
+
+def documents_part(folder: Path, needs: tuple[str, ...]) -> Part:
+    """Settles which store holds the documents, once per start; whoever opens documents needs it."""
+    return Part(
+        name="documents",
+        argv=(sys.executable, "-m", DOCUMENTS_MODULE),
+        kind=Kind.STEP,
+        needs=needs,
+        folder=folder,
+        start_seconds=60.0,
         stop_rank=StopRank.FACES,
     )
 

@@ -17,6 +17,7 @@ from spine.contracts.submissions import StepError
 from spine.documents import JOBS, page_of
 from spine.errors import JobCancelledError
 from spine.jobs import from_document
+from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
 from spine.progress import announce_state
 from spine.submissions import BOOK_REVIEW
 
@@ -95,12 +96,14 @@ async def cancel(job_id: str, context: Context) -> JobState:
 
 
 async def _tell_of_cancel(context: Context, job: Job) -> None:
-    """Nobody runs a job that was waiting, so its watchers and its submission are told from here."""
+    """Nobody runs a job that was waiting, so its watchers and its subject are told from here."""
     error = JobCancelledError("The job was cancelled before it began.")
     await announce_state(context.progress, job, error.message)
     if job.pipeline == BOOK_REVIEW:
         entry = StepError(step="", message=error.message, error_class=type(error).__name__, error_code=error.error_code)
         await context.desk.record_failure(job.subject_id, entry)
+    elif job.pipeline in (PERSONA_INGESTION, INGEST_COLLECTION):
+        await PersonaDesk(context.documents, context.ledger).job_ended_outside(job, error.message)
 
 
 @router.post("/{job_id}/redrive", status_code=202, summary="Put a dead or failed job back to work")

@@ -120,7 +120,8 @@ class CollectionView(BaseModel):
     total_vectors: int = 0
     error: str | None = None
     job_id: str | None = Field(default=None, description="the latest job")
-    left_out: list[LeftOut] = Field(default_factory=list[LeftOut], description="of the latest run")
+    left_out: list[LeftOut] = Field(default_factory=list[LeftOut], description="of the latest run, the first ones")
+    left_out_total: int = 0
     started: Timestamp | None = None
     finished: Timestamp | None = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -16,26 +15,20 @@ from prefect.runtime import flow_run as prefect_flow_run
 from spine.batch_rows import read_rows, rows_of_list
 from spine.batches import BATCH, QUEUE, BatchDesk, batch_width, item_key
 from spine.contracts.batches import Batch, BatchItem, BatchResult
-from spine.contracts.jobs import Job, JobStatus, Usage
-from spine.errors import ConflictError, InvalidInputError, MillraceError, RetryableError
+from spine.contracts.jobs import Job, JobStatus
+from spine.errors import ConflictError, InvalidInputError, RetryableError
 from spine.idempotency import digest
-from spine.jobs import describe
 from spine.progress import announce_state
 from spine.services import Services
 from spine.submissions import ReviewDesk
+from tasks.child_jobs import LOOK_EVERY, RunJob, run_to_end
 from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
 
 T = TypeVar("T")
 
-RunReview = Callable[[Job], Awaitable[Any]]
-"""Runs a leased review job to its end, where no lane is there to do it."""
-
 STEP = "items"
-LOOK_EVERY = 0.5  # seconds between two looks at a review that runs elsewhere
 _ONE_REVIEW = 1800.0  # seconds, the hard limit of a review
 _PATIENCE = 6  # tries, with 0.5 s, 1 s, 2 s, … between them
-_WAITING = (JobStatus.PENDING, JobStatus.RETRY)
-_logger = logging.getLogger("millrace.batch")
 
 
 @dataclass
@@ -49,7 +42,7 @@ class BatchRun:
     width: int
     done: int = 0
 
-    async def finish_all(self, run_review: RunReview) -> BatchResult:
+    async def finish_all(self, run_review: RunJob) -> BatchResult:
         """Bring every item to its end, at most `width` at a time; a resumed batch finds those that have ended."""
         left = iter(self.batch.items)
         try:
@@ -66,7 +59,7 @@ class BatchRun:
         self.run.result = result.model_dump(mode="json")
         return result
 
-    async def _work(self, left: Iterator[BatchItem], run_review: RunReview) -> None:
+    async def _work(self, left: Iterator[BatchItem], run_review: RunJob) -> None:
         for item in left:
             ended = await self._review(item, run_review)
             self.done += 1
@@ -74,7 +67,7 @@ class BatchRun:
             told = f"row {item.row}: {ended}"
             await self.run.progress(percent, STEP, f"{told} ({self.done} of {len(self.batch.items)})")
 
-    async def _review(self, item: BatchItem, run_review: RunReview) -> str:
+    async def _review(self, item: BatchItem, run_review: RunJob) -> str:
         """The status that the item's job ended with."""
         key, parent = item_key(self.batch, item), self.run.job.job_id
         submit = partial(self.reviews.submit, item.request, idempotency_key=key, parent_job_id=parent)
@@ -84,7 +77,7 @@ class BatchRun:
             await self.run.log(f"row {item.row}: {error}", "warning")
             return "refused"
         if self.run.services.starter is None:
-            return str((await self._here(job, run_review)).status)
+            return str((await run_to_end(self.run.services, job, run_review)).status)
         await self._hand_over(job)
         return str((await self._ended(job)).status)
 
@@ -102,27 +95,6 @@ class BatchRun:
             await asyncio.sleep(LOOK_EVERY)
             job = await _patiently(partial(self.run.services.ledger.get, job.job_id))
         return job
-
-    async def _here(self, job: Job, run_review: RunReview) -> Job:
-        """Run the review in this process, as often as it comes back to be tried again."""
-        ledger = self.run.services.ledger
-        while not job.status.is_final:
-            leased = await ledger.begin(job.job_id, self.run.services.worker) if job.status in _WAITING else None
-            if leased is None:
-                await asyncio.sleep(LOOK_EVERY)  # another process has it
-            else:
-                await asyncio.create_task(self._run_leased(leased, run_review), name=f"review {job.job_id}")
-            job = await ledger.get(job.job_id)
-        return job
-
-    async def _run_leased(self, job: Job, run_review: RunReview) -> None:
-        try:
-            await run_review(job)
-        except MillraceError as error:
-            await self.run.services.ledger.fail(job, describe(error), Usage())  # unless it has recorded its own end
-        except Exception as error:
-            _logger.exception("review %s met an unexpected error", job.job_id)
-            await self.run.services.ledger.fail(job, describe(error), Usage())
 
     async def _revoke_waiting(self) -> None:
         """What has begun goes on; what waits is taken back, and its submission says why."""

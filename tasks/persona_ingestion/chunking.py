@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from spine.errors import InvalidInputError
-from tasks.persona_ingestion.normalising import folded_words
+from spine.words import words
 from tasks.persona_ingestion.token_meter import TokenMeter
 from tasks.persona_ingestion.units import Unit, begins_apart, pieces_of, units
 
@@ -125,7 +125,7 @@ def _fill(ahead: list[Unit], room: int, overlap_at_end: int | None) -> int:
 
 def _merit(following: Unit) -> tuple[int, int]:
     """How good it is to begin a chunk with `following`; the words break a tie, wherever they stand."""
-    anchor = " ".join(folded_words(following.text[:_ANCHOR]))
+    anchor = " ".join(words(following.text[:_ANCHOR]))
     return following.strength, zlib.crc32(anchor.encode())
 
 

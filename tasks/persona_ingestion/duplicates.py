@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.persona_ingestion.normalising import folded_words
+from spine.words import words
 
 NEAR = 0.8
 """Similarity from which one text counts as the other: about six words changed in two hundred."""
@@ -29,10 +29,10 @@ def sketch(text: str) -> Hashes | None:
 
     Case, accents and punctuation do not count, so `Însă, şi` and `insa si` are the same words.
     """
-    words = folded_words(text)
-    if len(words) < FEWEST_WORDS:
+    said = words(text)
+    if len(said) < FEWEST_WORDS:
         return None
-    hashes = np.fromiter(map(zlib.crc32, map(str.encode, words)), np.uint64, len(words))
+    hashes = np.fromiter(map(zlib.crc32, map(str.encode, said)), np.uint64, len(said))
     first, second, third = _WEIGHTS
     mixed = _mixed(hashes[:-2] * first + hashes[1:-1] * second + hashes[2:] * third)
     return np.unique((mixed >> np.uint64(32)).astype(np.uint32))[:_SKETCH]

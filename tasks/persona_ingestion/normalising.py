@@ -11,8 +11,6 @@ _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi",
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _SPACES = re.compile(r"[^\S\n]+")
-_MARKS = re.compile("[\u0300-\u036f]+")
-_WORD = re.compile(r"[^\W_]+")
 
 
 def normalise(text: str, language: str) -> str:
@@ -34,10 +32,3 @@ def is_romanian(text: str, language: str) -> bool:
 def with_commas(text: str) -> str:
     """Romanian ş and ţ (cedilla) as ș and ț (comma below)."""
     return text.translate(_COMMAS)
-
-
-def folded_words(text: str) -> list[str]:
-    """Words for comparison: lower case, without accents and punctuation (`Însă, şi` → `insa`, `si`)."""
-    if not text.isascii():
-        text = _MARKS.sub("", unicodedata.normalize("NFKD", text))
-    return _WORD.findall(text.casefold())

@@ -1,4 +1,4 @@
-"""Finds a persona's source files, and refuses every path that leaves the persona's folder."""
+"""Finds a persona's source files, and takes none that lies outside the persona's folder."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from spine.contracts.personas import CollectionName, LeftOut
-from spine.errors import InvalidInputError, NotFoundError
 
 _TEXT_KINDS = {
     ".txt": "txt",
@@ -57,24 +56,6 @@ class Sources:
     def size(self) -> int:
         """Bytes."""
         return sum(file.size for file in self.files)
-
-
-def persona_folder(personas: Path, source: str) -> Path:
-    """The folder `source` under `personas`, without links.
-
-    `InvalidInputError` when it leaves `personas` (by `..`, an absolute path or a link), `NotFoundError` when there
-    is no such folder.
-    """
-    relative = PurePosixPath(source)
-    if not source.strip() or relative.is_absolute() or ".." in relative.parts or {"\0", "\\"} & set(source):
-        raise InvalidInputError(f"the source must be a folder under the personas folder, not {source!r}")
-    base = personas.resolve()
-    folder = (base / relative).resolve()
-    if not folder.is_relative_to(base) or folder == base:
-        raise InvalidInputError(f"the source {source!r} leaves the personas folder")
-    if not folder.is_dir():
-        raise NotFoundError(f"there is no folder {source!r} under the personas folder; put the sources there first")
-    return folder
 
 
 def find_sources(folder: Path, collection: CollectionName) -> Sources:

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from tasks.persona_ingestion.languages import detect_language
-from tasks.persona_ingestion.normalising import folded_words, normalise
+from tasks.persona_ingestion.normalising import normalise
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,6 @@ from tasks.persona_ingestion.normalising import folded_words, normalise
 def test_a_text_is_written_in_one_way(text: str, language: str, normal: str) -> None:
     assert normalise(text, language) == normal
     assert normalise(normal, language) == normal
-
-
-def test_words_are_compared_without_case_accents_and_punctuation() -> None:
-    assert folded_words("Însă, ŞI țara_mea — l'été!") == ["insa", "si", "tara", "mea", "l", "ete"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 from spine.contracts.personas import CollectionName
 from spine.errors import InvalidInputError, NotFoundError
-from tasks.persona_ingestion.sources import find_sources, persona_folder
+from spine.persona_folders import persona_folder
+from tasks.persona_ingestion.sources import find_sources
 
 
 def put(folder: Path, *names: str) -> None:

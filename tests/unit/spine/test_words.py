@@ -17,6 +17,7 @@ FOLDED = [
     ("Cyrillic", "Белеет ПАРУС", "белеет парус"),
     ("numbers", "Canto 12, v.3", "canto 12 v 3"),
     ("underscores part words", "_italic_ snake_case", "italic snake case"),
+    ("Romanian and French apostrophes", "Însă, ŞI țara_mea — l'été!", "insa si tara mea l ete"),
     ("nothing but marks", " — ?! ", ""),
 ]
 

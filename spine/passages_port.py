@@ -1,0 +1,22 @@
+"""What a persona's passages are kept in, opened together: the model, the vectors and the words."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from spine.keywords_port import KeywordIndex
+from spine.vectors_port import Embedder, VectorStore
+
+
+@dataclass(frozen=True, slots=True)
+class PassageStores:
+    """They belong to one event loop and are closed by who opened them."""
+
+    embedder: Embedder
+    vectors: VectorStore
+    keywords: KeywordIndex
+
+
+OpenPassages = Callable[[], Awaitable[PassageStores]]
+"""The same stores at every call; the first one opens them, so that a process that needs none pays for none."""

@@ -1,0 +1,296 @@
+"""Personas: who may ingest one now, the jobs of an ingestion, and how far each collection has come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from spine.contracts.ingestion import CollectionResult
+from spine.contracts.jobs import RUNNING_STATUSES, Job, JobError, JobStatus, Usage
+from spine.contracts.personas import (
+    CollectionName,
+    CollectionStatus,
+    CollectionView,
+    IngestRequest,
+    Persona,
+    PersonaStatus,
+)
+from spine.contracts.timestamps import iso, utc_now
+from spine.documents import JOBS, PERSONAS
+from spine.errors import ConflictError, DuplicateError, NotFoundError
+from spine.jobs import JobLedger, from_document
+from spine.ports import Document, Documents
+
+PERSONA_INGESTION: Final = "persona_ingestion"
+INGEST_COLLECTION: Final = "ingest_collection"
+QUEUE: Final = "ingestion"
+
+HELD: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a collection's new job is due by itself: never. Its parent leases it; after a crash it is due like any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A stored ingestion: its job, and the job of each collection."""
+
+    job: Job
+    jobs: Mapping[CollectionName, Job]
+
+
+class PersonaDesk:
+    """Personas in `documents`, their jobs in `ledger`. Holds nothing between calls.
+
+    A persona is ingested by one job at a time. Who that is stands in the persona's own record (`job_id`, and one for
+    each collection), and is changed only together with the proof that the one before has ended: a job that is
+    finished, or whose lease ran out.
+    """
+
+    def __init__(self, documents: Documents, ledger: JobLedger) -> None:
+        self._documents = documents
+        self._ledger = ledger
+
+    async def get(self, persona_id: str) -> Persona:
+        document = await self._documents.get(PERSONAS, persona_id)
+        if document is None:
+            raise NotFoundError(f"There is no persona {persona_id}.")
+        return persona_from(document)
+
+    # -- starting ----------------------------------------------------------------------------------------
+
+    async def accept(self, persona_id: str, request: IngestRequest, *, idempotency_key: str | None = None) -> Accepted:
+        """Store an ingestion and its jobs; a known key gives those it made.
+
+        `ConflictError` with `.job_id` while another job ingests the persona, and for a key that was used for
+        something else.
+        """
+        key = f"ingest:{idempotency_key}" if idempotency_key else None
+        params = ingestion_params(persona_id, request)
+        known = await self._ledger.by_key(key) if key else None
+        if known is None:
+            await self._refuse_while_held(await self._found_or_made(persona_id), ())
+        job, new = await self._ledger.create(
+            PERSONA_INGESTION, persona_id, idempotency_key=key, params=params, queue=QUEUE
+        )
+        if job.params != params:
+            raise ConflictError("This Idempotency-Key was used for another ingestion.")
+        jobs = await self.collection_jobs(job)
+        if new:
+            await self._claim_or_withdraw(job, jobs)
+        return Accepted(job, jobs)
+
+    async def collection_jobs(self, parent: Job) -> dict[CollectionName, Job]:
+        """The job of each collection that the ingestion was asked for, made when it is missing."""
+        request = IngestRequest(collections=parent.params["collections"], source=parent.params["source"])
+        found: dict[CollectionName, Job] = {}
+        for collection in request.collections:
+            found[collection], _ = await self._ledger.create(
+                INGEST_COLLECTION,
+                parent.subject_id,
+                idempotency_key=f"ingest:{parent.job_id}:{collection}",
+                params={"persona_id": parent.subject_id, "collection": collection, "source": request.source},
+                queue=QUEUE,
+                parent_job_id=parent.job_id,
+                trace_id=parent.trace_id,
+                run_after=HELD,
+            )
+        return found
+
+    async def claim(self, parent: Job, jobs: Mapping[CollectionName, Job]) -> Persona:
+        """Make `parent` the one that ingests its persona; does nothing when it is that already.
+
+        `ConflictError` with `.job_id` while another job is.
+        """
+        mine = {parent.job_id, *(job.job_id for job in jobs.values())}
+        while True:
+            persona = await self._found_or_made(parent.subject_id)
+            await self._refuse_while_held(persona, mine)
+            document = await self._documents.update(
+                PERSONAS,
+                {"_id": persona.persona_id, **_held_by(persona)},
+                set={
+                    "status": str(PersonaStatus.INGESTING),
+                    "job_id": parent.job_id,
+                    "updated": iso(utc_now()),
+                    **_views_of(persona, jobs),
+                },
+            )
+            if document is not None:  # else somebody was quicker: look again who
+                return persona_from(document)
+
+    async def outlasts(self, job_id: str) -> bool:
+        """Wait until it is certain whether the running job is alive; true when it has ended or its process is gone.
+
+        Takes a second while it is alive, and up to a lease's time when it is not.
+        """
+        job = await self._ledger.get(job_id)
+        lease = job.lease_until
+        while job.status in RUNNING_STATUSES and lease is not None and lease > utc_now():
+            await asyncio.sleep(0.25)
+            job = await self._ledger.get(job_id)
+            if job.lease_until != lease and not job.status.is_final:
+                return False
+        return job.status.is_final or job.status in RUNNING_STATUSES
+
+    async def _claim_or_withdraw(self, job: Job, jobs: Mapping[CollectionName, Job]) -> None:
+        try:
+            await self.claim(job, jobs)
+        except ConflictError:
+            for stored in (job, *jobs.values()):
+                with suppress(ConflictError):
+                    await self._ledger.cancel(stored.job_id)
+            raise
+
+    async def _found_or_made(self, persona_id: str) -> Persona:
+        with suppress(NotFoundError):
+            return await self.get(persona_id)
+        with suppress(DuplicateError):
+            await self._documents.insert(PERSONAS, persona_document(Persona(persona_id=persona_id)))
+        return await self.get(persona_id)
+
+    async def _refuse_while_held(self, persona: Persona, mine: Collection[str]) -> None:
+        for job_id in _holders(persona):
+            if job_id not in mine and (job := await self._alive(job_id)) is not None:
+                raise ConflictError(
+                    f"{persona.persona_id} is being ingested by job {job_id} ({job.status}): "
+                    "wait for its end, or cancel it.",
+                    job_id=job_id,
+                )
+
+    async def _alive(self, job_id: str) -> Job | None:
+        """The job while it may still do something. One whose process is gone is ended here."""
+        try:
+            job = await self._ledger.get(job_id)
+        except NotFoundError:
+            return None
+        if job.status in RUNNING_STATUSES and job.lease_until is not None and job.lease_until < utc_now():
+            await self._ledger.fail(job, _lost(job), Usage())
+            job = await self._ledger.get(job_id)
+        return None if job.status.is_final else job
+
+    # -- one collection ----------------------------------------------------------------------------------
+
+    async def collection_began(self, job: Job, embedding_model: str) -> None:
+        """`ConflictError` when a later ingestion has taken this one's place."""
+        changes: dict[str, Any] = {
+            "status": str(CollectionStatus.PROCESSING),
+            "progress": 0.0,
+            "error": None,
+            "started": iso(utc_now()),
+            "finished": None,
+        }
+        if not await self._note(job, changes, status=str(PersonaStatus.INGESTING), embedding_model=embedding_model):
+            raise ConflictError(
+                f"A later ingestion of {job.subject_id} has taken the place of job {job.job_id}; start a new one."
+            )
+
+    async def collection_progressed(self, job: Job, percent: float, total_vectors: int) -> None:
+        await self._note(job, {"progress": round(percent, 2), "total_vectors": total_vectors})
+
+    async def collection_completed(self, job: Job, result: CollectionResult) -> None:
+        told = result.model_dump(mode="json", include={"total_vectors", "left_out", "left_out_total"})
+        ended = {"status": str(CollectionStatus.COMPLETED), "progress": 100.0, "finished": iso(utc_now())}
+        await self._note(job, {**ended, **told, "error": None})
+
+    async def collection_failed(self, job: Job, message: str) -> None:
+        """What is stored stays, and stays searchable."""
+        ended = {"status": str(CollectionStatus.FAILED), "error": message, "finished": iso(utc_now())}
+        await self._note(job, ended)
+
+    async def _note(self, job: Job, view: Mapping[str, Any], **fields: Any) -> bool:
+        """Change the view of the job's collection, unless a later job has taken its place."""
+        place = f"collections.{job.params['collection']}"
+        changes = {f"{place}.{name}": value for name, value in view.items()}
+        where = {"_id": job.subject_id, f"{place}.job_id": job.job_id}
+        set = {**changes, **fields, "updated": iso(utc_now())}
+        return await self._documents.update(PERSONAS, where, set=set) is not None
+
+    # -- ending ------------------------------------------------------------------------------------------
+
+    async def settle(self, persona_id: str) -> Persona:
+        """Give the persona the status that its collections amount to."""
+        persona = await self.get(persona_id)
+        status = status_from(persona.collections.values())
+        if status is not persona.status:
+            where = {"_id": persona_id, **_held_by(persona)}
+            await self._documents.update(PERSONAS, where, set={"status": str(status), "updated": iso(utc_now())})
+        return persona.model_copy(update={"status": status})
+
+    async def job_ended_outside(self, job: Job, message: str) -> None:
+        """A job that ended with no flow to say so (cancelled while it waited, given up): what it did not do, failed."""
+        if job.pipeline == PERSONA_INGESTION:
+            for child in await self._documents.find(JOBS, {"parent_job_id": job.job_id}):
+                await self._end(from_document(child), message)
+        else:
+            await self.collection_failed(job, message)
+        with suppress(NotFoundError):
+            await self.settle(job.subject_id)
+
+    async def _end(self, child: Job, message: str) -> None:
+        """One that runs elsewhere is asked to stop and tells its own end."""
+        if child.status.is_final:
+            return
+        with suppress(ConflictError):
+            child = await self._ledger.cancel(child.job_id)
+        if child.status is JobStatus.REVOKED:
+            await self.collection_failed(child, message)
+
+
+def ingestion_params(persona_id: str, request: IngestRequest) -> dict[str, Any]:
+    """The parameters of the flow; the persona's own folder where the request names none."""
+    return {"persona_id": persona_id, "source": request.source or persona_id, "collections": [*request.collections]}
+
+
+def status_from(views: Collection[CollectionView]) -> PersonaStatus:
+    """Collections that were never asked for say nothing."""
+    statuses = {view.status for view in views if view.job_id is not None}
+    if statuses & {CollectionStatus.PENDING, CollectionStatus.PROCESSING}:
+        return PersonaStatus.INGESTING
+    if CollectionStatus.FAILED in statuses:
+        return PersonaStatus.FAILED
+    return PersonaStatus.ACTIVE if statuses else PersonaStatus.DRAFT
+
+
+def _holders(persona: Persona) -> list[str]:
+    """The ingestion first, then jobs of collections that may run by themselves."""
+    held = [persona.job_id, *(view.job_id for view in persona.collections.values())]
+    return list(dict.fromkeys(job_id for job_id in held if job_id is not None))
+
+
+def _held_by(persona: Persona) -> dict[str, str | None]:
+    views = {f"collections.{name}.job_id": view.job_id for name, view in persona.collections.items()}
+    return {"job_id": persona.job_id, **views}
+
+
+def _views_of(persona: Persona, jobs: Mapping[CollectionName, Job]) -> dict[str, Any]:
+    """Fresh views for the jobs that have something to do and are not shown yet."""
+    changes: dict[str, Any] = {}
+    for name, job in jobs.items():
+        view = persona.collections[name]
+        if not job.status.is_final and view.job_id != job.job_id:
+            fresh = CollectionView(job_id=job.job_id, total_vectors=view.total_vectors)
+            changes[f"collections.{name}"] = fresh.model_dump(mode="json")
+    return changes
+
+
+def _lost(job: Job) -> JobError:
+    return JobError(
+        error_class="ProcessLostError",
+        message=f"The process that ran it ({job.worker}) stopped without a word, and another ingestion was asked for.",
+        step=job.current_step,
+        retryable=True,
+        error_code="process_lost",
+    )
+
+
+def persona_document(persona: Persona) -> Document:
+    fields = persona.model_dump(mode="json")
+    return {"_id": fields.pop("persona_id"), **fields}
+
+
+def persona_from(document: Document) -> Persona:
+    fields = dict(document)
+    return Persona(persona_id=fields.pop("_id"), **fields)

@@ -1,0 +1,188 @@
+"""Makes a stored collection equal to what its sources give, embedding only what is new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+from spine.contracts.ingestion import CollectionResult
+from spine.contracts.personas import Chunk, CollectionName, SourceReport
+from spine.errors import ExternalServiceError, InvalidInputError
+from spine.passages_port import PassageStores
+from spine.vectors_port import Embedder, Entry
+from tasks.persona_ingestion.chunking import ChunkSize
+from tasks.persona_ingestion.corpus import Corpus
+from tasks.persona_ingestion.ledger import Ledger
+from tasks.persona_ingestion.plan import Changes, plan_batch, surplus
+from tasks.persona_ingestion.sources import Sources
+from tasks.retrieval.ahead import batches
+from tasks.retrieval.embedding import BATCH, embed_and_store
+from tasks.retrieval.indexed_collection import IndexedCollection, collection_name
+
+Tell = Callable[[float, CollectionResult], Awaitable[None]]
+"""Hears how much of the sources is stored, 0 to 1, and the counts so far. Quick: the next batch waits for it."""
+
+_LISTED_AT_ONCE: Final = 2000
+
+
+class Reading:
+    """A corpus read in threads, one of them at a time, and closed from the event loop even while one reads."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self._items = iter(corpus)
+        self._turn = Lock()
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Chunk | SourceReport]:
+        return self
+
+    def __next__(self) -> Chunk | SourceReport:
+        with self._turn:
+            if self._closed:
+                raise StopIteration
+            return next(self._items)
+
+    @property
+    def progress(self) -> float:
+        return self._corpus.progress
+
+    async def close(self) -> None:
+        """Returns when no thread reads any more and the ledger's file is gone."""
+        self._closed = True
+        await asyncio.to_thread(self._release)
+
+    def _release(self) -> None:
+        with self._turn:
+            self._corpus.ledger.close()
+
+
+@asynccontextmanager
+async def reading(persona_id: str, sources: Sources, embedder: Embedder, ledger: Ledger) -> AsyncGenerator[Reading]:
+    size = ChunkSize.within(embedder.max_tokens)
+    opened = Reading(Corpus(persona_id, sources, embedder.count_tokens, ledger, size))
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def update_from(
+    persona_id: str, name: CollectionName, sources: Sources, stores: PassageStores, tell: Tell
+) -> CollectionResult:
+    """Bring one collection in step with `sources`; its counts.
+
+    Every batch is durable once it is told, and a new call goes on from there: what is stored is not embedded again.
+    Nothing is removed before all sources were read to their end. `InvalidInputError` when there are files and none
+    can be read (then nothing is removed), and when the collection holds vectors of another model.
+    """
+    embedder = stores.embedder
+    stored_as = collection_name(persona_id, name)
+    vectors = await stores.vectors.open(stored_as, model=embedder.name, dimension=embedder.dimension)
+    collection = IndexedCollection(vectors, stores.keywords)
+    await collection.mend()
+    ledger = Ledger()
+    async with reading(persona_id, sources, embedder, ledger) as read:
+        result = CollectionResult(persona_id=persona_id, collection=name, total_vectors=await vectors.count())
+        for place in sources.left_out:
+            result.leave_out(place)
+        update = _Update(collection, embedder, read, tell, result)
+        await update.add_what_is_new()
+        _check_something_was_read(result)
+        await update.remove_surplus(ledger)
+        await _check_counts(update.collection, result)
+    return result
+
+
+@dataclass
+class _Update:
+    """One pass over one collection."""
+
+    collection: IndexedCollection
+    embedder: Embedder
+    reading: Reading
+    tell: Tell
+    result: CollectionResult
+    _coming: deque[float] = field(default_factory=deque[float])
+    """How much was read when each batch that is on its way to the store was made."""
+
+    async def add_what_is_new(self) -> None:
+        await embed_and_store(self._new_entries(), self.embedder, self.collection, self._stored)
+
+    async def _new_entries(self) -> AsyncGenerator[list[Entry]]:
+        async with aclosing(batches(self.reading, BATCH)) as read:
+            async for items in read:
+                for item in items:
+                    if isinstance(item, SourceReport):
+                        self.result.add(item)
+                changes = await self._plan([item for item in items if isinstance(item, Chunk)])
+                if changes.refresh:
+                    await self.collection.refresh(_entries(changes.refresh))
+                self.result.refreshed += len(changes.refresh)
+                self.result.kept += len(changes.keep)
+                if changes.add:
+                    self._coming.append(self.reading.progress)
+                    yield _entries(changes.add)
+                elif not self._coming:
+                    await self.tell(self.reading.progress, self.result)
+
+    async def _plan(self, chunks: Sequence[Chunk]) -> Changes:
+        if not chunks:
+            return Changes()
+        stored = await self.collection.vectors.get([chunk.id for chunk in chunks])
+        return plan_batch(chunks, {entry.id: str(entry.metadata.get("fingerprint")) for entry in stored})
+
+    async def _stored(self, batch: Sequence[Entry]) -> None:
+        self.result.embedded += len(batch)
+        self.result.total_vectors += len(batch)
+        await self.tell(self._coming.popleft(), self.result)
+
+    async def remove_surplus(self, ledger: Ledger) -> None:
+        """Listed to the end before anything is deleted, since a listing does not bear deletions."""
+        gone: list[str] = []
+        async for page in _pages(self.collection):
+            gone += await asyncio.to_thread(surplus, page, ledger.wanted)
+        if gone:
+            await self.collection.delete(gone)
+        self.result.removed = len(gone)
+
+
+async def _pages(collection: IndexedCollection) -> AsyncGenerator[list[str]]:
+    page: list[str] = []
+    async for listed in collection.vectors.listing(page=_LISTED_AT_ONCE):
+        page.append(listed.id)
+        if len(page) == _LISTED_AT_ONCE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _entries(chunks: Sequence[Chunk]) -> list[Entry]:
+    return [Entry(chunk.id, chunk.text, chunk.metadata()) for chunk in chunks]
+
+
+def _check_something_was_read(result: CollectionResult) -> None:
+    if result.chunks or not (result.files or result.left_out_total):
+        return
+    first = result.left_out[0]
+    raise InvalidInputError(
+        f"None of the files of {result.collection} could be read, so nothing was changed: {first.file} {first.reason}"
+        + (f", and {result.left_out_total - 1} more" if result.left_out_total > 1 else "")
+    )
+
+
+async def _check_counts(collection: IndexedCollection, result: CollectionResult) -> None:
+    """What the store holds is the proof; a difference means that somebody else wrote to it, and a rerun mends it."""
+    result.total_vectors = await collection.vectors.count()
+    if result.total_vectors != result.stored:
+        raise ExternalServiceError(
+            f"The collection holds {result.total_vectors} passages where its files give {result.stored}; "
+            "ingest once more.",
+            service="chroma",
+        )
