@@ -62,11 +62,11 @@ class Settings(BaseSettings):
 
     @property
     def graphs_dir(self) -> Path:
-        return self.graphs or self.home / "graphs"
+        return self.graphs.expanduser().absolute() if self.graphs else self.home / "graphs"
 
     @property
     def modules_dir(self) -> Path:
-        return self.modules or self.home / "modules"
+        return self.modules.expanduser().absolute() if self.modules else self.home / "modules"
 
     @property
     def documents_path(self) -> Path:
