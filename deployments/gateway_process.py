@@ -41,6 +41,7 @@ from spine.url_guard import UrlGuard
 from tasks.book_review.configuration import resolved_steps
 from tasks.book_review.examination import examine_edit
 from tasks.book_review.prompts import check_template
+from tasks.module_graph.shelf import DeclaredGraphs
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 5
@@ -107,6 +108,7 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             probes=probes,
             read_archive=_archived_lines,
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
+            graphs=DeclaredGraphs(config),
             version=version("millrace"),
             execution_mode="queue" if config.queue_enabled else "in-place",
             accounts=accounts,

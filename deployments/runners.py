@@ -11,6 +11,7 @@ from spine.cards import CARD_EXECUTION
 from spine.contracts.conversations import CONVERSATION
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
+from spine.graphs import MODULE_GRAPH
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
 from spine.services import Services, current_services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
@@ -50,6 +51,16 @@ async def _run_backlog(job: Job) -> Any:
     from flows.run_backlog import run_backlog
 
     return await cast(Any, run_backlog)(**job.params)
+
+
+async def _module_graph(job: Job) -> Any:
+    """Modules are tasks inside the lane's open flow run; elsewhere the job has a flow run of its own."""
+    from flows.module_graph import module_graph
+    from tasks.module_graph.run import run_graph_job
+
+    if shares_run():
+        return await run_graph_job(current_services(), job)
+    return await cast(Any, module_graph)(**job.params)
 
 
 async def _persona_ingestion(job: Job) -> Any:
@@ -96,6 +107,7 @@ RUNNERS: dict[str, Runner] = {
     CONVERSATION: _conversation,
     CARD_EXECUTION: _card_execution,
     RUN_BACKLOG: _run_backlog,
+    MODULE_GRAPH: _module_graph,
     PERSONA_INGESTION: _persona_ingestion,
     INGEST_COLLECTION: _ingest_collection,
     MAINTENANCE: _maintenance,

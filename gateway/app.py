@@ -39,6 +39,7 @@ from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import (
     batches,
     cards,
+    graphs,
     jobs,
     messages,
     operations,
@@ -101,6 +102,7 @@ def create_app(context: GatewayContext) -> FastAPI:
         personas,
         cards,
         jobs,
+        graphs,
         pipelines,
         messages,
         queues,

@@ -24,6 +24,7 @@ from spine.adapters.account_clients import AccountClients
 from spine.adapters.agent_runner import ProcessAgentRunner
 from spine.adapters.card_workdirs import CardWorkdirs
 from spine.adapters.chromium_browser import ChromiumBrowser
+from spine.adapters.guarded_callback import posting_callbacks
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_chat import PydanticAiChats
@@ -55,6 +56,7 @@ from spine.publishing_port import PublishingSite, SiteLogin
 from spine.research_port import PostJson, ResearchSource
 from spine.saved_agents import FindAgent, no_saved_agents
 from spine.settings import Settings, settings
+from spine.sink_port import PostCallback, SinkAddress, no_sink, post_nowhere
 from spine.testing.memory_progress import MemoryProgressLog
 from spine.workdirs_port import Workdirs
 
@@ -91,6 +93,7 @@ class Credentials:
     named: NamedCredentials = no_named_credentials
     accounts: Accounts = field(default_factory=EnvironmentAccounts)
     agent: FindAgent = no_saved_agents
+    sink: Callable[[str], SinkAddress | None] = no_sink
 
 
 @dataclass
@@ -120,6 +123,9 @@ class Services:
     """How an account of a platform converses."""
     agents: AgentRunner = field(default_factory=ProcessAgentRunner)
     saved_agent: FindAgent = no_saved_agents
+    sink: Callable[[str], SinkAddress | None] = no_sink
+    """The saved receiver of graph results of this name; None when none is saved."""
+    post_callback: PostCallback = post_nowhere
     passages: OpenPassages = _no_passages
     """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
@@ -213,6 +219,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         messengers=clients.messenger,
         crm=clients.crm,
         account_policy=partial(policy_of, credentials.accounts),
+        sink=credentials.sink,
+        post_callback=_posting_callbacks(stack, allow),
         passages=passages,
     )
 
@@ -293,3 +301,9 @@ def _posting(stack: AsyncExitStack, allow: frozenset[str]) -> PostJson:
         return await post_for_json(client, url, body, headers)
 
     return post_json
+
+
+def _posting_callbacks(stack: AsyncExitStack, allow: frozenset[str]) -> PostCallback:
+    client = guarded_client(allow, timeout=15.0)
+    stack.push_async_callback(client.aclose)
+    return posting_callbacks(client)
