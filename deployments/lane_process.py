@@ -14,6 +14,7 @@ from deployments.lane_thread import run_beside
 from deployments.lanes import LANES
 from deployments.lease_thread import LeaseThread
 from deployments.live_lane.sessions import LiveSessions
+from deployments.live_lane.warming import load_the_agent
 from deployments.loop_watchdog import LoopWatchdog
 from deployments.publishing_watch import publish_waiting_forever
 from deployments.queue_widths import with_widths
@@ -43,7 +44,7 @@ LIVE = frozenset(queue.name for queue in LIVE_QUEUES)
 def run(name: str, queues: list[str]) -> None:
     """Run the lane until SIGTERM (drains first) or until `MILLRACE_LANE_MAX_JOBS` jobs are done (exit 0)."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "docket"):
+    for chatty in ("httpx", "httpx2", "docket"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Its errors carry whole events; that the server is away is said once, by `deployments.rolling`.
     logging.getLogger("prefect._internal.concurrency").setLevel(logging.CRITICAL)
@@ -110,6 +111,7 @@ async def _open_sessions(
     """What keeps messages in the order of their sessions; None in a lane that serves none."""
     if MAILBOX_QUEUE not in queues:
         return None
+    load_the_agent()
     return await stack.enter_async_context(LiveSessions(services, handler, width=queues[MAILBOX_QUEUE]))
 
 

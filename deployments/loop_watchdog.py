@@ -1,4 +1,7 @@
-"""Ends a process whose event loop is stuck, after telling where: code that never yields can be stopped no other way."""
+"""Ends a process whose event loop is stuck, after telling where: code that never yields can be stopped no other way.
+
+A loop that is slow, because the machine is overloaded, still goes from task to task; a stuck one stays in the same.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 _logger = logging.getLogger("millrace.watchdog")
 
@@ -30,7 +33,7 @@ class LoopWatchdog:
 
     Args:
         running: The ids of the jobs that run now, for the last words.
-        bound: Seconds without a beat.
+        bound: Seconds in one and the same task.
         leave: Ends the process at once, without clean-up: nothing here can be trusted to end.
     """
 
@@ -54,8 +57,6 @@ class LoopWatchdog:
         with self._watched(asyncio.get_running_loop()):
             while True:
                 self._beat = time.monotonic()
-                # Where C code holds the interpreter's lock, only a thread that needs none can still act.
-                faulthandler.dump_traceback_later(self._bound + _LAST_RESORT_SECONDS, exit=True, file=self._told)
                 await asyncio.sleep(self._bound / _BEATS)
 
     @contextmanager
@@ -66,14 +67,19 @@ class LoopWatchdog:
             yield
         finally:
             self._ended.set()
-            faulthandler.cancel_dump_traceback_later()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        held_by: asyncio.Task[Any] | None = None
         while True:
             slept = time.monotonic()
+            # Where C code holds the interpreter's lock, this thread waits too; a thread that needs no lock then acts.
+            faulthandler.dump_traceback_later(self._bound + _LAST_RESORT_SECONDS, exit=True, file=self._told)
             if self._ended.wait(self._bound / _BEATS):
+                faulthandler.cancel_dump_traceback_later()
                 return
-            now = time.monotonic()
+            now, before, held_by = time.monotonic(), held_by, asyncio.current_task(loop)
+            if held_by is not before:
+                self._beat = now
             if now - slept > self._bound / 2:  # the whole process was stopped for a while, this thread too
                 self._beat = now
             elif now - self._beat > self._bound:

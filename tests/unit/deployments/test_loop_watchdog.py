@@ -39,6 +39,13 @@ def test_a_loop_that_is_stuck_names_its_jobs_and_the_line_and_ends_the_process()
     assert "in poisoned" in ended.stderr
 
 
+def test_a_loop_that_is_slow_but_goes_from_task_to_task_is_left_alone() -> None:
+    crowd = "await asyncio.gather(*(slow() for _ in range(12)))\n\nasync def slow():\n    time.sleep(0.2)"
+    script = textwrap.dedent(_STUCK).format(stuck=crowd)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 async def test_a_loop_that_breathes_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[int] = []
     watching = asyncio.create_task(LoopWatchdog(list, bound=0.2, leave=left.append).beat_forever())

@@ -118,7 +118,7 @@ async def test_while_the_server_is_away_the_open_run_goes_on_past_its_age(
         await until(lambda: engine.ended == [{"items": 5}])
 
 
-async def test_the_first_work_waits_for_the_first_run_but_not_for_long(
+async def test_a_first_run_that_does_not_open_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("deployments.rolling.FIRST_WAIT", 0.02)
