@@ -46,9 +46,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeStack]:
         MILLRACE_LANE_RANGE="1",
         MILLRACE_QUEUE_WIDTHS="cards=20",
     )
-    made.command("up", "--no-demo")
-    yield made
-    made.close()
+    try:
+        made.command("up", "--no-demo", timeout=300)
+        yield made
+    finally:
+        made.close()
 
 
 def witness(card_id: str, first: int, again: int) -> dict[str, Any]:
