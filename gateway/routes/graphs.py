@@ -11,7 +11,7 @@ from gateway.dependencies import Context
 from gateway.listing import Listing
 from gateway.problems import ProblemError
 from gateway.starting import hand_over
-from spine.contracts.graphs import GraphJob, GraphSubmission, GraphSummary, QueueState
+from spine.contracts.graphs import GraphJob, GraphSubmission, GraphSummary
 from spine.contracts.jobs import JobStatus
 from spine.errors import ConflictError
 from spine.graph_pictures import MEDIA_TYPES, PictureFormat, picture_of
@@ -71,14 +71,6 @@ async def start_job(
 @router.get("/graphs/{name}/jobs/{job_id}", summary="A job of a graph, module by module")
 async def get_job(name: str, job_id: str, context: Context) -> GraphJob:
     return await _desk(context).job(job_id, graph=name)
-
-
-@router.get("/queues", summary="What waits before each module, and in each queue of jobs")
-async def list_queues(context: Context) -> Listing[QueueState]:
-    """`queue:<module>` of every module of every graph, then the queues of jobs that hold something."""
-    desk = _desk(context)
-    items = [*(await desk.queues()).values(), *(await desk.job_queues()).values()]
-    return Listing[QueueState](items=items, total=len(items))
 
 
 def _desk(context: Context) -> GraphDesk:
