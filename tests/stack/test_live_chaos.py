@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-import psutil
 import pytest
 
 from spine.contracts.conversations import Delivery
@@ -40,17 +39,17 @@ def kill_lane(stack: WholeStack) -> None:
 
 
 def kill_redis(stack: WholeStack) -> None:
-    process_of(stack, "redis-server").kill()
+    """It runs with none of the stack's environment: the supervisor's child of that name is ours."""
+    supervisor = next(process for process in stack.processes() if "supervise" in process.cmdline())
+    redis = [child for child in supervisor.children() if "redis-server" in " ".join(child.cmdline())]
+    assert redis, "the stack runs no Redis of its own"
+    redis[0].kill()
 
 
 def kill_prefect(stack: WholeStack) -> None:
     for process in stack.processes():
         if "prefect" in " ".join(process.cmdline()) and "server" in " ".join(process.cmdline()):
             process.kill()
-
-
-def process_of(stack: WholeStack, word: str) -> psutil.Process:
-    return next(process for process in stack.processes() if word in " ".join(process.cmdline()))
 
 
 # who dies → how many replies may be in doubt afterwards, and from which chat on the test writes
