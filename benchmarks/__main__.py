@@ -1,17 +1,127 @@
-"""Runs every benchmark of this folder, one after the other: `make bench`."""
+"""Runs the benches and writes their table: `python -m benchmarks [NAMES] [--quick] [--reps N] [--check]`.
+
+Every run writes benchmarks/results/latest.json, after each bench anew, so that a run that is cut off leaves what it
+has. Only a whole run (all benches, not `--quick`) writes docs/benchmarks.md and its pictures.
+"""
 
 from __future__ import annotations
 
-import importlib
+import argparse
+import sys
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.frame.catalogue import BENCHES, figures_of, load, module_of
+from benchmarks.frame.figures import Curve, Effort, Figure, Outcome
+from benchmarks.frame.machine import ROOT, commit, machine
+from benchmarks.frame.machine import load as busy
+from benchmarks.frame.pages import page
+from benchmarks.frame.pictures import draw
+from benchmarks.frame.results import RESULTS, Results, Row, read, regressions, rows_of, unmeasured, write
+from benchmarks.frame.running import BenchFailedError, run_apart
 
-def main() -> None:
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if not path.stem.startswith("_"):
-            print(f"== {path.stem}", flush=True)
-            importlib.import_module(f"benchmarks.{path.stem}").main()
+LONGEST = 60.0  # minutes for one bench
+
+
+@dataclass
+class Run:
+    """A run so far."""
+
+    effort: Effort
+    chosen: list[str]
+    machine: str = field(default_factory=machine)
+    commit: str = field(default_factory=commit)
+    rows: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
+    outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.effort.quick and set(self.chosen) == set(BENCHES)
+
+    def results(self) -> Results:
+        waiting = "not part of this run" if self.chosen != list(BENCHES) else "this run was cut off before it"
+        rows = [self.rows.get(name) or unmeasured(figures_of(name), waiting) for name in BENCHES]
+        return Results(self.machine, self.commit, [row for group in rows for row in group])
+
+    def add(self, name: str) -> None:
+        """Run one bench and keep what it gives, figures or the reason why there are none."""
+        figures = figures_of(name)
+        if load(name) is None:
+            there = "declares no figures yet" if module_of(name) else "is not there yet"
+            self.rows[name] = unmeasured(figures, f"benchmarks/{name}.py {there}")
+            return
+        try:
+            self.outcomes[name] = run_apart(name, self.effort, minutes=LONGEST)
+        except BenchFailedError as error:
+            self.rows[name] = unmeasured(figures, f"the bench failed: {error}")
+            return
+        self.rows[name] = rows_of(figures, self.outcomes[name])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which benches; all by default: {', '.join(BENCHES)}")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that a bench works")
+    parser.add_argument("--reps", type=int, metavar="N", help="turns of each side; 5 by default, 1 with --quick")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where latest.json is written")
+    parser.add_argument("--check", action="store_true", help="fail when a measured ratio misses its target")
+    parser.add_argument("--only-check", action="store_true", help="run nothing: check the ratios of the latest run")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHES):
+        parser.error(f"there is no bench {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    if options.reps is not None and options.reps < 1:
+        parser.error("--reps must be at least 1")
+    if options.only_check:
+        return _check(read(options.results / "latest.json").rows)
+    effort = Effort(options.reps or (1 if options.quick else 5), options.quick)
+    run = Run(effort, options.names or list(BENCHES))
+    _run(run, options.results)
+    if run.is_whole:
+        _publish(run)
+    return _check(run.results().rows) if options.check else 0
+
+
+def _run(run: Run, folder: Path) -> None:
+    print(f"{run.machine}, commit {run.commit}, load {busy():.1f}", flush=True)
+    for name in run.chosen:
+        print(f"\n== {name}", flush=True)
+        began = time.monotonic()
+        run.add(name)
+        for row in run.rows[name]:
+            print(f"   {_told(row)}", flush=True)
+        for note in run.outcomes[name].notes if name in run.outcomes else ():
+            print(f"   · {note.name}: {note.value:.4g} {note.unit}", flush=True)
+        print(f"   ({time.monotonic() - began:.0f} s, load {busy():.1f})", flush=True)
+        file = write(run.results(), folder)
+    print(f"\nwritten: {file}")
+
+
+def _told(row: Row) -> str:
+    if row.value is None:
+        return f"{row.bench}: {row.figure}: not measured ({row.reason})"
+    return f"{row.bench}: {row.figure}: {row.value:g} {row.unit}, target {row.target}: {'met' if row.met else 'MISSED'}"
+
+
+def _publish(run: Run) -> None:
+    """The page and its pictures."""
+    folder = ROOT / "docs" / "benchmarks"
+    curves: list[Curve] = [curve for outcome in run.outcomes.values() for curve in outcome.curves]
+    pictures = draw(_measured(run), curves, folder)
+    (ROOT / "docs" / "benchmarks.md").write_text(page(run.results(), run.outcomes, pictures), encoding="utf-8")
+
+
+def _measured(run: Run) -> dict[Figure, float]:
+    pairs = zip((figure for name in BENCHES for figure in figures_of(name)), run.results().rows, strict=True)
+    return {figure: row.value for figure, row in pairs if row.value is not None}
+
+
+def _check(rows: list[Row]) -> int:
+    found = regressions(rows)
+    for sentence in found:
+        print(f"regressed: {sentence}", file=sys.stderr)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
