@@ -1,0 +1,232 @@
+"""What one request costs when 10², 10³, 10⁴ and 10⁵ submissions, jobs, messages and vectors are stored.
+
+Stores of every size stand beside each other and take turns, one kind of request after the other, so that what else
+the machine does falls on all sizes. A figure is the cost at the size where it is highest, divided by the cost at 10².
+Documents are in SQLite, vectors in a Chroma server, passages in the keyword index: what a stack has by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.frame.figures import RATIO, Curve, Effort, Figure, Outcome, at_most
+from spine.adapters.chroma_vectors import ChromaVectors
+from spine.adapters.sqlite_documents import open_sqlite_documents
+from spine.contracts.jobs import Job, JobStatus
+from spine.contracts.submissions import Submission, SubmissionStatus, SubmitRequest
+from spine.contracts.timestamps import iso, utc_now
+from spine.document_cursors import cursor_after
+from spine.documents import JOBS, MESSAGES, SUBMISSIONS, ensure_indexes, page_of
+from spine.jobs import JobLedger, to_document
+from spine.ports import Document, Documents, Sort
+from spine.submissions import BOOK_REVIEW, STAGES, ReviewDesk, submission_document
+from spine.testing.chroma_server import chroma_server
+from spine.vectors_port import Entry, Vector, VectorCollection
+
+_SIZES = (100, 1_000, 10_000, 100_000)
+_BENCH = "cost growth, 10² to 10⁵ stored"
+_NEWEST: Sort = [("created", -1)]
+_PAGE = 20
+_SESSION = 20  # messages
+_DIMENSION = 384
+_AT_ONCE = 500  # writes on their way to a store
+
+Request = Callable[[], Awaitable[object]]
+
+
+@dataclass
+class Stored:
+    """Stores of one size."""
+
+    size: int
+    documents: Documents
+    vectors: VectorCollection
+    chance: random.Random
+
+    def id(self, kind: str) -> str:
+        return f"{kind}_{self.chance.randrange(self.size)}"
+
+    # -- the requests --------------------------------------------------------------------------------------
+
+    async def first_page(self) -> None:
+        await page_of(self.documents, SUBMISSIONS, sort=_NEWEST, limit=_PAGE)
+
+    async def page_of_one_status(self) -> None:
+        where = {"status": str(SubmissionStatus.READY_FOR_REVIEW)}
+        await page_of(self.documents, SUBMISSIONS, where, sort=_NEWEST, limit=_PAGE)
+
+    async def later_page(self) -> None:
+        middle = _submission(self.size // 2)
+        cursor = cursor_after(SUBMISSIONS, _NEWEST, middle)
+        await page_of(self.documents, SUBMISSIONS, sort=_NEWEST, limit=_PAGE, cursor=cursor)
+
+    async def get(self) -> None:
+        await ReviewDesk(self.documents, JobLedger(self.documents)).get(self.id("sub"))
+
+    async def claim(self) -> None:
+        ledger = JobLedger(self.documents)
+        job = await ledger.begin("job_waiting", "bench")
+        assert job is not None
+        await ledger.release(job)
+
+    async def sweep(self) -> None:
+        await JobLedger(self.documents).sweep()
+
+    async def session(self) -> None:
+        where = {"session_id": f"session_{self.chance.randrange(self.size // _SESSION)}"}
+        assert len(await self.documents.find(MESSAGES, where, sort=[("created", 1)], limit=_PAGE)) == _SESSION
+
+    async def claim_message(self) -> None:
+        where = {"session_id": "session_0", "status": "pending"}
+        taken = await self.documents.update(MESSAGES, where, set={"status": "taken"}, sort=[("created", 1)])
+        assert taken is not None
+        await self.documents.update(MESSAGES, {"_id": taken["_id"]}, set={"status": "pending"})
+
+    async def search(self) -> None:
+        assert len(await self.vectors.query(_vector(self.chance), limit=10)) == 10
+
+
+REQUESTS: dict[str, Callable[[Stored], Request]] = {
+    "first page of submissions": lambda stored: stored.first_page,
+    "page of submissions in one status": lambda stored: stored.page_of_one_status,
+    "later page of submissions": lambda stored: stored.later_page,
+    "one submission": lambda stored: stored.get,
+    "claim of a job": lambda stored: stored.claim,
+    "sweep": lambda stored: stored.sweep,
+    "messages of a session": lambda stored: stored.session,
+    "claim of a message": lambda stored: stored.claim_message,
+    "vector search": lambda stored: stored.search,
+}
+FIGURES = tuple(Figure(_BENCH, name, RATIO, at_most(1.2)) for name in REQUESTS)
+
+
+def bench(effort: Effort) -> Outcome:
+    return asyncio.run(_bench(effort))
+
+
+async def _bench(effort: Effort) -> Outcome:
+    sizes = _SIZES[: effort.size(4, 3)]
+    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder, chroma_server(Path(folder) / "chroma") as url:
+        async with _stores(Path(folder), url, sizes) as stores:
+            costs = {name: await _costs(name, stores, effort) for name in REQUESTS}
+    values = {name: max(by_size[size] for size in sizes[1:]) / by_size[sizes[0]] for name, by_size in costs.items()}
+    curves = [Curve("cost growth", name, "stored", "ms", _points(by_size)) for name, by_size in costs.items()]
+    return Outcome(values, curves=curves)
+
+
+def _points(by_size: dict[int, float]) -> list[tuple[float, float]]:
+    return [(float(size), seconds * 1000) for size, seconds in by_size.items()]
+
+
+async def _costs(name: str, stores: list[Stored], effort: Effort) -> dict[int, float]:
+    """Seconds for one request, by size."""
+    requests = {stored.size: REQUESTS[name](stored) for stored in stores}
+    found: dict[int, list[float]] = {size: [] for size in requests}
+    for request in requests.values():
+        await _seconds(request, 5)
+    for _ in range(effort.reps * 4):
+        for size, request in requests.items():
+            found[size].append(await _seconds(request, effort.size(25, 10)))
+    return {size: median(seconds) for size, seconds in found.items()}
+
+
+async def _seconds(request: Request, times: int) -> float:
+    taken: list[float] = []
+    for _ in range(times):
+        began = time.perf_counter()
+        await request()
+        taken.append(time.perf_counter() - began)
+    return median(taken)
+
+
+# -- filling the stores ----------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _stores(folder: Path, chroma_url: str, sizes: tuple[int, ...]) -> AsyncGenerator[list[Stored]]:
+    vectors = ChromaVectors(chroma_url)
+    stores: list[Stored] = []
+    try:
+        for size in sizes:
+            documents = open_sqlite_documents(folder / f"{size}.sqlite3")
+            collection = await vectors.open(f"size-{size}", model="bench", dimension=_DIMENSION)
+            stores.append(Stored(size, documents, collection, random.Random(1)))
+            await _fill(stores[-1])
+        yield stores
+    finally:
+        for stored in stores:
+            await stored.documents.close()
+        await vectors.close()
+
+
+async def _fill(stored: Stored) -> None:
+    await ensure_indexes(stored.documents)
+    size = range(stored.size)
+    await _write(stored.documents, SUBMISSIONS, map(_submission, size))
+    await _write(stored.documents, JOBS, map(_job, size))
+    await _write(stored.documents, MESSAGES, map(_message, size))
+    waiting = Job(job_id="job_waiting", pipeline=BOOK_REVIEW, idempotency_key="waiting", subject_id="sub_0")
+    await stored.documents.upsert(JOBS, to_document(waiting))
+    passages = iter(size)
+    while numbers := list(islice(passages, _AT_ONCE)):
+        entries = [Entry(f"{number:032x}", f"passage {number}") for number in numbers]
+        await stored.vectors.upsert(entries, [_vector(stored.chance) for _ in numbers])
+
+
+async def _write(documents: Documents, collection: str, made: Iterator[Document]) -> None:
+    while some := list(islice(made, _AT_ONCE)):
+        await asyncio.gather(*(documents.upsert(collection, document) for document in some))
+
+
+def _submission(number: int) -> Document:
+    """One in four waits for a person, so that a page of them is full at every size."""
+    status = SubmissionStatus.PUBLISHED if number % 4 else SubmissionStatus.READY_FOR_REVIEW
+    stages: Any = {stage: {"status": "completed"} for stage in STAGES}
+    request = SubmitRequest(amazon_url=f"https://shop.example/dp/{number}")
+    made = Submission(submission_id=f"sub_{number}", request=request, title=f"Book {number}", stages=stages)
+    return {**submission_document(made), "status": str(status), "created": _moment(number)}
+
+
+def _job(number: int) -> Document:
+    """Ended, as nearly all jobs of a stack have."""
+    made = Job(
+        job_id=f"job_{number}", pipeline=BOOK_REVIEW, idempotency_key=f"key {number}", subject_id=f"sub_{number}"
+    )
+    status = JobStatus.SUCCESS if number % 50 else JobStatus.FAILURE
+    moments = {"created": _moment(number), "started": _moment(number), "finished": _moment(number)}
+    return {**to_document(made), "status": str(status), **moments}
+
+
+def _message(number: int) -> Document:
+    pending = number == 0
+    return {
+        "_id": f"message_{number}",
+        "session_id": f"session_{number // _SESSION}",
+        "status": "pending" if pending else "answered",
+        "created": _moment(number),
+        "user_message": "How long is the book, and who is it for?",
+    }
+
+
+_NOW = utc_now()
+
+
+def _moment(number: int) -> str:
+    return iso(_NOW - timedelta(days=365) + timedelta(seconds=number))
+
+
+def _vector(chance: random.Random) -> Vector:
+    found = [chance.gauss(0, 1) for _ in range(_DIMENSION)]
+    length = sum(value * value for value in found) ** 0.5
+    return [value / length for value in found]
