@@ -64,6 +64,7 @@ async def _serve(config: Settings) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
                 ws_max_size=64 * 1024,
+                ws_per_message_deflate=False,  # events are short: packing each for each watcher doubled its cost
             )
         )
         await server.serve()
