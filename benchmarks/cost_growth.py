@@ -11,26 +11,24 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from benchmarks.frame.figures import RATIO, Curve, Effort, Figure, Outcome, at_most
+from benchmarks.surroundings.stored_submissions import moment, store_submissions, submission, write_all
 from spine.adapters.chroma_vectors import ChromaVectors
 from spine.adapters.sqlite_documents import open_sqlite_documents
-from spine.contracts.jobs import Job, JobStatus
-from spine.contracts.submissions import Submission, SubmissionStatus, SubmitRequest
-from spine.contracts.timestamps import iso, utc_now
+from spine.contracts.jobs import Job
+from spine.contracts.submissions import SubmissionStatus
 from spine.document_cursors import cursor_after
 from spine.documents import JOBS, MESSAGES, SUBMISSIONS, ensure_indexes, page_of
 from spine.jobs import JobLedger, to_document
 from spine.ports import Document, Documents, Sort
-from spine.submissions import BOOK_REVIEW, STAGES, ReviewDesk, submission_document
+from spine.submissions import BOOK_REVIEW, ReviewDesk
 from spine.testing.chroma_server import chroma_server
 from spine.vectors_port import Entry, Vector, VectorCollection
 
@@ -40,7 +38,7 @@ _NEWEST: Sort = [("created", -1)]
 _PAGE = 20
 _SESSION = 20  # messages
 _DIMENSION = 384
-_AT_ONCE = 500  # writes on their way to a store
+_AT_ONCE = 500  # vectors in one write
 
 Request = Callable[[], Awaitable[object]]
 
@@ -67,7 +65,7 @@ class Stored:
         await page_of(self.documents, SUBMISSIONS, where, sort=_NEWEST, limit=_PAGE)
 
     async def later_page(self) -> None:
-        middle = _submission(self.size // 2)
+        middle = submission(self.size // 2)
         cursor = cursor_after(SUBMISSIONS, _NEWEST, middle)
         await page_of(self.documents, SUBMISSIONS, sort=_NEWEST, limit=_PAGE, cursor=cursor)
 
@@ -173,9 +171,8 @@ async def _stores(folder: Path, chroma_url: str, sizes: tuple[int, ...]) -> Asyn
 async def _fill(stored: Stored) -> None:
     await ensure_indexes(stored.documents)
     size = range(stored.size)
-    await _write(stored.documents, SUBMISSIONS, map(_submission, size))
-    await _write(stored.documents, JOBS, map(_job, size))
-    await _write(stored.documents, MESSAGES, map(_message, size))
+    await store_submissions(stored.documents, stored.size)
+    await write_all(stored.documents, MESSAGES, map(_message, size))
     waiting = Job(job_id="job_waiting", pipeline=BOOK_REVIEW, idempotency_key="waiting", subject_id="sub_0")
     await stored.documents.upsert(JOBS, to_document(waiting))
     passages = iter(size)
@@ -184,46 +181,15 @@ async def _fill(stored: Stored) -> None:
         await stored.vectors.upsert(entries, [_vector(stored.chance) for _ in numbers])
 
 
-async def _write(documents: Documents, collection: str, made: Iterator[Document]) -> None:
-    while some := list(islice(made, _AT_ONCE)):
-        await asyncio.gather(*(documents.upsert(collection, document) for document in some))
-
-
-def _submission(number: int) -> Document:
-    """One in four waits for a person, so that a page of them is full at every size."""
-    status = SubmissionStatus.PUBLISHED if number % 4 else SubmissionStatus.READY_FOR_REVIEW
-    stages: Any = {stage: {"status": "completed"} for stage in STAGES}
-    request = SubmitRequest(amazon_url=f"https://shop.example/dp/{number}")
-    made = Submission(submission_id=f"sub_{number}", request=request, title=f"Book {number}", stages=stages)
-    return {**submission_document(made), "status": str(status), "created": _moment(number)}
-
-
-def _job(number: int) -> Document:
-    """Ended, as nearly all jobs of a stack have."""
-    made = Job(
-        job_id=f"job_{number}", pipeline=BOOK_REVIEW, idempotency_key=f"key {number}", subject_id=f"sub_{number}"
-    )
-    status = JobStatus.SUCCESS if number % 50 else JobStatus.FAILURE
-    moments = {"created": _moment(number), "started": _moment(number), "finished": _moment(number)}
-    return {**to_document(made), "status": str(status), **moments}
-
-
 def _message(number: int) -> Document:
     pending = number == 0
     return {
         "_id": f"message_{number}",
         "session_id": f"session_{number // _SESSION}",
         "status": "pending" if pending else "answered",
-        "created": _moment(number),
+        "created": moment(number),
         "user_message": "How long is the book, and who is it for?",
     }
-
-
-_NOW = utc_now()
-
-
-def _moment(number: int) -> str:
-    return iso(_NOW - timedelta(days=365) + timedelta(seconds=number))
 
 
 def _vector(chance: random.Random) -> Vector:
