@@ -6,7 +6,7 @@ BIN := .venv/bin
 NOT_SLOW := not wordpress and not chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-browser test-wordpress chaos bench lint format
+.PHONY: help setup up down status test test-browser test-wordpress chaos bench bench-check lint format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +35,13 @@ test-wordpress: setup ## tests that drive a real WordPress
 chaos: setup ## tests that kill processes
 	@$(BIN)/pytest -m chaos $(ARGS)
 
-bench: setup ## figures, side by side
+bench: ## figures beside those of others: docs/benchmarks.md, an hour or two on an idle machine
+	@deployments/bootstrap.sh bench
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-check: ## the same run, which fails when a ratio misses its target
+	@deployments/bootstrap.sh bench
+	@$(BIN)/python -m benchmarks --check $(ARGS)
 
 lint: setup ## style, format, types
 	@$(BIN)/ruff check .

@@ -2,13 +2,12 @@
 
 Stores of every size stand beside each other and take turns, one kind of request after the other, so that what else
 the machine does falls on all sizes. A figure is the cost at the size where it is highest, divided by the cost at 10².
-Documents are in SQLite, vectors in a Chroma server, passages in the keyword index: what a stack has by default.
+Documents are in SQLite and vectors in a Chroma server, as a stack has them by default.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
+
+import numpy as np
 
 from benchmarks.frame.figures import RATIO, Curve, Effort, Figure, Outcome, at_most
 from benchmarks.surroundings.stored_submissions import moment, store_submissions, submission, write_all
@@ -50,10 +51,10 @@ class Stored:
     size: int
     documents: Documents
     vectors: VectorCollection
-    chance: random.Random
+    chance: np.random.Generator
 
     def id(self, kind: str) -> str:
-        return f"{kind}_{self.chance.randrange(self.size)}"
+        return f"{kind}_{self.chance.integers(self.size)}"
 
     # -- the requests --------------------------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ class Stored:
         await JobLedger(self.documents).sweep()
 
     async def session(self) -> None:
-        where = {"session_id": f"session_{self.chance.randrange(self.size // _SESSION)}"}
+        where = {"session_id": f"session_{self.chance.integers(self.size // _SESSION)}"}
         assert len(await self.documents.find(MESSAGES, where, sort=[("created", 1)], limit=_PAGE)) == _SESSION
 
     async def claim_message(self) -> None:
@@ -159,7 +160,7 @@ async def _stores(folder: Path, chroma_url: str, sizes: tuple[int, ...]) -> Asyn
         for size in sizes:
             documents = open_sqlite_documents(folder / f"{size}.sqlite3")
             collection = await vectors.open(f"size-{size}", model="bench", dimension=_DIMENSION)
-            stores.append(Stored(size, documents, collection, random.Random(1)))
+            stores.append(Stored(size, documents, collection, np.random.default_rng(1)))
             await _fill(stores[-1])
         yield stores
     finally:
@@ -192,7 +193,6 @@ def _message(number: int) -> Document:
     }
 
 
-def _vector(chance: random.Random) -> Vector:
-    found = [chance.gauss(0, 1) for _ in range(_DIMENSION)]
-    length = sum(value * value for value in found) ** 0.5
-    return [value / length for value in found]
+def _vector(chance: np.random.Generator) -> Vector:
+    found = chance.standard_normal(_DIMENSION)
+    return (found / np.linalg.norm(found)).tolist()

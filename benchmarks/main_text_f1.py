@@ -15,18 +15,21 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import trafilatura
 
+from benchmarks.frame.figures import Effort, Figure, Note, Outcome, at_least
 from tasks.book_review.main_text import extract_main_text
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _FOLDER = Path("extraction", "aeb")
 _SHINGLE = 4
 _TOKEN = re.compile(r"\w+")
+
+FIGURES = (Figure("main text of saved pages", "F1", "", at_least(0.96)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,13 @@ class Score:
     precision: float
     recall: float
     seconds: float
+
+
+CONTENDERS: dict[str, Callable[[LabelledPage], str]] = {
+    "millrace": lambda page: extract_main_text(page.html, page.url).text,
+    "trafilatura": lambda page: trafilatura.extract(page.html, include_comments=False) or "",
+    "trafilatura (as it comes)": lambda page: trafilatura.extract(page.html) or "",
+}
 
 
 def load_pages(data: Path) -> list[LabelledPage]:
@@ -83,18 +93,27 @@ def _shingles(text: str) -> Counter[tuple[str, ...]]:
     return Counter(tuple(tokens[at : at + _SHINGLE]) for at in range(max(1, len(tokens) - _SHINGLE + 1)) if tokens)
 
 
+def bench(effort: Effort) -> Outcome:
+    if not (SHARED_DATA / _FOLDER).is_dir():
+        return Outcome(missing={FIGURES[0].name: "the published pages are not beside the project"})
+    pages = load_pages(SHARED_DATA)
+    scores = {name: score(pages, extract) for name, extract in CONTENDERS.items()}
+    return Outcome({FIGURES[0].name: scores["millrace"].f1}, notes=list(_notes(scores)))
+
+
+def _notes(scores: Mapping[str, Score]) -> Iterator[Note]:
+    for name, found in scores.items():
+        yield Note(f"F1: {name}", found.f1, "")
+        yield Note(f"a page: {name}", 1000 * found.seconds, "ms")
+
+
 def main() -> int:
     if not (SHARED_DATA / _FOLDER).is_dir():
         print("skipped: the saved pages are not here (shared/data/extraction/aeb beside the project)")
         return 0
     pages = load_pages(SHARED_DATA)
-    contenders: dict[str, Callable[[LabelledPage], str]] = {
-        "millrace": lambda page: extract_main_text(page.html, page.url).text,
-        "trafilatura": lambda page: trafilatura.extract(page.html, include_comments=False) or "",
-        "trafilatura (as it comes)": lambda page: trafilatura.extract(page.html) or "",
-    }
     print(f"{len(pages)} pages{'':<21}F1      P       R   ms/page")
-    for name, extract in contenders.items():
+    for name, extract in CONTENDERS.items():
         found = score(pages, extract)
         print(f"{name:<26} {found.f1:.4f}  {found.precision:.4f}  {found.recall:.4f}  {1000 * found.seconds:5.0f}")
     return 0

@@ -3,7 +3,7 @@
 #
 # Needs Python 3.11 or 3.12, nothing else: uv is taken from PATH, from pip, from a venv, or from pip by way of apt.
 # Everything it fetches for itself lies in .tools. Running it again takes no time.
-# MILLRACE_SYSTEM_PACKAGES=no leaves the system alone.
+# MILLRACE_SYSTEM_PACKAGES=no leaves the system alone. With the argument `bench` it adds what benchmarks compare with.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -143,7 +143,21 @@ make_environment() {
     echo "$wanted" >.venv/.made-from
 }
 
+# What benchmarks compare with and draw with: only where somebody runs them.
+add_bench_group() {
+    wanted=$(sha256sum requirements-bench.lock | cut -d ' ' -f 1)
+    [ "$(cat .venv/.bench-from 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c 'import celery, matplotlib' 2>/dev/null && return 0
+    find_uv
+    share_index
+    export UV_LINK_MODE="${UV_LINK_MODE:-copy}" VIRTUAL_ENV="$PWD/.venv"
+    say "adding the peers of the benchmarks from requirements-bench.lock"
+    "$uv" pip install --quiet --require-hashes --compile-bytecode -r requirements-bench.lock ||
+        fail "the benchmarks' packages could not be installed: is a package index reachable?"
+    echo "$wanted" >.venv/.bench-from
+}
+
 python=$(find_python) || fail "Python 3.11 or 3.12 is needed and was not found."
 want PostgreSQL has_postgres install_postgres "Prefect keeps its data in SQLite, slower when many runs start at once."
 want Chromium has_browser install_browser "pages are fetched by plain HTTP, without a browser."
 make_environment
+[ "${1:-}" != bench ] || add_bench_group
