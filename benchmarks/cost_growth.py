@@ -19,7 +19,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.frame.figures import RATIO, Curve, Effort, Figure, Outcome, at_most
+from benchmarks.frame.figures import RATIO, Curve, Effort, Figure, Note, Outcome, at_most
 from benchmarks.surroundings.stored_submissions import moment, store_submissions, submission, write_all
 from spine.adapters.chroma_vectors import ChromaVectors
 from spine.adapters.sqlite_documents import open_sqlite_documents
@@ -121,7 +121,12 @@ async def _bench(effort: Effort) -> Outcome:
             costs = {name: await _costs(name, stores, effort) for name in REQUESTS}
     values = {name: max(by_size[size] for size in sizes[1:]) / by_size[sizes[0]] for name, by_size in costs.items()}
     curves = [Curve("cost growth", name, "stored", "ms", _points(by_size)) for name, by_size in costs.items()]
-    return Outcome(values, curves=curves)
+    notes = [
+        Note(f"{name}, {size:,} stored", by_size[size] * 1000, "ms")
+        for name, by_size in costs.items()
+        for size in (sizes[0], sizes[-1])
+    ]
+    return Outcome(values, notes=notes, curves=curves)
 
 
 def _points(by_size: dict[int, float]) -> list[tuple[float, float]]:

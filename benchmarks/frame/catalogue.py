@@ -40,6 +40,9 @@ PROMISED: Final[Mapping[str, tuple[Figure, ...]]] = {
         Figure("no-op tasks through the live lane, queue only", "tasks/s against Celery", RATIO, at_least(0.35)),
     ),
     "ingestion_throughput": (Figure("ingestion", "chunks/s ÷ raw embedding", RATIO, at_least(0.95)),),
+    "graph_throughput": (
+        Figure("graph jobs, two modules of 0.1 s", "jobs/s against a Celery chain", RATIO, at_least(1)),
+    ),
 }
 """Figures of benches whose module may be missing or may not declare them yet: their rows say so."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from statistics import median
 from typing import Generic, TypeVar
 
@@ -39,4 +40,4 @@ def take_turns(reps: int, ours: Callable[[], T], peer: Callable[[], T]) -> Turns
 def quantile(values: Sequence[float], share: float) -> float:
     """The value that `share` of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, ceil(round(share * len(ordered), 9)) - 1)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,48 +23,76 @@ from spine.contracts.texts import Article, LinkPage
 
 _logger = logging.getLogger("millrace.artifacts")
 
-
-async def _shown(what: str, call: Awaitable[Any]) -> Any:
-    """Artifacts are for the eyes: a server that does not take one must not end the review."""
-    try:
-        return await call
-    except Exception as error:
-        _logger.warning("the %s artifact was not stored: %s", what, type(error).__name__)
-        return None
+PATIENCE = 3.0
+"""Seconds that a finished review's flow run waits for its artifacts: they are for the eyes."""
 
 
 @dataclass
 class ReviewArtifacts:
-    """The artifacts of one submission; a rerun adds new versions under the same keys."""
+    """The artifacts of one submission; a rerun adds new versions under the same keys.
+
+    They go out one after the other beside the review, which never waits for them: a round trip to the server for each
+    would make a review a quarter of a second longer. `settle` waits for the last of them before the flow run ends.
+    """
 
     submission_id: str
     _progress: UUID | None = None
+    _percent: float | None = None  # not sent yet
+    _last: asyncio.Task[None] | None = None
 
-    async def progress(self, percent: float) -> None:
-        if self._progress is None:
-            self._progress = await _shown(
-                "progress", acreate_progress_artifact(percent, key=self._key("progress"), description="whole review")
-            )
-        else:
-            await _shown("progress", aupdate_progress_artifact(self._progress, percent))
+    def progress(self, percent: float) -> None:
+        """Of several that wait to be sent, only the newest is."""
+        waiting, self._percent = self._percent is not None, percent
+        if not waiting:
+            self._send("progress", self._send_progress)
 
-    async def name_run(self, title: str) -> None:
+    def name_run(self, title: str) -> None:
         """Give the flow run the book's name, once it is known."""
         if run_id := flow_run.get_id():
-            await _shown("name", _rename(UUID(run_id), f"review: {title}"[:200]))
+            self._send("name", lambda: _rename(UUID(run_id), f"review: {title}"[:200]))
 
-    async def facts(self, book: ConsolidatedBook) -> None:
-        await _shown("facts", acreate_table_artifact(fact_rows(book), key=self._key("facts")))
+    def facts(self, book: ConsolidatedBook) -> None:
+        self._send("facts", lambda: acreate_table_artifact(fact_rows(book), key=self._key("facts")))
 
-    async def links(self, pages: list[LinkPage]) -> None:
+    def links(self, pages: list[LinkPage]) -> None:
         if pages:
-            await _shown("links", acreate_table_artifact(link_rows(pages), key=self._key("links")))
+            self._send("links", lambda: acreate_table_artifact(link_rows(pages), key=self._key("links")))
 
-    async def article(self, article: Article) -> None:
-        await _shown("article", acreate_markdown_artifact(article_markdown(article), key=self._key("article")))
+    def article(self, article: Article) -> None:
+        self._send("article", lambda: acreate_markdown_artifact(article_markdown(article), key=self._key("article")))
+
+    async def settle(self) -> None:
+        """Return when everything is sent, or was not within `PATIENCE`."""
+        if self._last is None:
+            return
+        done, _ = await asyncio.wait([self._last], timeout=PATIENCE)
+        if not done:
+            self._last.cancel()
+            _logger.warning("the last artifacts of %s were not stored in time", self.submission_id)
+
+    def _send(self, what: str, make: Callable[[], Awaitable[Any]]) -> None:
+        self._last = asyncio.create_task(_after(self._last, what, make), name=f"{what} artifact")
+
+    async def _send_progress(self) -> None:
+        percent, self._percent = self._percent or 0.0, None
+        if self._progress is None:
+            made = acreate_progress_artifact(percent, key=self._key("progress"), description="whole review")
+            self._progress = await made
+        else:
+            await aupdate_progress_artifact(self._progress, percent)
 
     def _key(self, kind: str) -> str:
         return f"{kind}-{self.submission_id}".replace("_", "-").lower()
+
+
+async def _after(last: asyncio.Task[None] | None, what: str, make: Callable[[], Awaitable[Any]]) -> None:
+    """Send an artifact when the one before is sent. A server that does not take one must not end the review."""
+    if last is not None:
+        await last
+    try:
+        await make()
+    except Exception as error:
+        _logger.warning("the %s artifact was not stored: %s", what, type(error).__name__)
 
 
 async def _rename(run_id: UUID, name: str) -> None:

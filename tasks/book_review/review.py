@@ -165,7 +165,7 @@ class Review:
         self.run.usage = self.run.usage + stage.record.usage
         await self._note(stage)
         await stage.progress(1, 1)
-        await self.artifacts.progress(_SHARE[stage_id][1])
+        self.artifacts.progress(_SHARE[stage_id][1])
 
     async def skip(self, stage_id: str, why: str) -> None:
         """Note that an optional stage was left out."""
@@ -251,17 +251,19 @@ async def open_publication(services: Services, submission_id: str) -> AsyncGener
 
 @asynccontextmanager
 async def _reviewing(services: Services, desk: ReviewDesk, job: Job) -> AsyncGenerator[Review]:
+    artifacts = ReviewArtifacts(job.subject_id)
     try:
         async with job_run(services, job, LIMITS) as run:
             submission = await desk.get(job.subject_id)
             pipeline = await load_pipeline(services.documents, submission.request.pipeline_id)
-            artifacts = ReviewArtifacts(submission.submission_id)
             with paying_from(await _purse(services, pipeline, submission.submission_id)):
                 yield Review(run=run, desk=desk, submission=submission, pipeline=pipeline, artifacts=artifacts)
     except MillraceError as error:
         # A stage has recorded its own failure; this is for what ended the review between or above the stages.
         await desk.job_ended_outside(job.model_copy(update={"error": describe(error)}), str(error))
         raise
+    finally:
+        await artifacts.settle()
 
 
 async def _purse(services: Services, pipeline: PipelineConfig, submission_id: str) -> Purse:

@@ -58,7 +58,7 @@ class ReviewStages:
             stage.record.note = "; ".join(product.notes)
         title = product.metadata.title
         await self.review.note(title=title, status=str(SubmissionStatus.SCRAPED))
-        await self.artifacts.name_run(title or "a book without a title")
+        self.artifacts.name_run(title or "a book without a title")
         return product
 
     async def read_links(self, product: ProductPage) -> list[LinkPage]:
@@ -70,7 +70,7 @@ class ReviewStages:
             pages = await _each(stage, links, lambda link: self._read_link(stage, link, product.metadata))
             await self.records.candidates(pages)
             stage.record.note = _left_out([page.error for page in pages], "links")
-        await self.artifacts.links(pages)
+        self.artifacts.links(pages)
         return pages
 
     async def summarize_links(self, product: ProductPage, pages: Sequence[LinkPage]) -> list[LinkSummary]:
@@ -91,7 +91,7 @@ class ReviewStages:
             book = book.model_copy(update={"metadata": _corrected(book.metadata, stage.edits.get("metadata"))})
             await self.records.book(book)
         await self.review.note(book_id=self.review.submission.submission_id, title=book.metadata.title)
-        await self.artifacts.facts(book)
+        self.artifacts.facts(book)
         return book
 
     async def research(self, book: ConsolidatedBook, summaries: Sequence[LinkSummary]) -> WebResearch:
@@ -157,7 +157,7 @@ class ReviewStages:
             draft = _learned(stage, answer, DraftArticle)
             article = await asyncio.to_thread(finished_article, self.review, answer, draft, book, knowledge, words)
             article = await self.records.article(self.review.desk, article, key)
-        await self.artifacts.article(article)
+        self.artifacts.article(article)
         return article
 
     async def publish(self) -> Article:
@@ -184,7 +184,7 @@ class ReviewStages:
         if self.review.request.auto_publish and not decided:
             await self.review.desk.approve(submission.submission_id)
             newest = newest.model_copy(update={"status": str(SubmissionStatus.APPROVED)})
-        await self.artifacts.progress(95)
+        self.artifacts.progress(95)
         self.review.run.result = {
             "submission_id": submission.submission_id,
             "article_id": newest.article_id,
