@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.frame.catalogue import BENCHES, figures_of, load, module_of
+from benchmarks.frame.catalogue import BENCHES, figures_of
 from benchmarks.frame.figures import Curve, Effort, Figure, Outcome
 from benchmarks.frame.machine import ROOT, commit, machine
 from benchmarks.frame.machine import load as busy
@@ -47,10 +47,6 @@ class Run:
     def add(self, name: str) -> None:
         """Run one bench and keep what it gives, figures or the reason why there are none."""
         figures = figures_of(name)
-        if load(name) is None:
-            there = "declares no figures yet" if module_of(name) else "is not there yet"
-            self.rows[name] = unmeasured(figures, f"benchmarks/{name}.py {there}")
-            return
         try:
             self.outcomes[name] = run_apart(name, self.effort, minutes=LONGEST)
         except BenchFailedError as error:

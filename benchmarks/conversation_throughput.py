@@ -18,14 +18,19 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 from redis.asyncio import Redis
 
 from benchmarks._celery_peer import CeleryPeer, celery_peer, has_celery
+from benchmarks.frame.figures import RATIO, Effort, Figure, Note, Outcome, at_least, at_most
+from benchmarks.frame.turns import Turns, quantile
+from benchmarks.peers.celery_worker import NOT_INSTALLED
+from benchmarks.surroundings.bare_lane import bare_lane
+from benchmarks.webhook_acks import Acks, steady_acks
 from spine.adapters.docket_queue import DocketQueue
 from spine.contracts.conversations import TaskName
 from spine.conversations import ConversationDesk
@@ -36,6 +41,17 @@ from tests.stack.live_stack import TOKEN, LiveStack, Sender, open_sender
 SESSIONS, MESSAGES = 100, 2
 _SECRET = "secret-of-a-test"
 _PATIENCE = 300.0
+_RATE, _WARM_UP = 200, 40  # webhooks
+
+_IDLE, _ACKS = "webhook → handler start, idle", "webhook ack under 200 req/s, processing running, model 1 s"
+FIGURES = (
+    Figure(_IDLE, "p50", "ms", at_most(10)),
+    Figure(_IDLE, "p95", "ms", at_most(25)),
+    Figure(_ACKS, "p95", "ms", at_most(50)),
+    Figure(_ACKS, "errors", "requests", at_most(0)),
+    Figure("200 messages, 1 s model", "against Celery, concurrency 4", RATIO, at_least(10)),
+    Figure("no-op tasks, queue only", "tasks/s against Celery", RATIO, at_least(0.35)),
+)
 
 
 class Bench:
@@ -138,31 +154,84 @@ async def _until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def _measure(bench: Bench, rounds: int, noops: int) -> None:
-    ours, theirs, our_rate, their_rate = list[float](), list[float](), list[float](), list[float]()
-    for _ in range(rounds):
-        ours.append(await bench.our_messages())
-        theirs.append(await bench.their_messages())
-        our_rate.append(await bench.our_noops(noops))
-        their_rate.append(await bench.their_noops(noops))
-    starts = await bench.starts(30)
-    print(f"{SESSIONS * MESSAGES} messages of {SESSIONS} sessions, model 1 s (median of {rounds}):")
-    print(f"  live lane {median(ours):6.1f} s   Celery {median(theirs):6.1f} s   {median(theirs) / median(ours):.1f} ×")
-    print(f"jobs that do nothing, {noops} at once (median of {rounds}):")
-    ratio = median(our_rate) / median(their_rate)
-    print(f"  live lane {median(our_rate):6.0f} /s  Celery {median(their_rate):6.0f} /s  {ratio:.2f} ×")
-    print(f"webhook to begin of its handler: p50 {median(starts):.0f} ms, p95 {quantiles(starts, n=20)[-1]:.0f} ms")
-    print(f"measured at {datetime.now():%Y-%m-%d %H:%M}")
+@dataclass
+class Measured:
+    """What the turns gave: seconds for the messages, jobs and tasks a second, milliseconds for starts and acks."""
+
+    messages: Turns[float] = field(default_factory=lambda: Turns[float]([], []))
+    noops: Turns[float] = field(default_factory=lambda: Turns[float]([], []))
+    bare_noops: list[float] = field(default_factory=list[float])
+    starts: list[float] = field(default_factory=list[float])
+    acks: Acks = field(default_factory=Acks)
+
+    @property
+    def queue_only(self) -> float:
+        """Tasks a second through the bare lane ÷ Celery's."""
+        return median(own / peer for own, peer in zip(self.bare_noops, self.noops.peers, strict=True))
 
 
-async def _run(live: LiveStack, folder: Path, rounds: int, noops: int) -> None:
+def bench(effort: Effort) -> Outcome:
+    if not has_celery():
+        return Outcome(missing={figure.name: NOT_INSTALLED for figure in FIGURES})
+    found = _measured(effort.reps, effort.size(500, 100), effort.size(10, 2))
+    acks = [seconds * 1000 for seconds in found.acks.took]
+    values = {
+        f"{_IDLE}: p50": quantile(found.starts, 0.5),
+        f"{_IDLE}: p95": quantile(found.starts, 0.95),
+        f"{_ACKS}: p95": quantile(acks, 0.95),
+        "errors": float(found.acks.wrong),
+        FIGURES[4].name: found.messages.ratio(float),
+        FIGURES[5].name: found.queue_only,
+    }
+    return Outcome(values, notes=list(_notes(found)))
+
+
+def _notes(found: Measured) -> Iterator[Note]:
+    for name, seconds in zip(("live lane", "Celery"), found.messages.middle(float), strict=True):
+        yield Note(f"{SESSIONS * MESSAGES} messages: {name}", seconds, "s")
+    for name, rate in zip(("whole jobs, with row and ledger", "Celery"), found.noops.middle(float), strict=True):
+        yield Note(f"no-op: {name}", rate, "/s")
+    yield Note("no-op: whole jobs against Celery", found.noops.ratio(lambda rate: 1 / rate), RATIO)
+    yield Note("no-op: tasks, queue only", median(found.bare_noops), "/s")
+
+
+async def _measure(bench: Bench, rounds: int, noops: int, ack_seconds: float) -> Measured:
+    found = Measured()
+    assert bench.live.stack is not None
+    with bare_lane(bench.live.exported()) as bare:
+        for _ in range(rounds):
+            found.messages.ours.append(await bench.our_messages())
+            found.messages.peers.append(await bench.their_messages())
+            found.noops.ours.append(await bench.our_noops(noops))
+            found.bare_noops.append(await bare.noops(noops))
+            found.noops.peers.append(await bench.their_noops(noops))
+    found.starts = await bench.starts(30)
+    address = str(bench.live.stack.http.base_url)
+    await steady_acks(address, rate=20, count=_WARM_UP, secret=_SECRET)
+    found.acks = await steady_acks(address, _RATE, int(_RATE * ack_seconds), secret=_SECRET)
+    return found
+
+
+async def _run(live: LiveStack, folder: Path, rounds: int, noops: int, ack_seconds: float) -> Measured:
     redis_url = live.exported()["MILLRACE_REDIS_URL"]
     sender = open_sender(live.home, redis_url)
     telegram = f"{live.telegram.url}/bot{TOKEN}/sendMessage"
     with celery_peer(folder / "celery", redis_url, live.model.base_url, telegram) as peer:
         await asyncio.sleep(5)  # both are warm before either is measured
-        await _measure(Bench(live, sender, redis_url, peer), rounds, noops)
+        found = await _measure(Bench(live, sender, redis_url, peer), rounds, noops, ack_seconds)
     await sender.close()
+    return found
+
+
+def _measured(rounds: int, noops: int, ack_seconds: float) -> Measured:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        live = LiveStack(Path(folder) / "home", model_seconds=1.0)
+        try:
+            live.up()
+            return asyncio.run(_run(live, Path(folder), rounds, noops, ack_seconds))
+        finally:
+            live.close()
 
 
 def main() -> None:
@@ -171,16 +240,13 @@ def main() -> None:
     parser.add_argument("--noops", type=int, default=500)
     options, _ = parser.parse_known_args()
     if not has_celery():
-        print("skipped: Celery is not installed (uv pip install --group bench)")
+        print(f"skipped: {NOT_INSTALLED}")
         return
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        live = LiveStack(Path(folder) / "home", model_seconds=1.0)
-        try:
-            live.up()
-            asyncio.run(_run(live, Path(folder), options.rounds, options.noops))
-        finally:
-            live.close()
+    found = _measured(options.rounds, options.noops, 10.0)
+    for note in _notes(found):
+        print(f"{note.name}: {note.value:.4g} {note.unit}")
+    print(f"webhook to begin of its handler: p50 {quantile(found.starts, 0.5):.0f} ms", end="")
+    print(f", p95 {quantile(found.starts, 0.95):.0f} ms")
 
 
 if __name__ == "__main__":

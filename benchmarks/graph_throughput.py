@@ -1,6 +1,5 @@
 """Jobs of a two-module graph through a lane, beside the same two stages as a Celery chain.
 
-    uv pip install celery          # once; Millrace itself does not need it
     .venv/bin/python -m benchmarks.graph_throughput [--jobs N] [--paced N] [--rounds N]
 
 One whole stack and one Celery worker (prefork 4, prefetch 1, late acknowledgement, results in Redis) stand beside each
@@ -30,6 +29,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.frame.figures import RATIO, Effort, Figure, Note, Outcome, at_least
+from benchmarks.frame.turns import take_turns
+from benchmarks.peers.celery_worker import NOT_INSTALLED
 from deployments.stack.environment import load_environment
 from deployments.stack.home import Home
 from spine.contracts.graphs import GraphSubmission
@@ -192,31 +194,58 @@ async def compare(sides: dict[str, Submit], jobs: int, paced: int, rounds: int) 
                 )
 
 
+@contextmanager
+def both_sides() -> Iterator[dict[str, Submit]]:
+    """The lane of a stack of its own and, where Celery is installed, its worker beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        declare(home)
+        stack = WholeStack(home)
+        try:
+            stack.command("up", "--no-demo")
+            os.environ.update(load_environment(Home(home)))
+            if find_spec("celery") is None:
+                yield {"lane": through_lane}
+                return
+            with celery_worker(Path(folder), os.environ["MILLRACE_REDIS_URL"]) as stages:
+                yield {"lane": through_lane, "celery": through_celery(stages)}
+        finally:
+            stack.close()
+
+
+FIGURES = (Figure("graph jobs, two modules of 0.1 s", "jobs/s against a Celery chain", RATIO, at_least(1)),)
+
+
+def bench(effort: Effort) -> Outcome:
+    with both_sides() as sides:
+        if "celery" not in sides:
+            return Outcome(missing={FIGURES[0].name: NOT_INSTALLED})
+
+        def burst(side: str) -> Figures:
+            return figures(asyncio.run(sides[side](effort.size(1000, 40), 0.0, 0.1)))
+
+        turns = take_turns(effort.reps, lambda: burst("lane"), lambda: burst("celery"))
+    notes = [
+        Note(f"{what}: {side}", value, unit)
+        for what, unit, of in (
+            ("jobs/s in a burst", "/s", lambda one: one.per_second),
+            ("p95 in a burst", "s", lambda one: one.p95),
+        )
+        for side, value in zip(("lane", "Celery chain"), turns.middle(of), strict=True)
+    ]
+    return Outcome({FIGURES[0].name: turns.ratio(lambda one: 1 / one.per_second)}, notes=notes)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--paced", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     asked, _ = parser.parse_known_args()
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        declare(home)
-        # A lane that is recycled after 500 jobs, as by default, is away for some seconds of each round.
-        stack = WholeStack(home, MILLRACE_LANE_MAX_JOBS="0")
-        try:
-            stack.command("up", "--no-demo")
-            os.environ.update(load_environment(Home(home)))
-            redis = os.environ["MILLRACE_REDIS_URL"]
-            sides: dict[str, Submit] = {"lane": through_lane}
-            if find_spec("celery") is None:
-                print("Celery is not installed: only the lane is measured. uv pip install celery")
-                asyncio.run(compare(sides, asked.jobs, asked.paced, asked.rounds))
-                return
-            with celery_worker(Path(folder), redis) as stages:
-                sides["celery"] = through_celery(stages)
-                asyncio.run(compare(sides, asked.jobs, asked.paced, asked.rounds))
-        finally:
-            stack.close()
+    with both_sides() as sides:
+        if "celery" not in sides:
+            print(f"only the lane is measured: {NOT_INSTALLED}")
+        asyncio.run(compare(sides, asked.jobs, asked.paced, asked.rounds))
 
 
 if __name__ == "__main__":

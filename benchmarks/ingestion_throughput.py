@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.embedding_throughput import Cost, Round, cost, embed_only, texts
+from benchmarks.frame.figures import RATIO, Effort, Figure, Note, Outcome, at_least
 from spine.contracts.personas import Chunk
 from spine.vectors_port import Embedder
 from tasks.persona_ingestion.chunking import ChunkSize
@@ -30,6 +31,8 @@ from tasks.persona_ingestion.ledger import Ledger
 from tasks.persona_ingestion.sources import find_sources
 
 _TARGET = 0.95
+
+FIGURES = (Figure("ingestion, the whole flow", "chunks/s ÷ raw embedding", RATIO, at_least(_TARGET)),)
 _PER_WORK = 64  # passages
 
 
@@ -73,6 +76,17 @@ async def measure(home: Path, amount: int, rounds: int) -> list[Round]:
 
 def _told(one: Cost) -> str:
     return f"{1 / one.clock:6.1f}/s, {one.work * 1000:5.1f} ms of processors"
+
+
+def bench(effort: Effort) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
+        found = _measured(Path(folder), effort.size(1024, 128), effort.reps)
+    notes = [
+        Note("by processor time", median(each.raw.work / each.stored.work for each in found), RATIO),
+        Note("raw embedding", median(1 / each.raw.clock for each in found), "chunks/s"),
+        Note("the whole flow", median(1 / each.stored.clock for each in found), "chunks/s"),
+    ]
+    return Outcome({FIGURES[0].name: median(each.raw.clock / each.stored.clock for each in found)}, notes=notes)
 
 
 def main() -> int:

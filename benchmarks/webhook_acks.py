@@ -28,6 +28,8 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.frame.figures import Effort, Figure, Note, Outcome, at_most
+from benchmarks.frame.turns import quantile
 from deployments.stack.redis_server import find_redis
 
 TARGET_MS = 50.0
@@ -44,21 +46,35 @@ class Acks:
     wrong: int = 0
 
 
+FIGURES = (Figure("webhook ack under 200 req/s, gateway alone", "p95", "ms", at_most(TARGET_MS)),)
+
+
+def bench(effort: Effort) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder, _gateway(Path(folder)) as (address, _):
+        asyncio.run(steady_acks(address, rate=20, count=40))
+        acks = asyncio.run(steady_acks(address, 200, 200 * effort.size(20, 3)))
+    took, late = [1000 * one for one in acks.took], [1000 * one for one in acks.late]
+    notes = [Note("p50", quantile(took, 0.5), "ms"), Note("p99", quantile(took, 0.99), "ms")]
+    notes += [Note("lateness of the caller itself, p95", quantile(late, 0.95), "ms")]
+    return Outcome({"p95": quantile(took, 0.95)}, notes=[*notes, Note("not acknowledged as new", acks.wrong, "")])
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=int, default=200, help="updates per second")
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args(arguments if arguments is not None else sys.argv[1:] if __name__ == "__main__" else [])
     with tempfile.TemporaryDirectory() as folder, _gateway(Path(folder)) as (address, process):
-        asyncio.run(_measure(address, rate=20, count=40))  # connections, caches
+        asyncio.run(steady_acks(address, rate=20, count=40))  # connections, caches
         before = process.cpu_times()
-        acks = asyncio.run(_measure(address, options.rate, int(options.rate * options.seconds)))
+        acks = asyncio.run(steady_acks(address, options.rate, int(options.rate * options.seconds)))
         after = process.cpu_times()
     work = after.user + after.system - before.user - before.system
     _tell(acks, options.rate, work / len(acks.took))
 
 
-async def _measure(address: str, rate: int, count: int) -> Acks:
+async def steady_acks(address: str, rate: int, count: int, secret: str = _SECRET) -> Acks:
+    """Send so many updates at that rate and wait for every answer."""
     acks, began = Acks(), time.perf_counter()
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     async with httpx.AsyncClient(base_url=address, limits=limits, trust_env=False, timeout=30) as client:
@@ -70,7 +86,7 @@ async def _measure(address: str, rate: int, count: int) -> Acks:
             answer = await client.post(
                 "/webhooks/telegram/default",
                 json=_update(number, count),
-                headers={"X-Telegram-Bot-Api-Secret-Token": _SECRET},
+                headers={"X-Telegram-Bot-Api-Secret-Token": secret},
             )
             acks.took.append(time.perf_counter() - sent)
             acks.late.append(sent - due)

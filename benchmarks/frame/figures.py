@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, cast
+from typing import Literal, Protocol
 
 from pydantic import TypeAdapter
 
@@ -110,8 +110,3 @@ class Bench(Protocol):
     FIGURES: tuple[Figure, ...]
 
     def bench(self, effort: Effort) -> Outcome: ...
-
-
-def as_bench(module: Any) -> Bench | None:
-    """The module as a bench; None when it declares no figures."""
-    return cast(Bench, module) if hasattr(module, "FIGURES") and hasattr(module, "bench") else None

@@ -129,6 +129,7 @@ def main(model_seconds: float) -> None:
     """Serve until the process is ended; the first line printed is the address."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
+    listening.listen(512)  # whoever reads the address may connect at once
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     config = uvicorn.Config(_Site(model_seconds).application(), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listening])
