@@ -7,6 +7,7 @@ has. Only a whole run (all benches, not `--quick`) writes docs/benchmarks.md and
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="fail when a measured ratio misses its target")
     parser.add_argument("--only-check", action="store_true", help="run nothing: check the ratios of the latest run")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the bench that runs ends too
     if unknown := set(options.names) - set(BENCHES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
     if options.reps is not None and options.reps < 1:
@@ -89,8 +91,8 @@ def _run(run: Run, folder: Path) -> None:
         for note in run.outcomes[name].notes if name in run.outcomes else ():
             print(f"   · {note.name}: {note.value:.4g} {note.unit}", flush=True)
         print(f"   ({time.monotonic() - began:.0f} s, load {busy():.1f})", flush=True)
-        file = write(run.results(), folder)
-    print(f"\nwritten: {file}")
+        write(run.results(), folder)
+    print(f"\nwritten: {folder / 'latest.json'}")
 
 
 def _told(row: Row) -> str:

@@ -1,6 +1,6 @@
 """The same work in Celery, set up as the application that Millrace replaces: prefork 4, prefetch 1, late acks.
 
-uv pip install --group bench       # once; Millrace itself does not need it
+Its broker keeps no results, as for messages nobody asks for one; `peers.celery_worker` runs the peers that do.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,7 +89,7 @@ class CeleryPeer:
 
 
 @contextmanager
-def celery_peer(folder: Path, redis_url: str, model_url: str, telegram_url: str) -> Iterator[CeleryPeer]:
+def celery_peer(folder: Path, redis_url: str, model_url: str, telegram_url: str) -> Generator[CeleryPeer]:
     """A running worker; it ends with the block."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "peer.py").write_text(_APP)

@@ -158,8 +158,8 @@ async def _until(condition: Callable[[], bool]) -> None:
 class Measured:
     """What the turns gave: seconds for the messages, jobs and tasks a second, milliseconds for starts and acks."""
 
-    messages: Turns[float] = field(default_factory=lambda: Turns[float]([], []))
-    noops: Turns[float] = field(default_factory=lambda: Turns[float]([], []))
+    messages: Turns[float] = field(default_factory=lambda: Turns([], []))
+    noops: Turns[float] = field(default_factory=lambda: Turns([], []))
     bare_noops: list[float] = field(default_factory=list[float])
     starts: list[float] = field(default_factory=list[float])
     acks: Acks = field(default_factory=Acks)

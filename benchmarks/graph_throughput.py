@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,7 +130,7 @@ def _moment(text: str) -> float:
 
 
 @contextmanager
-def celery_worker(folder: Path, redis_url: str) -> Iterator[Any]:
+def celery_worker(folder: Path, redis_url: str) -> Generator[Any]:
     """A worker for the block; gives its application."""
     (folder / "stages.py").write_text(_CELERY)
     os.environ["STAGES_REDIS"] = redis_url
@@ -195,7 +195,7 @@ async def compare(sides: dict[str, Submit], jobs: int, paced: int, rounds: int) 
 
 
 @contextmanager
-def both_sides() -> Iterator[dict[str, Submit]]:
+def both_sides() -> Generator[dict[str, Submit]]:
     """The lane of a stack of its own and, where Celery is installed, its worker beside it."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
@@ -213,6 +213,7 @@ def both_sides() -> Iterator[dict[str, Submit]]:
             stack.close()
 
 
+_SIDES = ("lane", "Celery chain")
 FIGURES = (Figure("graph jobs, two modules of 0.1 s", "jobs/s against a Celery chain", RATIO, at_least(1)),)
 
 
@@ -222,18 +223,17 @@ def bench(effort: Effort) -> Outcome:
             return Outcome(missing={FIGURES[0].name: NOT_INSTALLED})
 
         def burst(side: str) -> Figures:
-            return figures(asyncio.run(sides[side](effort.size(1000, 40), 0.0, 0.1)))
+            return figures(asyncio.run(_spans(sides[side], effort.size(1000, 40))))
 
         turns = take_turns(effort.reps, lambda: burst("lane"), lambda: burst("celery"))
-    notes = [
-        Note(f"{what}: {side}", value, unit)
-        for what, unit, of in (
-            ("jobs/s in a burst", "/s", lambda one: one.per_second),
-            ("p95 in a burst", "s", lambda one: one.p95),
-        )
-        for side, value in zip(("lane", "Celery chain"), turns.middle(of), strict=True)
-    ]
+    rates, waits = turns.middle(lambda one: one.per_second), turns.middle(lambda one: one.p95)
+    notes = [Note(f"jobs in a burst: {side}", rate, "/s") for side, rate in zip(_SIDES, rates, strict=True)]
+    notes += [Note(f"p95 in a burst: {side}", wait, "s") for side, wait in zip(_SIDES, waits, strict=True)]
     return Outcome({FIGURES[0].name: turns.ratio(lambda one: 1 / one.per_second)}, notes=notes)
+
+
+async def _spans(submit: Submit, jobs: int) -> list[tuple[float, float]]:
+    return await submit(jobs, 0.0, 0.1)
 
 
 def main() -> None:

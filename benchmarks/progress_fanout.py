@@ -13,7 +13,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,22 +83,20 @@ def bench(effort: Effort) -> Outcome:
         FIGURES[1].name: turns.ratio(lambda one: one.p99),
         FIGURES[2].name: turns.ratio(lambda one: one.connections),
     }
-    return Outcome(values, notes=_notes(turns.middle))
-
-
-def _notes(middle: object) -> list[Note]:
-    shown = {
-        ("p50", "ms"): lambda one: one.p50,
-        ("p99", "ms"): lambda one: one.p99,
-        ("CPU while two events a second are told", "%"): lambda one: one.cpu_percent,
-        ("memory of the server (RSS)", "MB"): lambda one: one.rss / 2**20,
-        ("Redis connections", ""): lambda one: float(one.connections),
-    }
     notes: list[Note] = []
-    for (what, unit), of in shown.items():
-        ours, peer = middle(of)  # type: ignore[operator]
-        notes += [Note(f"{what}: gateway", ours, unit), Note(f"{what}: original loop", peer, unit)]
-    return notes
+    for (what, unit), of in _SHOWN.items():
+        own, peers = turns.middle(of)
+        notes += [Note(f"{what}: gateway", own, unit), Note(f"{what}: original loop", peers, unit)]
+    return Outcome(values, notes=notes)
+
+
+_SHOWN: dict[tuple[str, str], Callable[[Fanout], float]] = {
+    ("p50", "ms"): lambda one: one.p50,
+    ("p99", "ms"): lambda one: one.p99,
+    ("CPU while two events a second are told", "%"): lambda one: one.cpu_percent,
+    ("memory of the server (RSS)", "MB"): lambda one: one.rss / 2**20,
+    ("Redis connections", ""): lambda one: float(one.connections),
+}
 
 
 async def _turn(server: Served, redis_url: str, clients: int, events: int) -> Fanout:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
+from typing import cast
 
 from fastapi import FastAPI, WebSocket
 from redis.asyncio import Redis
@@ -31,5 +32,5 @@ async def watch(socket: WebSocket) -> None:
             while True:
                 message = await channel.get_message(ignore_subscribe_messages=True)
                 if message is not None:
-                    await socket.send_text(message["data"].decode())
+                    await socket.send_text(cast(bytes, message["data"]).decode())
                 await asyncio.sleep(POLL_SECONDS)

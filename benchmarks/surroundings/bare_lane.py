@@ -35,9 +35,8 @@ class BareLane:
     async def noops(self, number: int) -> float:
         """Tasks a second, from the first that is handed over to the last that is done."""
         queue, before = DocketQueue(self.redis_url), time.time_ns()
-        jobs = [
-            Job(job_id=f"noop_{before + n}", pipeline="noop", idempotency_key="", queue=QUEUE) for n in range(number)
-        ]
+        names = [f"noop_{before + place}" for place in range(number)]
+        jobs = [Job(job_id=one, pipeline="noop", subject_id="", idempotency_key=one, queue=QUEUE) for one in names]
         async with Redis.from_url(self.redis_url) as redis:
             done = int(await redis.get(_DONE) or 0)
             began = time.perf_counter()
