@@ -21,7 +21,7 @@ import httpx
 
 from benchmarks.frame.figures import Effort, Figure, Note, Outcome, at_most
 from benchmarks.frame.machine import ROOT
-from benchmarks.surroundings.own_stack import processes_of
+from benchmarks.surroundings.own_stack import processes_by_part, processes_of
 from benchmarks.surroundings.processes import cpu_seconds, memory_bytes
 from tests.stack.whole_stack import WholeStack
 
@@ -42,6 +42,8 @@ class Idle:
     rss: int
     pss: int
     processes: int
+    by_part: dict[str, float]
+    """Percent of one core; the supervisor's own under its name."""
 
 
 def bench(effort: Effort) -> Outcome:
@@ -62,6 +64,7 @@ def bench(effort: Effort) -> Outcome:
     found = (median(fresh), median(again), idle.cpu_percent, idle.rss / 2**30)
     beside = [Note("idle memory, shared pages once (PSS)", idle.pss / 2**30, "GB")]
     beside.append(Note("processes of an idle stack", idle.processes, ""))
+    beside += [Note(f"idle CPU: {name}", percent, "%") for name, percent in idle.by_part.items()]
     return Outcome({figure.name: value for figure, value in zip(FIGURES, found, strict=True)}, notes=beside)
 
 
@@ -96,9 +99,10 @@ def _wait(condition: Callable[[], Any], what: str, within: float) -> None:
 
 def _idle(stack: WholeStack, effort: Effort) -> Idle:
     time.sleep(effort.size(20, 5))  # what starts late has started: schedules, the first sweep, the worker's first poll
-    processes = processes_of(stack)
-    began, before = time.perf_counter(), cpu_seconds(processes)
+    parts, processes = processes_by_part(stack), processes_of(stack)
+    began, before = time.perf_counter(), {name: cpu_seconds(some) for name, some in parts.items()}
     time.sleep(effort.size(60, 10))
-    used = cpu_seconds(processes) - before
-    percent = 100 * used / (time.perf_counter() - began)
-    return Idle(percent, memory_bytes(processes, "rss"), memory_bytes(processes), len(processes))
+    share = 100 / (time.perf_counter() - began)
+    by_part = {name: share * (cpu_seconds(some) - before[name]) for name, some in parts.items()}
+    rss, pss = memory_bytes(processes, "rss"), memory_bytes(processes)
+    return Idle(sum(by_part.values()), rss, pss, len(processes), by_part)

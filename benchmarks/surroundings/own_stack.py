@@ -34,6 +34,18 @@ def redis_of(stack: WholeStack, database: int = 0) -> str:
     return f"{address.rpartition('/')[0]}/{database}"
 
 
+def processes_by_part(stack: WholeStack) -> dict[str, list[psutil.Process]]:
+    """Every process of the stack under the name of its part, the supervisor's own under `supervisor`."""
+    state = load_state(Home(stack.home))
+    if state is None:
+        return {}
+    parts = {part.name: tree(part.pid) for part in state.parts if part.pid}
+    return {
+        "supervisor": [psutil.Process(state.supervisor_pid)],
+        **{name: some for name, some in parts.items() if some},
+    }
+
+
 def processes_of(stack: WholeStack) -> list[psutil.Process]:
     """The supervisor and all below it, the stores included."""
     state = load_state(Home(stack.home))

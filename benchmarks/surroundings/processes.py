@@ -22,14 +22,14 @@ def tree(pid: int) -> list[psutil.Process]:
 
 
 def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
-    """Used so far, children that have ended included."""
+    """Used so far by these processes themselves."""
     total = 0.0
     for process in processes:
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        total += times.user + times.system + times.children_user + times.children_system
+        total += times.user + times.system
     return total
 
 
