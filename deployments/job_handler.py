@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from deployments.lane_runs import Surround, plainly
@@ -56,7 +57,9 @@ class JobHandler:
 
     async def _run(self, job: Job) -> None:
         try:
-            await self.surround(job, lambda: _run_flow(job))
+            # Its own bookkeeping keeps the lease once it has begun, which takes a while where much begins at once.
+            with self.services.keeper.kept(job) if self.services.keeper else nullcontext():
+                await self.surround(job, lambda: _run_flow(job))
         except asyncio.CancelledError:
             _logger.info("job %s goes back to the queue", job.job_id)
         except MillraceError as error:

@@ -95,7 +95,8 @@ def _lane_part(
         name=instance,
         argv=millrace("lane", name, *chosen),
         kind=Kind.LANE,
-        env={"MILLRACE_LANE_MAX_JOBS": str(layout.max_jobs)},
+        # Five hundred messages are a busy minute: the live lane is replaced for its memory, never for its count.
+        env={"MILLRACE_LANE_MAX_JOBS": "0" if name == "live" else str(layout.max_jobs)},
         probe=lane_is_present(addresses.redis_url, name),
         folder=folder,
         note=f"queues {', '.join(queues)}" if queues else "",
