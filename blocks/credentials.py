@@ -14,13 +14,17 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr
 
 from blocks.accounts import BlockAccounts
+from blocks.agent_command import AgentCommand
+from blocks.graph_sink import GraphSink
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
 from blocks.wordpress_site import WordPressSite
 from spine.contracts.pipelines import Credential
 from spine.provider_keys import ProviderCredential, environment_credential, search_key
 from spine.publishing_port import SiteLogin
+from spine.saved_agents import SavedAgent
 from spine.services import Credentials
+from spine.sink_port import SinkAddress
 
 _logger = logging.getLogger("millrace.credentials")
 REFRESH_SECONDS = 15.0
@@ -39,6 +43,8 @@ class BlockCredentials:
         self._saved: dict[str, LanguageModelCredentials] = {}
         self._sites: dict[str, WordPressSite] = {}
         self._searches: dict[str, SearchProvider] = {}
+        self._agents: dict[str, AgentCommand] = {}
+        self._sinks: dict[str, GraphSink] = {}
         self._refresher: asyncio.Task[None] | None = None
         self._accounts = BlockAccounts(saved_values if os.environ.get("PREFECT_API_URL") else None)
 
@@ -61,8 +67,19 @@ class BlockCredentials:
     def lookups(self) -> Credentials:
         """What the services ask each time they need a credential."""
         return Credentials(
-            model=self.find, site=self.site, search=self.search, named=self.named, accounts=self._accounts
+            model=self.find,
+            site=self.site,
+            search=self.search,
+            named=self.named,
+            accounts=self._accounts,
+            agent=self.agent,
+            sink=self.sink,
         )
+
+    def agent(self, name: str) -> SavedAgent | None:
+        """The saved command of this name, its keys filled in."""
+        block = self._agents.get(name)
+        return SavedAgent(block.command(name), block.hidden) if block else None
 
     def site(self) -> SiteLogin | None:
         """The site named `default`, else the first by name."""
@@ -72,6 +89,10 @@ class BlockCredentials:
     def search(self) -> SecretStr | None:
         block = self._searches.get(DEFAULT) or next((self._searches[name] for name in sorted(self._searches)), None)
         return block.api_key if block else search_key()
+
+    def sink(self, name: str) -> SinkAddress | None:
+        block = self._sinks.get(name)
+        return block.address if block is not None else None
 
     def find(self, provider: str, name: str | None) -> ProviderCredential | None:
         """The named block and no other; without a name any saved block of the provider, else the environment.
@@ -90,8 +111,12 @@ class BlockCredentials:
     async def refresh(self) -> None:
         """Read the saved blocks again; when that fails, the last known ones stay in force."""
         try:
-            self._saved, self._sites, self._searches = await asyncio.gather(
-                saved(LanguageModelCredentials), saved(WordPressSite), saved(SearchProvider)
+            self._saved, self._sites, self._searches, self._agents, self._sinks = await asyncio.gather(
+                saved(LanguageModelCredentials),
+                saved(WordPressSite),
+                saved(SearchProvider),
+                saved(AgentCommand),
+                saved(GraphSink),
             )
         except Exception as error:
             # Prefect raises whatever its HTTP client met; a review must not fail because the UI's server is away.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import httpx
 import uvicorn
@@ -19,10 +20,13 @@ from deployments.lanes import all_queues
 from deployments.prefect_address import flow_run_page, has_saved_block, prefect_answers, prefect_client, prefect_workers
 from deployments.prefect_credentials import saved_credentials, saved_values
 from gateway.app import create_app
-from gateway.context import DispatchMessage, GatewayContext, Probe
+from gateway.card_logs import ArchivedLine
+from gateway.context import DispatchMessage, GatewayContext, PassageSearch, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
+from spine.adapters.agent_log import read_log
 from spine.adapters.system_resolver import SystemResolver
 from spine.contracts.pipelines import Credential, PipelineConfig, ResolvedStep
+from spine.contracts.retrieval import SearchHit
 from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.jobs import JobLedger
 from spine.live_queues import LIVE_QUEUES
@@ -37,6 +41,7 @@ from spine.url_guard import UrlGuard
 from tasks.book_review.configuration import resolved_steps
 from tasks.book_review.examination import examine_edit
 from tasks.book_review.prompts import check_template
+from tasks.module_graph.shelf import DeclaredGraphs
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 5
@@ -98,13 +103,21 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             saved_credentials=lambda: _providers_of_credentials(prefect),
             publishing_gap=lambda: _publishing_gap(prefect),
             prefect_run_address=flow_run_page,
+            personas_dir=config.personas_dir,
+            search_passages=_open_search(config, stack),
             probes=probes,
+            read_archive=_archived_lines,
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
+            graphs=DeclaredGraphs(config),
             version=version("millrace"),
             execution_mode="queue" if config.queue_enabled else "in-place",
             accounts=accounts,
             queues=tuple(dict.fromkeys([*all_queues(), *(queue.name for queue in LIVE_QUEUES)])),
         )
+
+
+def _archived_lines(log: str) -> Iterator[ArchivedLine]:
+    return (ArchivedLine(line.at, line.stream, line.text) for line in read_log(Path(log)))
 
 
 async def _publishing_gap(prefect: httpx.AsyncClient | None) -> str | None:
@@ -182,6 +195,24 @@ async def _open_in_place(
     stack.callback(sweeping.cancel)
     dispatch = InPlaceDispatch(services.documents, services.ledger, starter)
     return services.progress, presence, MemoryTicketStore(), starter, dispatch
+
+
+def _open_search(config: Settings, stack: AsyncExitStack) -> Callable[[PassageSearch], Awaitable[list[SearchHit]]]:
+    """Searching, with nothing opened and no model loaded before the first question."""
+    from spine.adapters.passages import Passages
+
+    passages = Passages(config)
+    stack.push_async_callback(passages.close)
+
+    async def search(asked: PassageSearch) -> list[SearchHit]:
+        from tasks.retrieval.persona_search import search_persona
+
+        stores = await passages()
+        return await search_persona(
+            stores, asked.persona_id, asked.question, asked.collections, limit=asked.limit, where=asked.where
+        )
+
+    return search
 
 
 async def _open_prefect(probes: dict[str, Probe], stack: AsyncExitStack) -> httpx.AsyncClient | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import nullcontext
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from deployments.lane_runs import Surround, plainly
@@ -17,6 +19,9 @@ from spine.services import Services
 from tasks.job_run import assigned, is_prefect_away, later
 
 _logger = logging.getLogger("millrace.lane")
+
+LONGEST_START = 120.0
+"""Seconds. A flow that has not begun its own bookkeeping by then is taken for lost."""
 
 
 @dataclass
@@ -57,8 +62,7 @@ class JobHandler:
 
     async def _run(self, job: Job) -> None:
         try:
-            # Its own bookkeeping keeps the lease once it has begun, which takes a while where much begins at once.
-            with self.services.keeper.kept(job) if self.services.keeper else nullcontext():
+            with self._kept(job):
                 await self.surround(job, lambda: _run_flow(job))
         except asyncio.CancelledError:
             _logger.info("job %s goes back to the queue", job.job_id)
@@ -68,6 +72,29 @@ class JobHandler:
         except Exception as error:
             _logger.exception("job %s met an unexpected error", job.job_id)
             await self._record(job, error)
+
+    @contextmanager
+    def _kept(self, job: Job) -> Generator[None]:
+        """Hold the lease until the flow renews it itself: when many begin at once, Prefect's server makes them wait."""
+        if self.services.keeper is not None:
+            with self.services.keeper.kept(job):
+                yield
+            return
+        renewing = asyncio.create_task(self._renew_while_it_starts(job), name=f"lease of {job.job_id}")
+        try:
+            yield
+        finally:
+            renewing.cancel()
+
+    async def _renew_while_it_starts(self, job: Job) -> None:
+        ledger, until = self.services.ledger, time.monotonic() + LONGEST_START
+        while time.monotonic() < until:
+            await asyncio.sleep(ledger.lease.total_seconds() / 3)
+            try:
+                if await ledger.heartbeat(job) is None:
+                    return
+            except MillraceError as error:
+                _logger.warning("the lease of %s was not renewed: %s", job.job_id, error)
 
     async def _record(self, job: Job, error: Exception) -> None:
         """For errors from before the flow's own bookkeeping began; a job that was ended already is left alone."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from deployments.rolling import OpenFlow, RollingRun
 from spine.contracts.jobs import Job
+from spine.graphs import QUEUE as GRAPHS
 from spine.live_queues import LIVE_QUEUES
 
 Surround = Callable[[Job, Callable[[], Awaitable[Any]]], Awaitable[Any]]
@@ -21,8 +22,9 @@ async def plainly(job: Job, work: Callable[[], Awaitable[Any]]) -> Any:
 def rolling_flows() -> Mapping[str, OpenFlow]:
     """The queues whose jobs run inside a shared flow run, with its flow."""
     from flows.conversation_lane import conversation_lane
+    from flows.graph_lane import graph_lane
 
-    return {queue.name: conversation_lane for queue in LIVE_QUEUES}
+    return {**{queue.name: conversation_lane for queue in LIVE_QUEUES}, GRAPHS: graph_lane}
 
 
 @asynccontextmanager

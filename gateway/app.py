@@ -38,9 +38,12 @@ from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import (
     batches,
+    cards,
+    graphs,
     jobs,
     messages,
     operations,
+    personas,
     pipelines,
     queues,
     revisions,
@@ -92,7 +95,21 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, jobs, pipelines, messages, queues, usage, tokens, operations)
+    calls_of = (
+        submissions,
+        batches,
+        revisions,
+        personas,
+        cards,
+        jobs,
+        graphs,
+        pipelines,
+        messages,
+        queues,
+        usage,
+        tokens,
+        operations,
+    )
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
     app.include_router(webhooks.router)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import SecretStr
 
+from gateway.card_logs import ArchivedLine, ReadArchive
 from gateway.limits import BodyLimits
 from gateway.tickets import TicketStore
 from spine.accounts import Accounts, EnvironmentAccounts
 from spine.contracts.conversations import Dispatched, MessageRequest
+from spine.contracts.personas import CollectionName
 from spine.contracts.pipelines import PipelineConfig, Prompt, ResolvedStep
+from spine.contracts.retrieval import SearchHit
 from spine.contracts.texts import DraftArticle, ExaminedText
+from spine.errors import NotConfiguredError
+from spine.graphs import GraphShelf, NoGraphs
 from spine.jobs import JobLedger
 from spine.live_queues import LIVE_QUEUES
 from spine.ports import Documents, JobStarter, ProgressLog
 from spine.presence import Presence
 from spine.submissions import STAGES, ReviewDesk
+from spine.vectors_port import Filter
 
 Probe = Callable[[], Awaitable[object]]
 """Returns when the dependency answers, raises when it does not. Cut off after `PROBE_SECONDS`."""
@@ -46,8 +53,27 @@ def _no_prefect_page(_: str) -> str | None:
     return None
 
 
+async def _no_passages(search: PassageSearch) -> list[SearchHit]:
+    raise NotConfiguredError("No vector store is configured here.", what="vectors")
+
+
 def _accept_prompt(_: Prompt) -> None:
     return None
+
+
+def _no_archive(log: str) -> Sequence[ArchivedLine]:
+    raise FileNotFoundError(log)
+
+
+@dataclass(frozen=True, slots=True)
+class PassageSearch:
+    """A question to a persona's collections; `where` filters by metadata."""
+
+    persona_id: str
+    question: str
+    collections: Sequence[CollectionName]
+    limit: int
+    where: Filter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +102,19 @@ class GatewayContext:
     """What has to be configured before an approved article can be published; None when nothing is missing."""
     prefect_run_address: Callable[[str], str | None] = _no_prefect_page
     """Where a person sees a flow run in Prefect's own pages; None where they cannot be reached."""
+    personas_dir: Path = Path("personas")
+    """Where the sources of personas lie."""
+    search_passages: Callable[[PassageSearch], Awaitable[Sequence[SearchHit]]] = _no_passages
     probes: Mapping[str, Probe] = field(default_factory=dict[str, Probe])
     """By dependency: redis, prefect, documents, vectors. One that is missing is shown as disabled."""
     workers: WorkerList = _no_workers
+    read_archive: ReadArchive = _no_archive
+    """The compressed log of a card's attempt."""
     version: str = "0"
     execution_mode: Literal["queue", "in-place"] = "queue"
     stages: tuple[str, ...] = STAGES
+    graphs: GraphShelf = field(default_factory=NoGraphs)
+    """The declared graphs; reading one runs no code of a module."""
     limits: BodyLimits = field(default_factory=BodyLimits)
     accounts: Accounts = field(default_factory=EnvironmentAccounts)
     """Whose webhooks are taken, asked with every request."""

@@ -27,6 +27,8 @@ MESSAGES: Final = "messages"
 FOLLOWUPS: Final = "followups"
 ORDERS: Final = "orders"
 CARDS: Final = "cards"
+CARD_RUNS: Final = "card_runs"
+CARD_POLICIES: Final = "card_policies"
 GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
@@ -72,12 +74,14 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("prompt_id", "version")),
     ),
     PERSONAS: (Index(("created",)),),
-    CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",))),
+    CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",)), Index(("user_id", "updated"))),
     MESSAGES: (Index(("session_id", "seq"), unique=True), Index(("session_id", "created"))),
     FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),
     ORDERS: (Index(("session_id", "created")), Index(("status",))),
-    CARDS: (Index(("status", "squad")), Index(("squad",))),
-    GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
+    CARDS: (Index(("status", "squad")), Index(("squad",)), Index(("priority", "created"))),
+    CARD_RUNS: (Index(("card_id",)), Index(("agent", "created"))),
+    CARD_POLICIES: (),
+    GRAPH_JOBS: (Index(("graph_name", "created")), Index(("input.username", "created"))),
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
     SESSION_LEASES: (Index(("holder",)),),
     BATCHES: (Index(("created",)),),

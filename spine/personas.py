@@ -214,8 +214,9 @@ class PersonaDesk:
         """Give the persona the status that its collections amount to."""
         persona = await self.get(persona_id)
         status = status_from(persona.collections.values())
-        where = {"_id": persona_id, **_held_by(persona)}
-        await self._documents.update(PERSONAS, where, set={"status": str(status), "updated": iso(utc_now())})
+        if status is not persona.status:
+            where = {"_id": persona_id, **_held_by(persona)}
+            await self._documents.update(PERSONAS, where, set={"status": str(status), "updated": iso(utc_now())})
         return persona.model_copy(update={"status": status})
 
     async def job_ended_outside(self, job: Job, message: str) -> None:

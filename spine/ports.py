@@ -85,6 +85,10 @@ class ProgressLog(Protocol):
         """Store and announce; returns the event with its `seq`. Never raises: progress degrades, work goes on."""
         ...
 
+    async def publish_many(self, events: Sequence[ProgressEvent]) -> list[ProgressEvent]:
+        """The same for several events of one job (at least one, in order) in one step."""
+        ...
+
     async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
         """Events with `seq` > since, in order."""
         ...
@@ -168,7 +172,8 @@ class ModelRequest(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class ModelReply(Generic[T]):
     """An answer with its provenance. `attempts` has one entry per provider tried:
-    `{provider, model, outcome: ok|failed, error_class, message, seconds, input_tokens, output_tokens, reasks}`."""
+    `{provider, model, outcome: ok|failed, error_class, message, seconds, calls, input_tokens, output_tokens, reasks,
+    cost_usd}`; `calls` are the requests that were sent, re-asks included, `cost_usd` is None for an unknown price."""
 
     output: T
     provider: str

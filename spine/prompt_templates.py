@@ -37,6 +37,8 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "conversation_confirmation": frozenset({"order", "message"}),
     "conversation_summary": frozenset({"summary", "transcript", "language"}),
     "conversation_followup": frozenset({"instructions", "reason", "summary", "transcript", "language"}),
+    "graph_question_intent": frozenset({"question"}),
+    "graph_question_preferences": frozenset({"figures", "history", "question", "language"}),
 }
 """Purpose of a prompt → the placeholders that its template may use."""
 

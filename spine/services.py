@@ -21,7 +21,10 @@ from pydantic import SecretStr
 
 from spine.accounts import Accounts, EnvironmentAccounts, policy_of
 from spine.adapters.account_clients import AccountClients
+from spine.adapters.agent_runner import ProcessAgentRunner
+from spine.adapters.card_workdirs import CardWorkdirs
 from spine.adapters.chromium_browser import ChromiumBrowser
+from spine.adapters.guarded_callback import posting_callbacks
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_chat import PydanticAiChats
@@ -30,6 +33,7 @@ from spine.adapters.model_wire import ModelWire
 from spine.adapters.models import PydanticAiModels
 from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
+from spine.agents_port import AgentRunner
 from spine.budget import PriceOf
 from spine.chat_chain import ExtractiveChats
 from spine.chat_port import Chats
@@ -50,8 +54,11 @@ from spine.provider_keys import (
 )
 from spine.publishing_port import PublishingSite, SiteLogin
 from spine.research_port import PostJson, ResearchSource
+from spine.saved_agents import FindAgent, no_saved_agents
 from spine.settings import Settings, settings
+from spine.sink_port import PostCallback, SinkAddress, no_sink, post_nowhere
 from spine.testing.memory_progress import MemoryProgressLog
+from spine.workdirs_port import Workdirs
 
 OpenSite = Callable[[], PublishingSite | None]
 Messengers = Callable[[str, str], Messenger]
@@ -85,6 +92,8 @@ class Credentials:
     search: Callable[[], SecretStr | None] = search_key
     named: NamedCredentials = no_named_credentials
     accounts: Accounts = field(default_factory=EnvironmentAccounts)
+    agent: FindAgent = no_saved_agents
+    sink: Callable[[str], SinkAddress | None] = no_sink
 
 
 @dataclass
@@ -112,6 +121,11 @@ class Services:
     crm: Crms = _no_crm
     account_policy: Callable[[str, str], AccountPolicy] = _default_policy
     """How an account of a platform converses."""
+    agents: AgentRunner = field(default_factory=ProcessAgentRunner)
+    saved_agent: FindAgent = no_saved_agents
+    sink: Callable[[str], SinkAddress | None] = no_sink
+    """The saved receiver of graph results of this name; None when none is saved."""
+    post_callback: PostCallback = post_nowhere
     passages: OpenPassages = _no_passages
     """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
@@ -119,6 +133,11 @@ class Services:
     """How long jobs that run with these services are believed alive."""
     keeper: LeaseKeeper | None = None
     """Renews their leases; None: each job's own loop does."""
+
+    @property
+    def workdirs(self) -> Workdirs:
+        """Where cards are worked on, below `MILLRACE_HOME`."""
+        return CardWorkdirs(self.settings.home)
 
     @property
     def sources(self) -> list[ResearchSource]:
@@ -195,10 +214,13 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         searches=searches,
         open_site=lambda: _open_site(credentials.site()),
         named_credentials=credentials.named,
+        saved_agent=credentials.agent,
         starter=_open_starter(config, stack),
         messengers=clients.messenger,
         crm=clients.crm,
         account_policy=partial(policy_of, credentials.accounts),
+        sink=credentials.sink,
+        post_callback=_posting_callbacks(stack, allow),
         passages=passages,
     )
 
@@ -279,3 +301,9 @@ def _posting(stack: AsyncExitStack, allow: frozenset[str]) -> PostJson:
         return await post_for_json(client, url, body, headers)
 
     return post_json
+
+
+def _posting_callbacks(stack: AsyncExitStack, allow: frozenset[str]) -> PostCallback:
+    client = guarded_client(allow, timeout=15.0)
+    stack.push_async_callback(client.aclose)
+    return posting_callbacks(client)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from deployments.cli.application import print_json
+from deployments.cli.terminal import terminal_text
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 JobId = Annotated[str, typer.Argument(help="A job id (job_…), or a submission id (sub_…) for its latest job.")]
@@ -48,7 +50,7 @@ def submit(
     with gateway() as client:
         accepted = client.post("/submit", json=body).json()
         if watch_it:
-            _show_until_end(client, accepted["job_id"], json)
+            show_until_end(client, accepted["job_id"], json)
         elif json:
             print_json(accepted)
         else:
@@ -71,7 +73,7 @@ def batch(
         for error in accepted["refused"]:
             print(f"row {error['row']} was left out: {error['field']}: {error['message']}", file=sys.stderr)
         if watch_it:
-            _show_until_end(client, accepted["job_id"], json)
+            show_until_end(client, accepted["job_id"], json)
         elif json:
             print_json(accepted)
         else:
@@ -84,7 +86,7 @@ def watch(job: JobId, json: Json = False) -> None:
     from deployments.gateway_client import gateway
 
     with gateway() as client:
-        _show_until_end(client, _job_id(client, job), json)
+        show_until_end(client, _job_id(client, job), json)
 
 
 def retry(
@@ -139,12 +141,20 @@ def jobs(
         print_table(columns, [[str(job.get(name) or "") for name in columns] for job in found["items"]])
 
 
-def logs(job: JobId, json: Json = False) -> None:
+def logs(
+    job: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until the job ends.")] = False,
+    json: Json = False,
+) -> None:
     """Print a job's log as it is kept (24 hours)."""
-    from deployments.gateway_client import gateway
+    from deployments.gateway_client import follow_job, gateway
 
     with gateway() as client:
         job_id, since = _job_id(client, job), 0
+        if follow:
+            for event in follow_job(client, job_id):
+                print(dumps(event) if json else _line(event), flush=True)
+            return
         kept: list[dict[str, Any]] = []
         while page := client.get(f"/api/jobs/{job_id}/events", params={"since": since}).json()["items"]:
             kept += page
@@ -191,7 +201,8 @@ def _job_id(client: Any, given: str) -> str:
     return client.get(f"/submissions/{given}").json()["job_id"] if given.startswith("sub_") else given
 
 
-def _show_until_end(client: Any, job_id: str, json: bool) -> None:
+def show_until_end(client: Any, job_id: str, json: bool) -> None:
+    """Show the job's progress until it ends; exit code 1 unless it succeeded."""
     from deployments.gateway_client import follow_job
 
     events = follow_job(client, job_id)
@@ -242,6 +253,8 @@ def _print_line(event: dict[str, Any]) -> None:
 
 
 def _line(event: dict[str, Any]) -> str:
+    if event.get("stream"):
+        return terminal_text(event["message"])
     what = event.get("status") or event["current_step"] or event["type"]
     return f"{event['timestamp'][11:19]} {event['progress']:5.1f}% {what} {event['message']}".rstrip()
 
@@ -249,14 +262,32 @@ def _line(event: dict[str, Any]) -> str:
 def _verdict(job: dict[str, Any]) -> str:
     if job["status"] == "SUCCESS":
         result = job.get("result") or {}
+        if "verification" in result:
+            note = result["verification"]["note"]
+            return f"{job['job_id']} succeeded: card {result['card_id']} is DONE. {note}".strip()
+        if "blocked" in result:
+            counts = ", ".join(f"{result[name]} {name}" for name in ("done", "failed", "blocked"))
+            return f"{job['job_id']} finished {result['total']} cards: {counts}"
         if "batch_id" in result:
             counts = ", ".join(f"{result[name]} {name}" for name in ("succeeded", "failed", "cancelled", "refused"))
             return f"{job['job_id']} finished {result['total']} reviews: {counts}"
+        if "collections" in result:
+            return f"{job['job_id']} ingested {ingested(result)}"
         told = f": {result['title']} ({result['word_count']} words)" if "word_count" in result else ""
         return f"{job['job_id']} succeeded{told}"
     error = job.get("error") or {}
     step = f" in {error['step']}" if error.get("step") else ""
     return f"{job['job_id']} ended as {job['status']}{step}: {error.get('message', 'no reason was recorded')}"
+
+
+def ingested(result: dict[str, Any]) -> str:
+    """`poe: 812 passages (works 700, 12 new; quotes 112), 3 places left out`."""
+    parts = [
+        f"{name} {one['total_vectors']:,}" + (f", {one['embedded']:,} new" if one["embedded"] else "")
+        for name, one in result["collections"].items()
+    ]
+    told = f"{result['persona_id']}: {result['total_vectors']:,} passages ({'; '.join(parts)})"
+    return told + (f", {result['left_out_total']:,} places left out" if result["left_out_total"] else "")
 
 
 def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from deployments.stack.environment import load_environment, project_root
+from deployments.stack.environment import load_environment, project_root, settled
 from deployments.stack.health import request
 from deployments.stack.home import Home
 from deployments.stack.ports_choice import is_free
@@ -56,7 +56,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         lambda: _disk(home),
         lambda: _port(home, settings),
         lambda: _services(home),
-        lambda: _production(settings),
+        lambda: _production(home, settings),
     )
     return [finding for check in checks for finding in check()]
 
@@ -207,11 +207,11 @@ def _asked(name: str, url: str, auth: str | None, log: Path) -> Finding:
     return Finding(name, Verdict.OK, url)
 
 
-def _production(settings: Settings) -> Iterable[Finding]:
+def _production(home: Home, settings: Settings) -> Iterable[Finding]:
     if settings.env != "production":
         return
-    if settings.mongo_url is None:
-        mend = "set MILLRACE_MONGO_URL"
+    if settings.mongo_url is None and not settled(home):
+        mend = "set MILLRACE_MONGO_URL, or save a block Document Database"
         yield Finding("production", Verdict.WARN, "documents are kept in SQLite on this machine", mend)
     if settings.redis_url is None:
         mend = "set MILLRACE_REDIS_URL"

@@ -68,6 +68,12 @@ def part_environment(settings: Settings, addresses: Addresses, secrets: Secrets)
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "DO_NOT_TRACK": "1",
     }
+    if settings.personas:
+        values["MILLRACE_PERSONAS"] = str(settings.personas_dir)
+    if settings.embedding_model:
+        values["MILLRACE_EMBEDDING_MODEL"] = settings.embedding_model
+    if settings.embedding_dimension:
+        values["MILLRACE_EMBEDDING_DIMENSION"] = str(settings.embedding_dimension)
     if addresses.database_url:
         values["MILLRACE_DATABASE_URL"] = addresses.database_url
     if addresses.demo_port:
@@ -97,15 +103,36 @@ def save_environment(home: Home, environment: Mapping[str, str]) -> None:
     write_private(home.environment_file, json.dumps(dict(environment), indent=2) + "\n")
 
 
+def settle(home: Home, variables: Mapping[str, str]) -> None:
+    """Keep, mode 0600, what is known only once Prefect answers; it holds until the next start."""
+    write_private(home.settled_file, json.dumps(dict(variables), indent=2) + "\n")
+
+
+def settled(home: Home) -> dict[str, str]:
+    """What was settled; empty before that. `NotConfiguredError` when it cannot be read: nobody may guess it."""
+    try:
+        return _variables(home.settled_file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise NotConfiguredError(
+            f"{home.settled_file} cannot be read: remove it, then run `millrace down` and `millrace up`.",
+            what="settled.json",
+        ) from error
+
+
 def load_environment(home: Home) -> dict[str, str]:
     """What the stack in this home runs with, or last ran with; `NotConfiguredError` when it never ran."""
     try:
-        stored = json.loads(home.environment_file.read_text(encoding="utf-8"))
-        return {str(name): str(value) for name, value in stored.items()}
+        return {**_variables(home.environment_file.read_text(encoding="utf-8")), **settled(home)}
     except (OSError, ValueError, AttributeError) as error:
         raise NotConfiguredError(
             f"There is no stack in {home.root} yet: run `millrace up` first.", what="stack"
         ) from error
+
+
+def _variables(text: str) -> dict[str, str]:
+    return {str(name): str(value) for name, value in json.loads(text).items()}
 
 
 def project_root() -> Path:

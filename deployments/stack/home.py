@@ -45,6 +45,10 @@ class Home:
     def environment_file(self) -> Path:
         return self.run / "environment.json"
 
+    @property
+    def settled_file(self) -> Path:
+        return self.run / "settled.json"
+
     def prepare(self) -> None:
         """Create the folder and make it private; `NotConfiguredError` when it cannot be ours."""
         try:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from deployments.stack.environment import settled
 from deployments.stack.home import Home
 from deployments.stack.logs import open_log
 from deployments.stack.parts import HELD_FOLDER, Part
@@ -31,7 +32,7 @@ async def launch(part: Part, home: Home, environment: Mapping[str, str], stack_i
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=_environment(part, environment, stack_id),
+            env=_environment(part, {**environment, **settled(home)}, stack_id),
             cwd=part.folder or "/",
             start_new_session=True,
             pass_fds=() if held is None else (held,),

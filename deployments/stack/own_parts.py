@@ -14,8 +14,12 @@ from deployments.stack.ports_choice import LOOPBACK
 from deployments.stack.stack_settings import LaneLayout
 
 SETUP_MODULE = "deployments.register"
+DOCUMENTS_MODULE = "deployments.document_store"
 LANE_WIDTH = 4
 """Jobs that a pipeline lane runs at a time."""
+
+SHORT_JOBS = {"live": 100}
+"""Lanes whose jobs are so short that many more of them make up a process's life."""
 
 
 def millrace(*words: str) -> tuple[str, ...]:
@@ -34,6 +38,19 @@ def setup_part(folder: Path, needs: tuple[str, ...]) -> Part | None:
         needs=needs,
         folder=folder,
         start_seconds=120.0,
+        stop_rank=StopRank.FACES,
+    )
+
+
+def documents_part(folder: Path, needs: tuple[str, ...]) -> Part:
+    """Settles which store holds the documents, once per start; whoever opens documents needs it."""
+    return Part(
+        name="documents",
+        argv=(sys.executable, "-m", DOCUMENTS_MODULE),
+        kind=Kind.STEP,
+        needs=needs,
+        folder=folder,
+        start_seconds=60.0,
         stop_rank=StopRank.FACES,
     )
 
@@ -95,8 +112,7 @@ def _lane_part(
         name=instance,
         argv=millrace("lane", name, *chosen),
         kind=Kind.LANE,
-        # Five hundred messages are a busy minute: the live lane is replaced for its memory, never for its count.
-        env={"MILLRACE_LANE_MAX_JOBS": "0" if name == "live" else str(layout.max_jobs)},
+        env={"MILLRACE_LANE_MAX_JOBS": str(layout.max_jobs * SHORT_JOBS.get(name, 1))},
         probe=lane_is_present(addresses.redis_url, name),
         folder=folder,
         note=f"queues {', '.join(queues)}" if queues else "",

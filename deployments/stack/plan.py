@@ -10,7 +10,7 @@ from pathlib import Path
 from deployments.stack.chroma_server import chroma_part, chroma_url, external_chroma
 from deployments.stack.environment import Addresses, part_environment, project_root, whole_environment
 from deployments.stack.home import Home
-from deployments.stack.own_parts import demo_part, gateway_part, lane_groups, setup_part
+from deployments.stack.own_parts import demo_part, documents_part, gateway_part, lane_groups, setup_part
 from deployments.stack.parts import Part, Plan
 from deployments.stack.ports_choice import choose_ports, require_free
 from deployments.stack.postgres_server import (
@@ -80,7 +80,7 @@ def build_plan(
     faces = _faces(addresses, secrets, folder, database[1] if database else None, settings, demo=demo)
     plan = Plan(
         parts=(*stores, *faces),
-        lanes=lane_groups(layout, addresses, folder, needs=("redis", "chroma", "setup", "prefect")),
+        lanes=lane_groups(layout, addresses, folder, needs=("redis", "chroma", "documents", "setup", "prefect")),
         ports=ports,
         environment=whole_environment(os.environ, own),
     )
@@ -90,12 +90,13 @@ def build_plan(
 def _faces(
     addresses: Addresses, secrets: Secrets, folder: Path, database_url: str | None, settings: Settings, *, demo: bool
 ) -> list[Part]:
-    setup = setup_part(folder, needs=("prefect", "redis"))
+    setup = setup_part(folder, needs=("prefect", "redis", "documents"))
     return [
         prefect_part(addresses, secrets, database_url, settings.home / "prefect", needs=("postgres",)),
+        documents_part(folder, needs=("prefect",)),
         *([setup] if setup else []),
-        worker_part(addresses, secrets, settings.home, folder, needs=("prefect",)),
-        gateway_part(addresses, folder, needs=("redis", "chroma")),
+        worker_part(addresses, secrets, settings.home, folder, needs=("prefect", "documents")),
+        gateway_part(addresses, folder, needs=("redis", "chroma", "documents")),
         *([demo_part(addresses.demo_port, folder)] if demo and addresses.demo_port else []),
     ]
 

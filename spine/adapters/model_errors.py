@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
-from urllib.parse import quote
 
+from spine.adapters.redaction import HIDDEN, without_secrets
 from spine.errors import (
     AuthenticationError,
     ContentFilteredError,
@@ -27,7 +27,6 @@ from spine.errors import (
 )
 
 _MAX_MESSAGE = 300
-_HIDDEN = "[hidden]"
 
 _KEY_SHAPES = re.compile(
     r"\b(?:sk|gsk|pk|rk|xai|nvapi)[-_][\w*.-]{8,}"  # OpenAI, Anthropic, Groq and their kin
@@ -138,11 +137,8 @@ def describe(body: object) -> str:
 
 
 def redact(text: str, secrets: Sequence[str] = ()) -> str:
-    """`text` without the given secrets, in plain, quoted or JSON form, and without what looks like a key."""
-    for secret in secrets:
-        for form in {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}:
-            text = text.replace(form, _HIDDEN) if form else text
-    return _KEY_SHAPES.sub(_HIDDEN, text)
+    """`text` without the given secrets in any form, and without what looks like a key."""
+    return _KEY_SHAPES.sub(HIDDEN, without_secrets(text, secrets))
 
 
 def retry_after_seconds(headers: Mapping[str, str], message: str = "", *, now: datetime | None = None) -> float | None:

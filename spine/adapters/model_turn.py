@@ -7,15 +7,14 @@ of the turn. The time limit of a choice holds for each call by itself; a wait fo
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic
+from typing import Generic
 
 from spine.adapters.model_answers import Reading, ToolCall, read_answer
 from spine.adapters.model_errors import error_from_exception, redact
 from spine.adapters.model_prices import price_usd
 from spine.adapters.model_wire import ModelWire, Question, WireReply
+from spine.adapters.redaction import cleared, without_secrets
 from spine.errors import ContentFilteredError, InvalidModelOutputError, MillraceError, RateLimitError
 from spine.model_chain import Attempt, texts_of
 from spine.ports import ModelChoice, ModelRequest, T
@@ -95,11 +94,8 @@ class Turn(Generic[T]):
 
     def _without_key(self, reply: WireReply) -> WireReply:
         """A server that echoes what it was sent must not put the key into an article."""
-        key = self.credential.api_key.get_secret_value()
-        if key not in reply.as_said:
-            return reply
-        calls = tuple(ToolCall(call.name, self._safe(_as_text(call.arguments))) for call in reply.tool_calls)
-        return replace(reply, text=self._safe(reply.text), tool_calls=calls)
+        calls = tuple(ToolCall(call.name, cleared(call.arguments, self._secrets)) for call in reply.tool_calls)
+        return replace(reply, text=without_secrets(reply.text, self._secrets), tool_calls=calls)
 
     def _price(self, reply: WireReply) -> float | None:
         choice, address = self._choice, self.credential.base_url
@@ -115,7 +111,3 @@ class Turn(Generic[T]):
     @property
     def _secrets(self) -> tuple[str, ...]:
         return (self.credential.api_key.get_secret_value(),)
-
-
-def _as_text(arguments: str | Mapping[str, Any] | None) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)

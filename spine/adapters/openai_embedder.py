@@ -127,8 +127,9 @@ def _vectors(said: dict[str, Any], expected: int) -> list[Vector]:
     try:
         found = sorted(said["data"], key=lambda one: one["index"])
         vectors = [[float(value) for value in one["embedding"]] for one in found]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ExternalServiceError("embeddings: the answer holds no vectors", service="embeddings") from error
+    except (KeyError, TypeError, ValueError):
+        # No link to the error: it quotes what stands where a number should be.
+        raise ExternalServiceError("embeddings: the answer holds no vectors", service="embeddings") from None
     if len(vectors) != expected:
         raise ExternalServiceError(
             f"embeddings: {len(vectors)} vectors came back for {expected} texts", service="embeddings"

@@ -19,6 +19,7 @@ from spine.errors import ExternalServiceError, MillraceError
 
 _ROOT: Final = Path(__file__).resolve().parents[2]  # the packages are found from here, wherever the caller stands
 _START_SECONDS: Final = 60.0
+_DYING_SECONDS: Final = 0.3
 _QUIET: Final = {"ANONYMIZED_TELEMETRY": "False", "NO_COLOR": "1"}
 
 
@@ -28,7 +29,7 @@ async def private_chroma(folder: Path) -> AsyncGenerator[str]:
 
     `ExternalServiceError` when none can be started.
     """
-    if (running := _server_of(folder)) is not None:
+    if (running := await _lasting_server_of(folder)) is not None:
         yield running
         return
     port = _free_port()
@@ -37,6 +38,14 @@ async def private_chroma(folder: Path) -> AsyncGenerator[str]:
         yield await _address(folder, server, f"http://127.0.0.1:{port}")
     finally:
         await _stop(server)
+
+
+async def _lasting_server_of(folder: Path) -> str | None:
+    """A server whose owner was killed a moment ago is about to end; it is not the one to ask."""
+    if _server_of(folder) is None:
+        return None
+    await asyncio.sleep(_DYING_SECONDS)
+    return _server_of(folder)
 
 
 def _server_of(folder: Path) -> str | None:

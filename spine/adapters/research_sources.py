@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any
 
+from spine.adapters.redaction import cleared, without_secrets
 from spine.contracts.books import BookMetadata
 from spine.contracts.texts import ResearchNote
 from spine.errors import ExternalServiceError, MillraceError
@@ -124,7 +125,7 @@ class Wikipedia:
 
 
 class Tavily:
-    """Web search; only used where a key is set."""
+    """Web search; only used where a key is set. A server that repeats the key puts it into no note."""
 
     name = TAVILY
 
@@ -137,9 +138,10 @@ class Tavily:
         del language  # the query's words decide
         headers = {**_JSON, "Authorization": f"Bearer {self._key}"}
         try:
-            answer = await self._post(f"{self._base}/search", tavily_body(book), headers)
+            answer = cleared(await self._post(f"{self._base}/search", tavily_body(book), headers), (self._key,))
         except MillraceError as error:
-            return [_failed(self.name, error)]
+            note = _failed(self.name, error)
+            return [note.model_copy(update={"error": without_secrets(note.error or "", (self._key,))})]
         return read_tavily(answer, book) or [_nothing(self.name, "Tavily found nothing that speaks of this book.")]
 
 

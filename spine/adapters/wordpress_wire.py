@@ -12,6 +12,7 @@ import httpx
 
 from spine.adapters.bounded_body import ACCEPTED_ENCODINGS, read_bounded
 from spine.adapters.guarded_transport import GuardedTransport
+from spine.adapters.redaction import cleared, without_secrets
 from spine.adapters.system_resolver import SystemResolver
 from spine.adapters.wordpress_errors import answer_error
 from spine.errors import ExternalServiceError, InvalidInputError, NotFoundError, TimeLimitError
@@ -29,7 +30,8 @@ class WordPressWire:
     """One login to one site. Connections live until `close`.
 
     The operator named the site, so its host and port pass the URL guard here, and only here; no redirect is followed,
-    so the password goes nowhere else. Every call raises only `spine.errors`; no message carries the password.
+    so the password goes nowhere else. Every call raises only `spine.errors`. A site, or what stands in front of it,
+    that repeats the password puts it into no answer and no error.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class WordPressWire:
         """`timeout` and `upload_timeout` are totals in seconds. Raises for an address that must not be used."""
         self._home = _checked_home(login.url)
         self._username = login.username
+        self._secrets = _secrets_of(login)
         self._timeout, self._upload_timeout = timeout, upload_timeout
         self._plain_permalinks = False
         guard = UrlGuard(resolver or SystemResolver(), {self._home.authority})
@@ -112,7 +115,7 @@ class WordPressWire:
                 max_bytes=_MAX_ANSWER_BYTES,
                 service=self._home.host,
             )
-            return response.status_code, response.headers, _parsed(raw)
+            return response.status_code, response.headers, cleared(_parsed(raw), self._secrets)
 
     def _address(self, route: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         if self._plain_permalinks:
@@ -128,15 +131,22 @@ class WordPressWire:
         except TimeoutError as error:
             raise TimeLimitError(f"{host} did not answer within {limit:g} s.", limit_seconds=limit) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            reason = str(error) or type(error).__name__
-            raise ExternalServiceError(f"{host} could not be reached: {reason}.", service=host) from error
+            # No link to the error: the words of a broken answer, which may be our own, stand in its text.
+            reason = without_secrets(str(error), self._secrets) or type(error).__name__
+            raise ExternalServiceError(f"{host} could not be reached: {reason}.", service=host) from None
 
     def _moved(self, location: str) -> Exception:
         return blocked(
-            location or self.home,
+            without_secrets(location, self._secrets) or self.home,
             f"{self._home.host} redirects there, and a login is not sent on; put the site's final address into the "
             "WordPress block",
         )
+
+
+def _secrets_of(login: SiteLogin) -> tuple[str, ...]:
+    """The password as it was given, and as WordPress compares it: it shows it in groups and ignores the blanks."""
+    password = login.application_password.get_secret_value()
+    return tuple(dict.fromkeys((password, password.replace(" ", ""))))
 
 
 def _checked_home(url: str) -> WebAddress:

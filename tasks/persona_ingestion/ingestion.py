@@ -154,7 +154,7 @@ async def _tell_progress(ingestion: Ingestion) -> None:
     while True:
         with suppress(MillraceError):
             views = (await ingestion.desk.get(run.job.subject_id)).collections
-            shares = {name: views[name].progress for name in weights}
+            shares: dict[CollectionName, float] = {name: views[name].progress for name in weights}
             percent = sum(weights[name] * share for name, share in shares.items()) / sum(weights.values())
             told = ", ".join(f"{name} {share:.0f} %" for name, share in shares.items())
             if told != said:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
 from deployments.demo_site import pages as demo_pages
@@ -27,10 +28,20 @@ CIRCLE = "https://circle.example/books/tide-clock"
 REVIEW = "https://pages.example/a-clock-that-buys-time"
 
 
+_servers: list[str] = []
+"""The one that runs in this process: of two that are nested, Prefect records task runs now here, now there."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server() -> Generator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
+    """Prefect's test server, the same for every folder of tests that takes over this fixture."""
+    if _servers:
         yield
+        return
+    with prefect_test_harness(server_startup_timeout=120):
+        _servers.append(str(PREFECT_API_URL.value()))
+        yield
+        _servers.clear()
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +23,7 @@ from tests.stack.whole_stack import WholeStack, free_port
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
+KEY = "sk-canary-0123456789"
 LONG_ARTICLE = (
     "## The story\n\n"
     + "The keeper of the clock pays for every hour of the sea. " * 40
@@ -60,6 +63,7 @@ class Model:
         self.asked: Counter[str] = Counter()
         self.slow: dict[str, float] = {}
         self.senseless: set[str] = set()
+        self.repeats_the_key = False
         self.server = OpenAiServer(self.answer)
 
     def answer(self, call: Call) -> Answer:
@@ -70,7 +74,8 @@ class Model:
         if purpose in self.senseless:
             return Answer(text="banana banana banana")
         if purpose == "article":
-            return tool({"title": "The Tide Clock", "content": LONG_ARTICLE})
+            heard = call.headers["authorization"] if self.repeats_the_key else ""
+            return tool({"title": f"The Tide Clock {heard}".strip(), "content": LONG_ARTICLE + heard})
         return example(call)
 
 
@@ -94,7 +99,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, site: Site, model: Model) ->
         tmp_path_factory.mktemp("stack") / "home",
         MILLRACE_ALLOW_PRIVATE_HOSTS=site.authority,
         OPENAI_BASE_URL=model.server.base_url,
-        OPENAI_API_KEY="sk-canary-0123456789",
+        OPENAI_API_KEY=KEY,
     )
     try:
         made.command("up", "--no-demo", timeout=240)
@@ -108,6 +113,7 @@ def _a_model_that_behaves(model: Model) -> Iterator[None]:
     yield
     model.slow.clear()
     model.senseless.clear()
+    model.repeats_the_key = False
 
 
 def test_up_returns_when_every_part_is_healthy_and_a_second_up_changes_nothing(stack: WholeStack) -> None:
@@ -262,12 +268,64 @@ def test_a_flow_called_from_python_with_the_stacks_environment_writes_to_the_sam
     assert stack.job(done.stdout.strip().splitlines()[-1])["status"] == "SUCCESS"
 
 
-def test_no_key_is_written_to_a_log_a_result_or_an_answer(stack: WholeStack) -> None:
-    canary = b"sk-canary-0123456789"
-    for path in (stack.home / "logs").rglob("*.log"):
-        assert canary not in path.read_bytes(), path
+RAVEN = "Once upon a midnight dreary, while I pondered, weak and weary,\nOver many a quaint and curious volume of lore"
+ANNABEL = "It was many and many a year ago,\nIn a kingdom by the sea,\nThat a maiden there lived whom you may know"
+
+
+def test_a_persona_is_ingested_over_http_and_by_command_and_answers_with_passages(
+    stack: WholeStack, tmp_path: Path
+) -> None:
+    put = {"works/raven.txt": RAVEN, "works/annabel-lee.txt": ANNABEL, "profile.md": "# Poe\n\nBorn in Boston in 1809."}
+    for name, text in put.items():
+        for folder in (stack.home / "personas" / "poe", tmp_path / "sources"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+
+    started = stack.http.post("/api/personas/poe/ingest", json={})
+    assert started.status_code == 202, started.text
+    job = stack.ended(started.json()["job_id"])
+    assert job["status"] == "SUCCESS" and job["result"]["total_vectors"] == 3, job
+    percents = [event["progress"] for event in stack.events(job["job_id"])[1:]]
+    assert percents == sorted(percents) and percents[-1] == 100
+    view = stack.http.get("/api/personas/poe").json()
+    assert (view["status"], view["total_vectors"]) == ("active", 3)
+    asked = {"q": "a maiden in a kingdom by the sea", "limit": 2}
+    hits = stack.http.get("/api/personas/poe/search", params=asked).json()["items"]
+    assert (hits[0]["work"], hits[0]["text"], len(hits)) == ("annabel-lee", ANNABEL, 2)
+
+    (tmp_path / "sources" / "works" / "raven.txt").unlink()
+    done = stack.json("ingest", "poe", "--source", str(tmp_path / "sources"))
+    assert done["status"] == "SUCCESS"
+    works = done["result"]["collections"]["works"]
+    assert (works["embedded"], works["removed"], works["total_vectors"]) == (0, 1, 1)
+    [hit] = stack.json("ask", "poe", "midnight dreary", "--collection", "works")["items"]
+    assert (hit["work"], hit["start"], hit["end"]) == ("annabel-lee", 0, len(ANNABEL))
+    refused = stack.command("ask", "nobody", "anything", check=False)
+    assert (refused.returncode, refused.stderr.strip()) == (1, "millrace: There is no persona nobody.")
+
+
+MAY_HOLD_SECRETS = {"secrets.json", "run/environment.json", "run/settled.json", "redis/redis.conf"}
+"""Named in docs/security.md; mode 0600."""
+
+
+def test_no_secret_is_in_any_file_but_those_made_for_secrets(stack: WholeStack, site: Site, model: Model) -> None:
+    """Redis' log of what it was told, Prefect's database, SQLite and every part's log among them."""
+    model.repeats_the_key = True
+    accepted = stack.submit(site.url("product.html"), other_links=[site.url("review.html")])
+    assert stack.ended(accepted["job_id"])["status"] == "SUCCESS"
+    assert stack.http.get(f"/submissions/{accepted['submission_id']}/article").json()["author"] == "openai/gpt-4"
+    own = json.loads((stack.home / "secrets.json").read_text())
+    secrets = {**own, "OPENAI_API_KEY": KEY, "MILLRACE_TOKEN": stack.environment["MILLRACE_TOKEN"]}
+    found = set()
+    for path in (path for path in stack.home.rglob("*") if path.is_file()):
+        with suppress(FileNotFoundError):  # a database moves its files about
+            content, mode, place = path.read_bytes(), path.stat().st_mode, path.relative_to(stack.home).as_posix()
+            held = {name for name, secret in secrets.items() if secret.encode() in content}
+            found |= {(place, name) for name in held if place not in MAY_HOLD_SECRETS}
+            assert not held or mode & 0o777 == 0o600, place
+    assert found == set()
     for address in ("/health", "/api/jobs", "/submissions", "/pipelines/book-review?resolve=true", "/metrics"):
-        assert canary not in stack.http.get(address).content
+        assert KEY not in stack.http.get(address).text
 
 
 def test_down_leaves_no_process_and_keeps_the_state(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import traceback
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from pydantic import SecretStr
@@ -160,6 +163,40 @@ async def test_the_password_is_in_no_error_and_no_repr(server: LoopbackSite, ope
         with pytest.raises(MillraceError) as raised:
             await opened().create_draft("mark", "Title")
         assert SECRET not in repr((raised.value, raised.value.details, raised.value.__cause__, login))
+
+
+BASIC = b64encode(f"editor:{SECRET}".encode()).decode()
+SECRET_PARTS = ("canary", "abcd", "EFGH", "1234", BASIC, BASIC[12:-4])
+
+ECHOES: list[Any] = [
+    pytest.param(answer({"code": "x", "message": f"You came with {SECRET}"}, 401), id="as it is"),
+    pytest.param(answer({"code": "x", "message": f"Authorization: Basic {BASIC}"}, 403), id="as the header had it"),
+    pytest.param(answer({"code": "x", "message": SECRET.replace(" ", "")}, 400), id="without its blanks"),
+    pytest.param(answer({"code": "x", "message": quote(SECRET)}, 500), id="as in an address"),
+    pytest.param(answer({"code": "x", "message": "no", "data": {"headers": [{BASIC: SECRET}]}}, 400), id="in its data"),
+    pytest.param(answer({"code": "x", "message": "no " * 60 + SECRET}, 400), id="where the message is cut"),
+    pytest.param(answer({"id": SECRET, "slug": BASIC}), id="in a post that is none"),
+    pytest.param(SiteAnswer(status=302, headers={"Location": f"/login?was={quote(SECRET)}"}), id="in a redirect"),
+    pytest.param(answer({}, 500, **{f"X Was: {BASIC}\r\n": "x"}), id="in a header that is none"),
+]
+
+
+@pytest.mark.parametrize("sent", ECHOES)
+async def test_a_site_that_repeats_the_login_puts_it_into_no_error(
+    server: LoopbackSite, opened: Opener, sent: SiteAnswer
+) -> None:
+    server.page(POSTS, sent)
+    with pytest.raises(MillraceError) as raised:
+        await opened().create_draft("mark", "Title")
+    told = "".join(traceback.format_exception(raised.value)) + repr(raised.value.details)
+    assert [part for part in SECRET_PARTS if part in told] == []
+
+
+async def test_a_site_that_repeats_the_login_puts_it_into_no_post(server: LoopbackSite, opened: Opener) -> None:
+    server.page(POSTS, answer({**POST, "slug": f"mark-{SECRET}", "link": f"http://blog.example/{BASIC}"}))
+    post = await opened().create_draft("mark", "Title")
+    assert post.id == 4
+    assert [part for part in SECRET_PARTS if part in repr(post)] == []
 
 
 def test_the_block_hands_out_its_login_and_hides_the_password() -> None:

@@ -196,7 +196,14 @@ def test_without_the_demo_its_pages_are_absent_and_its_port_is_not_allowed(home:
 def test_every_need_names_a_part_that_can_exist(home: Home) -> None:
     plan, _ = build_plan(home, settings(home.root), SECRETS, LaneLayout(1, 2), {})
     needs = {need for thing in (*plan.parts, *plan.lanes) for need in thing.needs}
-    assert needs <= {"redis", "postgres", "chroma", "prefect", "setup"}
+    assert needs <= {"redis", "postgres", "chroma", "prefect", "documents", "setup"}
+
+
+def test_whoever_opens_documents_waits_until_their_store_is_settled(home: Home) -> None:
+    plan, _ = build_plan(home, settings(home.root), SECRETS, LaneLayout(1, 2), {})
+    opening = [part for part in plan.parts if part.name in ("setup", "gateway", "worker")]
+    assert len(opening) == 3
+    assert all("documents" in thing.needs for thing in (*opening, *plan.lanes))
 
 
 def test_the_command_line_of_a_lane_names_it(tmp_path: Path) -> None:

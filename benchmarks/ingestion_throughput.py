@@ -1,0 +1,113 @@
+"""Chunks per second of the whole flow, beside embedding the same chunks and doing nothing else, in one run.
+
+    .venv/bin/python -m benchmarks.ingestion_throughput [--passages N] [--rounds N]
+
+The flow is the one that a stack runs: a job for the ingestion and one for each collection, source files read and cut,
+duplicates looked for, progress told, everything stored in Chroma and the keyword index and the counts compared. It
+runs under Prefect's own server with documents in SQLite. Both ways take turns in rounds of equal size; each round is
+another persona. Beside the clock's ratio stands that of processor time, this process and its children together: on a
+machine that does other work meanwhile it is the one to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import tempfile
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from benchmarks.embedding_throughput import Cost, Round, cost, embed_only, texts
+from spine.contracts.personas import Chunk
+from spine.vectors_port import Embedder
+from tasks.persona_ingestion.chunking import ChunkSize
+from tasks.persona_ingestion.corpus import Corpus
+from tasks.persona_ingestion.ledger import Ledger
+from tasks.persona_ingestion.sources import find_sources
+
+_TARGET = 0.95
+_PER_WORK = 64  # passages
+
+
+def write_works(folder: Path, passages: int) -> None:
+    """Works of so many passages of 200 words; each becomes two or three chunks."""
+    (folder / "works").mkdir(parents=True)
+    said = texts()
+    for number in range(0, passages, _PER_WORK):
+        (folder / "works" / f"{number:06}.txt").write_text("\n\n".join(islice(said, _PER_WORK)))
+
+
+def chunks_of(folder: Path, embedder: Embedder) -> list[str]:
+    """The texts that an ingestion of the folder embeds."""
+    size = ChunkSize.within(embedder.max_tokens)
+    with Ledger() as ledger:
+        corpus = Corpus("bench", find_sources(folder, "works"), embedder.count_tokens, ledger, size)
+        return [found.text for found in corpus if isinstance(found, Chunk)]
+
+
+async def measure(home: Path, amount: int, rounds: int) -> list[Round]:
+    from flows.persona_ingestion import persona_ingestion
+    from spine.services import open_services
+
+    found: list[Round] = []
+    async with open_services() as services:
+        embedder = (await services.passages()).embedder
+        write_works(home / "personas" / "bench-0", 64)
+        await persona_ingestion(persona_id="bench-0", collections=["works"])  # warms up and does not count
+        for number in range(1, rounds + 1):
+            persona = f"bench-{number}"
+            write_works(home / "personas" / persona, amount)
+            passages = chunks_of(home / "personas" / persona, embedder)
+            raw = await cost(len(passages), lambda passages=passages: embed_only(embedder, passages))
+            stored = await cost(
+                len(passages), lambda persona=persona: persona_ingestion(persona_id=persona, collections=["works"])
+            )
+            found.append(Round(raw, stored))
+            print(f"round {number}: {len(passages)} chunks  {_told(raw)} raw  {_told(stored)} whole flow", flush=True)
+    return found
+
+
+def _told(one: Cost) -> str:
+    return f"{1 / one.clock:6.1f}/s, {one.work * 1000:5.1f} ms of processors"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--passages", type=int, default=512, help="of 200 words, written for each round")
+    parser.add_argument("--rounds", type=int, default=3)
+    options, _ = parser.parse_known_args()
+    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
+        found = _measured(Path(folder), options.passages, options.rounds)
+    ratio = median(each.raw.clock for each in found) / median(each.stored.clock for each in found)
+    by_work = median(each.raw.work for each in found) / median(each.stored.work for each in found)
+    print(f"whole flow / raw: {ratio:.3f} by the clock, {by_work:.3f} by processor time (target {_TARGET})")
+    return 0 if ratio >= _TARGET else 1
+
+
+def _measured(home: Path, amount: int, rounds: int) -> list[Round]:
+    """In a home of its own, whatever stack the shell knows of."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MILLRACE_", "PREFECT_"))}
+    own = {"MILLRACE_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "ERROR"}
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({**kept, **own})
+    try:
+        from prefect.testing.utilities import prefect_test_harness
+
+        from spine.settings import settings
+
+        settings.cache_clear()
+        logging.getLogger("prefect").setLevel(logging.ERROR)
+        with prefect_test_harness(server_startup_timeout=120):
+            return asyncio.run(measure(home, amount, rounds))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

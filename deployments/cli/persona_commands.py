@@ -1,0 +1,129 @@
+"""Commands for personas: ingest their sources, ask for passages."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deployments.cli.application import print_json
+from spine.errors import ConflictError, InvalidInputError, NotFoundError
+
+
+class Collection(StrEnum):
+    """The collections of a persona, as choices."""
+
+    WORKS = "works"
+    QUOTES = "quotes"
+    PROFILE = "profile"
+
+
+PersonaName = Annotated[str, typer.Argument(help="The persona: letters, digits, - and _.")]
+Collections = Annotated[list[Collection] | None, typer.Option("--collection", help="Only this one; may be repeated.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (ingest, ask):
+        app.command()(command)
+
+
+def ingest(
+    persona: PersonaName,
+    source: Annotated[
+        Path | None, typer.Option(help="Folder with works/, quotes/, profile.md; it replaces the persona's sources.")
+    ] = None,
+    collection: Collections = None,
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Return when it is accepted.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a persona's works, quotes and profile searchable. What is stored already is not embedded again."""
+    from deployments.cli.review_commands import show_until_end
+    from deployments.gateway_client import gateway
+
+    body = {"collections": [str(one) for one in collection]} if collection else {}
+    with gateway() as client:
+        if source is not None:
+            _place(client, persona, source)
+        accepted = client.post(f"/api/personas/{persona}/ingest", json=body).json()
+        if not no_watch:
+            show_until_end(client, accepted["job_id"], json)
+        elif json:
+            print_json(accepted)
+        else:
+            print(f"Accepted as {accepted['job_id']}; follow it with: millrace watch {accepted['job_id']}")
+
+
+def ask(
+    persona: PersonaName,
+    question: Annotated[str, typer.Argument(help="A question, a phrase or a name.")],
+    collection: Collections = None,
+    work: Annotated[str | None, typer.Option(help="Only this work.")] = None,
+    language: Annotated[str | None, typer.Option(help="Only texts in this language, such as ro.")] = None,
+    limit: Annotated[int, typer.Option(help="How many passages.")] = 5,
+    json: Json = False,
+) -> None:
+    """Show the passages of a persona that answer best, with where they stand."""
+    from deployments.gateway_client import gateway
+
+    asked = {"q": question, "collection": [str(one) for one in collection or []], "limit": limit}
+    asked |= {name: value for name, value in (("work", work), ("language", language)) if value}
+    with gateway() as client:
+        found = client.get(f"/api/personas/{persona}/search", params=asked).json()
+    if json:
+        print_json(found)
+        return
+    for number, hit in enumerate(found["items"], start=1):
+        print(f"{number}. {_place_of(hit)}\n{_indented(hit['text'])}\n")
+    if not found["items"]:
+        print(f"Nothing is stored for {persona} that could answer; `millrace ingest {persona} --source DIR` first.")
+
+
+def _place(client: Any, persona: str, source: Path) -> None:
+    """Not under a job that is reading them: it would take the files it misses for removed ones."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from deployments.persona_sources import place_sources
+    from spine.contracts.personas import PersonaId
+
+    try:
+        TypeAdapter(PersonaId).validate_python(persona)
+    except ValidationError as error:
+        raise InvalidInputError(f"{persona!r} is no name for a persona: use letters, digits, - and _.") from error
+    _check_idle(client, persona)
+    place_sources(source, _personas_dir(), persona)
+
+
+def _check_idle(client: Any, persona: str) -> None:
+    try:
+        known = client.get(f"/api/personas/{persona}").json()
+    except NotFoundError:
+        return
+    if known["status"] == "ingesting":
+        raise ConflictError(
+            f"{persona} is being ingested by job {known['job_id']}: wait for its end, or `millrace cancel` it."
+        )
+
+
+def _personas_dir() -> Path:
+    """Where the stack reads, which another shell may have started with another setting."""
+    from deployments.cli.configuration import checked_settings, stack_home
+    from deployments.stack.environment import load_environment
+    from spine.errors import NotConfiguredError
+
+    try:
+        told = load_environment(stack_home()).get("MILLRACE_PERSONAS")
+    except NotConfiguredError:
+        told = None
+    return Path(told) if told else checked_settings().personas_dir
+
+
+def _place_of(hit: dict[str, Any]) -> str:
+    section = f" › {hit['section']}" if hit["section"] else ""
+    return f"{hit['score']:.2f}  {hit['collection']}: {hit['work']}{section}, characters {hit['start']}–{hit['end']}"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"   {line}" for line in text.splitlines())

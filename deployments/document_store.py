@@ -1,0 +1,118 @@
+"""Settles which store a stack keeps its documents in: a saved block wins over the environment.
+
+Runs once per start, after Prefect and before every part that opens documents. What it settles is kept in the home,
+and each part is told of it when it is launched, so that all of them agree for as long as the stack runs, whatever is
+saved or away meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal
+
+import httpx
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deployments.prefect_address import prefect_client
+from deployments.stack.environment import settle
+from deployments.stack.home import Home
+from spine.errors import ExternalServiceError, MillraceError, NotConfiguredError
+from spine.services import open_documents
+from spine.settings import Settings, settings
+
+_SLUG = "document-database"
+"""`blocks.document_database.DocumentDatabase`; importing it would bring all of Prefect along."""
+_VARIABLE = "MILLRACE_MONGO_URL"
+
+_logger = logging.getLogger("millrace.documents")
+
+
+class DocumentSettings(BaseSettings):
+    """`MILLRACE_DOCUMENT_BLOCK`: the way back into a stack whose saved block names a database that is gone."""
+
+    model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore")
+
+    document_block: Literal["use", "ignore"] = Field("use", description="ignore: start as if no block were saved")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedDatabase:
+    """A saved block: its name and its address."""
+
+    name: str
+    url: SecretStr
+
+
+async def settle_documents(config: Settings, *, ignore_block: bool = False) -> SavedDatabase | None:
+    """Keep in the home which database all parts are to use; None: the environment's, else the home's own file.
+
+    Raises `ExternalServiceError` when Prefect cannot be asked, and `NotConfiguredError` when the saved database cannot
+    be used: a stack that went on with another store would accept jobs that nobody finds again.
+    """
+    found = None if ignore_block else await saved_database()
+    if found is not None:
+        await _require_usable(found, config)
+    settle(Home(config.home), {_VARIABLE: found.url.get_secret_value()} if found else {})
+    return found
+
+
+async def saved_database() -> SavedDatabase | None:
+    """The block named `default`, else the first by name; None without one, or without a Prefect server to ask."""
+    client = prefect_client()
+    if client is None:
+        return None
+    async with client:
+        found = await _saved(client)
+    return next((one for one in found if one.name == "default"), found[0] if found else None)
+
+
+async def _saved(client: httpx.AsyncClient) -> list[SavedDatabase]:
+    try:
+        answer = await client.get(f"/block_types/slug/{_SLUG}/block_documents", params={"include_secrets": True})
+        if answer.status_code == HTTPStatus.NOT_FOUND:  # before the very first start: the type is not registered yet
+            return []
+        blocks = answer.raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
+        # No link to the error: the text of an answer that cannot be read may hold the address with its password.
+        raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from None
+    found = [SavedDatabase(block["name"], SecretStr(block["data"].get("url") or "")) for block in blocks]
+    return sorted(found, key=lambda one: one.name)
+
+
+async def _require_usable(found: SavedDatabase, config: Settings) -> None:
+    documents = None
+    try:
+        documents = open_documents(config.model_copy(update={"mongo_url": found.url}))
+        await documents.ping()
+    except MillraceError as error:
+        said = error.message.replace(_VARIABLE, "Its address").rstrip(".")
+        raise NotConfiguredError(
+            f"The block Document Database {found.name!r} cannot be used: {said}. Make its database reachable, or start "
+            "with MILLRACE_DOCUMENT_BLOCK=ignore and correct the block in the Prefect UI.",
+            what="Document Database",
+        ) from None
+    finally:
+        if documents is not None:
+            await documents.close()
+
+
+async def _main() -> int:
+    try:
+        ignore = DocumentSettings().document_block == "ignore"  # pyright: ignore[reportCallIssue]
+        found = await settle_documents(settings(), ignore_block=ignore)
+    except MillraceError as error:
+        _logger.error("%s", error)
+        return 1
+    _logger.info("documents: %s", f"the block Document Database {found.name!r}" if found else "as the environment says")
+    return 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    sys.exit(asyncio.run(_main()))

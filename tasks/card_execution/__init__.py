@@ -1,0 +1,1 @@
+"""A backlog card done by a supervised coding agent."""

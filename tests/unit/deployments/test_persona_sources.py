@@ -1,0 +1,57 @@
+"""What `millrace ingest --source` does to a persona's folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deployments.persona_sources import place_sources
+from spine.errors import InvalidInputError
+
+
+def put(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return folder
+
+
+def names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+def test_the_folder_holds_what_was_given_and_nothing_else(tmp_path: Path) -> None:
+    personas = tmp_path / "personas"
+    place_sources(put(tmp_path / "one", "works/a.txt", "quotes/a.csv", "works/.hidden"), personas, "poe")
+    target = place_sources(put(tmp_path / "two", "works/b.txt", "profile.md"), personas, "poe")
+    assert target == personas.resolve() / "poe"
+    assert names(target) == {"works/b.txt", "profile.md"}
+    assert [path.name for path in personas.iterdir()] == ["poe"], "nothing is left of the copying"
+
+
+def test_links_stay_links_and_pipes_are_not_opened(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "works/a.txt")
+    (source / "works/passwd.txt").symlink_to("/etc/passwd")
+    os.mkfifo(source / "works/pipe.txt")
+    target = place_sources(source, tmp_path / "personas", "poe")
+    assert (target / "works/passwd.txt").is_symlink()
+    assert not (target / "works/pipe.txt").exists()
+
+
+def test_the_personas_own_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    own = put(tmp_path / "personas" / "poe", "works/a.txt")
+    assert place_sources(own, tmp_path / "personas", "poe") == own.resolve()
+    assert names(own) == {"works/a.txt"}
+
+
+@pytest.mark.parametrize("source", ["empty", "nowhere", "file.txt", "personas", "personas/poe/works"])
+def test_a_folder_that_cannot_be_meant_is_refused_and_changes_nothing(tmp_path: Path, source: str) -> None:
+    put(tmp_path / "personas" / "poe", "works/a.txt", "works/works/b.txt")
+    (tmp_path / "empty").mkdir()
+    put(tmp_path, "file.txt")
+    put(tmp_path / "personas", "loose.txt")
+    with pytest.raises(InvalidInputError):
+        place_sources(tmp_path / source, tmp_path / "personas", "poe")
+    assert names(tmp_path / "personas" / "poe") == {"works/a.txt", "works/works/b.txt"}
