@@ -36,7 +36,7 @@ from spine.contracts.conversations import TaskName
 from spine.conversations import ConversationDesk
 from spine.documents import JOBS
 from spine.jobs import JobLedger
-from tests.stack.live_stack import TOKEN, LiveStack, Sender, open_sender
+from tests.stack.live_stack import AT_ONCE, TOKEN, LiveStack, Sender, open_sender
 
 SESSIONS, MESSAGES = 100, 2
 _SECRET = "secret-of-a-test"
@@ -96,10 +96,15 @@ class Bench:
     async def our_noops(self, number: int) -> float:
         """Whole `ping` jobs: row, lease, task run, progress, result."""
         desk = ConversationDesk(self.sender.documents, JobLedger(self.sender.documents))
-        queue = DocketQueue(self.redis_url)
+        queue, turns = DocketQueue(self.redis_url), asyncio.Semaphore(AT_ONCE)
+
+        async def start() -> None:
+            async with turns:
+                job, _ = await desk.start(TaskName.PING, "bench", {})
+                await queue.start(job)
+
         began = time.perf_counter()
-        jobs = [(await desk.start(TaskName.PING, "bench", {}))[0] for _ in range(number)]
-        await asyncio.gather(*(queue.start(job) for job in jobs))
+        await asyncio.gather(*(start() for _ in range(number)))
         open_jobs = {"subject_id": "bench", "finished": None}
         while await self.sender.documents.count(JOBS, open_jobs):  # noqa: ASYNC110 - it ends in another process
             await asyncio.sleep(0.05)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from deployments.lane_runs import Surround, plainly
@@ -59,9 +61,9 @@ class JobHandler:
             await asyncio.wait(list(self.running.values()), timeout=10)
 
     async def _run(self, job: Job) -> None:
-        renewing = asyncio.create_task(self._renew_while_it_starts(job), name=f"lease of {job.job_id}")
         try:
-            await self.surround(job, lambda: _run_flow(job))
+            with self._kept(job):
+                await self.surround(job, lambda: _run_flow(job))
         except asyncio.CancelledError:
             _logger.info("job %s goes back to the queue", job.job_id)
         except MillraceError as error:
@@ -70,11 +72,21 @@ class JobHandler:
         except Exception as error:
             _logger.exception("job %s met an unexpected error", job.job_id)
             await self._record(job, error)
+
+    @contextmanager
+    def _kept(self, job: Job) -> Generator[None]:
+        """Hold the lease until the flow renews it itself: when many begin at once, Prefect's server makes them wait."""
+        if self.services.keeper is not None:
+            with self.services.keeper.kept(job):
+                yield
+            return
+        renewing = asyncio.create_task(self._renew_while_it_starts(job), name=f"lease of {job.job_id}")
+        try:
+            yield
         finally:
             renewing.cancel()
 
     async def _renew_while_it_starts(self, job: Job) -> None:
-        """Hold the lease until the flow renews it itself: when many begin at once, Prefect's server makes them wait."""
         ledger, until = self.services.ledger, time.monotonic() + LONGEST_START
         while time.monotonic() < until:
             await asyncio.sleep(ledger.lease.total_seconds() / 3)

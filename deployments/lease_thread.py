@@ -83,21 +83,29 @@ class LeaseThread:
         ledger = JobLedger(store, self._lease)
         try:
             while not await asyncio.to_thread(self._ending.wait, self._lease.total_seconds() / 5):
-                renewals = [self._renew(ledger, kept) for kept in list(self._kept)]
+                renewals = [self._renew(ledger, kept) for kept in self._by_job()]
                 for failed in await asyncio.gather(*renewals, self._renew_rest(store), return_exceptions=True):
                     if failed is not None:
                         _logger.error("a lease was not renewed", exc_info=failed)
         finally:
             await store.close()
 
-    async def _renew(self, ledger: JobLedger, kept: _Kept) -> None:
+    def _by_job(self) -> list[list[_Kept]]:
+        """A job that is kept in two places is renewed once."""
+        jobs: dict[str, list[_Kept]] = {}
+        for kept in list(self._kept):
+            jobs.setdefault(kept.job.job_id, []).append(kept)
+        return list(jobs.values())
+
+    async def _renew(self, ledger: JobLedger, places: list[_Kept]) -> None:
         try:
-            job = await ledger.heartbeat(kept.job)
+            job = await ledger.heartbeat(places[0].job)
         except MillraceError as error:
-            _logger.warning("the lease of %s was not renewed: %s", kept.job.job_id, error)
+            _logger.warning("the lease of %s was not renewed: %s", places[0].job.job_id, error)
             return
-        if kept in self._kept and (job is None or job.cancel_requested):
-            kept.tell(job)
+        if job is None or job.cancel_requested:
+            for kept in self._kept.intersection(places):
+                kept.tell(job)
 
     async def _renew_rest(self, store: Documents) -> None:
         for renew in self._also:

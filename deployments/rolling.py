@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from prefect.context import AsyncClientContext
-from prefect.settings import temporary_settings
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.shift import Shift, mark_shared, offered
 
@@ -171,7 +172,9 @@ async def _hold_context_without_server(found: asyncio.Future[Context]) -> None:
     with temporary_settings(
         {"client.server_version_check_enabled": False}, restore_defaults=["results.default_storage_block"]
     ):
-        async with AsyncClientContext.get_or_create():
+        async with AsyncExitStack() as stack:
+            if PREFECT_API_URL.value():  # without one, a client would start a server of its own
+                await stack.enter_async_context(AsyncClientContext.get_or_create())
             found.set_result(copy_context())
             await asyncio.Event().wait()
 

@@ -22,6 +22,8 @@ from spine.testing.openai_server import Answer, Call, OpenAiServer
 from tests.stack.whole_stack import WholeStack
 
 TOKEN = "123456:loopback-token-of-a-test"
+AT_ONCE = 16
+"""Hand-overs to the queue that run at the same time, as in the gateway; more only make each other time out."""
 
 
 @dataclass
@@ -84,6 +86,7 @@ class Sender:
         self.documents = documents
         self._queue = queue
         self._desk = ConversationDesk(documents, JobLedger(documents))
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self.people: dict[int, Person] = {}
 
     async def write(self, chat_id: int, number: int, account: str = "default") -> Job:
@@ -102,8 +105,9 @@ class Sender:
         job, new = await self._desk.receive(message)
         if new:
             person.written.append(text)
-        with suppress(ExternalServiceError):  # a queue that is away: the sweeper hands the job over
-            await self._queue.start(job)
+        async with self._turns:
+            with suppress(ExternalServiceError):  # a queue that is away: the sweeper hands the job over
+                await self._queue.start(job)
         return job
 
     async def write_all(self, chats: Iterable[int], messages: int, pause: float = 0.0) -> list[Job]:

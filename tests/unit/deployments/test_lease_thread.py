@@ -85,6 +85,13 @@ async def test_an_attempt_that_another_process_took_over_is_told_as_lost(
         assert await asyncio.wait_for(news, 5) is None
 
 
+async def test_a_job_that_is_kept_in_two_places_tells_both(documents: Documents, thread: LeaseThread, job: Job) -> None:
+    with thread.kept(job) as one, thread.kept(job) as other:
+        await JobLedger(documents).cancel(job.job_id)
+        told = await asyncio.wait_for(asyncio.gather(one, other), 5)
+    assert [news is not None and news.cancel_requested for news in told] == [True, True]
+
+
 async def test_what_else_is_to_be_renewed_goes_on_after_a_fault(documents: Documents, thread: LeaseThread) -> None:
     mailbox = SessionMailbox(documents, lease=LEASE)
     renewed = asyncio.Event()
