@@ -11,6 +11,7 @@ from benchmarks.frame.figures import Curve, Figure
 
 _WIDTH = 8.0  # inches
 _SLOT = 0.28  # inches for a bar with its label
+_FARTHEST = 10.0  # times better or worse than the target that are told apart
 _GOOD, _BAD = "#2a7f62", "#c2452d"
 
 
@@ -33,13 +34,13 @@ def _against_targets(measured: Mapping[Figure, float], folder: Path) -> str:
     import matplotlib.pyplot as plt
 
     room = {f"{figure.bench}: {figure.name}": figure.target.room(value) for figure, value in measured.items()}
-    shown = {name: min(max(value, 0.01), 1000) for name, value in room.items()}
+    shown = {name: min(max(value, 1 / _FARTHEST), _FARTHEST) for name, value in room.items()}
     figure, axes = plt.subplots(figsize=(_WIDTH, 1 + _SLOT * len(shown)))
     axes.barh(list(shown), [v - 1 for v in shown.values()], left=1, color=[_tone(v) for v in shown.values()])
     axes.set_xscale("log")
     axes.axvline(1, color="black", linewidth=0.8)
     axes.invert_yaxis()
-    axes.set_xlabel("times better than the target (1 = just met)")
+    axes.set_xlabel(f"times better than the target (1 = just met; {_FARTHEST:.0f} = that or more)")
     return _save(figure, folder / "targets.svg")
 
 

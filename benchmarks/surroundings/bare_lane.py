@@ -58,8 +58,8 @@ def bare_lane(environment: Mapping[str, str]) -> Generator[BareLane]:
         assert process.stdout.readline() == b"ready\n", "the bare lane did not start"
         yield BareLane(environment["MILLRACE_REDIS_URL"])
     finally:
-        process.terminate()
-        process.wait(20)
+        process.kill()  # it has nothing to put away, and its flow would tell of the signal at length
+        process.wait()
 
 
 async def _serve(url: str) -> None:
