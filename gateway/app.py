@@ -33,6 +33,9 @@ from gateway.pages import (
     usage_page,
     workers,
 )
+from gateway.pages import (
+    personas as persona_pages,
+)
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import batches, jobs, operations, personas, pipelines, revisions, submissions, tokens, usage
@@ -50,6 +53,7 @@ PAGES = (
     home,
     dashboard,
     review_tools,
+    persona_pages,
     run,
     workers,
     usage_page,

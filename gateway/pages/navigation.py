@@ -34,6 +34,7 @@ GROUPS: Final[Sequence[Group]] = (
         (
             Place("/", "Home"),
             Place("/reviews", "Reviews", ("/review/",)),
+            Place("/personas", "Personas", ("/persona/",)),
         ),
     ),
     Group(

@@ -45,7 +45,8 @@ def _environment(code: str) -> Environment:
 
 def _filters(language: Language) -> dict[str, Any]:
     def name(value: object) -> str:
-        return language.gettext(words(str(value)))
+        plain = words(str(value))
+        return language.gettext(plain) if plain else ""  # the translation of nothing is the catalogue's header
 
     def number(value: float) -> str:
         return format_decimal(value, locale=language.locale)

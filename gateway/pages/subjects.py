@@ -7,11 +7,14 @@ from typing import Final
 from urllib.parse import quote
 
 from spine.contracts.jobs import Job
+from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE
 
 PAGES: Final[Mapping[str, str]] = {
     BOOK_REVIEW: "/review/{}",
     PUBLISH_ARTICLE: "/review/{}",
+    PERSONA_INGESTION: "/persona/{}",
+    INGEST_COLLECTION: "/persona/{}",
 }
 """Pipeline → address of its subject's page."""
 

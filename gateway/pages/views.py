@@ -153,5 +153,10 @@ def moment(value: datetime) -> str:
     return value.strftime("%Y-%m-%d %H:%M UTC")
 
 
+def since(start: datetime | None, end: datetime) -> float | None:
+    """Seconds; None for what has not begun."""
+    return max(0.0, (end - start).total_seconds()) if start else None
+
+
 def took(job: Job) -> float | None:
     return (job.finished - job.started).total_seconds() if job.finished and job.started else None

@@ -42,7 +42,7 @@ async function refresh() {
   refreshing = true;
   refreshedAt = Date.now();
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(main.dataset.refresh ?? location.href, { headers: { Accept: "text/html" } });
     if (answer.redirected) return location.reload();
     if (answer.ok) replaceFragments(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page
 from gateway.pages.navigation import GROUPS
 from spine.documents import PROMPTS
 from tests.gateway.browsing import a_page, chromium, log_in
+from tests.gateway.furnishing import add_personas, found_passages
 from tests.gateway.gateway_desk import Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
@@ -26,7 +27,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 async def furnished() -> tuple[Desk, list[str]]:
     """A desk with something of everything, and the addresses of all its pages."""
-    desk = await open_desk()
+    desk = await open_desk(search_passages=found_passages)
     running, ready, failed = [await desk.submission() for _ in range(3)]
     await desk.article(ready["submission_id"])
     await desk.article(ready["submission_id"], content="Another text.")
@@ -51,6 +52,7 @@ async def furnished() -> tuple[Desk, list[str]]:
         f"/run/{failed['job_id']}",
         "/configuration/pipelines/book-review",
         "/configuration/prompts/p",
+        *await add_personas(desk),
     ]
     return desk, [*places, *details]
 

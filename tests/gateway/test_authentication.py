@@ -24,6 +24,8 @@ PAGES = {
     "/review/{submission_id}/edit",
     "/review/{submission_id}/changes",
     "/review/{submission_id}/rerun",
+    "/personas",
+    "/persona/{persona_id}",
     "/jobs",
     "/run/{job_id}",
     "/workers",
@@ -35,7 +37,14 @@ PAGES = {
     "/docs",
     "/docs/assets/{name}",
 }
-EXAMPLES = {"submission_id": "x", "job_id": "x", "slug": "x", "prompt_id": "x", "name": "swagger-ui.css"}
+EXAMPLES = {
+    "submission_id": "x",
+    "persona_id": "x",
+    "job_id": "x",
+    "slug": "x",
+    "prompt_id": "x",
+    "name": "swagger-ui.css",
+}
 SAME_ORIGIN = {"Origin": "http://gateway.test", "Sec-Fetch-Site": "same-origin"}
 
 

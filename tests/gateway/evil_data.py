@@ -1,0 +1,44 @@
+"""Data that wants to be markup, and an eye for the places where it has become some."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+from spine.contracts.personas import CollectionStatus, CollectionView, LeftOut, Persona
+from spine.contracts.retrieval import SearchHit
+from spine.documents import PERSONAS
+from spine.personas import persona_document
+from tests.gateway.gateway_desk import Desk
+
+EVIL = """<script>alert(1)</script><img src=x onerror=alert(1)>"'--></textarea>"""
+
+
+def evil_elements(html: str) -> list[str]:
+    """Elements and attributes that only a slip in escaping can have made."""
+    found: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            for name, value in attrs:
+                ours = name not in ("src", "href") or (value or "").startswith(("/", "#", "https://"))
+                if name.startswith("on") or not ours:
+                    found.append(f"{tag} {name}={value}")
+            if tag in ("script", "img") and not (dict(attrs).get("src") or "").startswith("/static/"):
+                found.append(tag)
+
+    Reader().feed(html)
+    return found
+
+
+async def evil_passages(search: object) -> list[SearchHit]:
+    return [SearchHit(id=EVIL, text=EVIL, score=0.5, collection=EVIL, work=EVIL, section=EVIL, start=0, end=9)]
+
+
+async def add_evil_personas(desk: Desk) -> list[str]:
+    """The paths of the pages that show them."""
+    place = LeftOut(file=EVIL, line=1, part=EVIL, reason=EVIL)
+    view = CollectionView(status=CollectionStatus.FAILED, error=EVIL, job_id=EVIL, left_out=[place], left_out_total=1)
+    persona = Persona(persona_id="evil", collections={"works": view}, embedding_model=EVIL, job_id=EVIL)
+    await desk.documents.insert(PERSONAS, persona_document(persona))
+    return ["/personas", "/persona/evil", f"/persona/evil?q={quote(EVIL)}", f"/personas?status={quote(EVIL)}"]
