@@ -8,11 +8,12 @@ import os
 from contextlib import suppress
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from prefect.blocks.core import Block
 from pydantic import SecretStr
 
+from blocks.accounts import BlockAccounts
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
 from blocks.wordpress_site import WordPressSite
@@ -39,16 +40,18 @@ class BlockCredentials:
         self._sites: dict[str, WordPressSite] = {}
         self._searches: dict[str, SearchProvider] = {}
         self._refresher: asyncio.Task[None] | None = None
+        self._accounts = BlockAccounts(saved_values if os.environ.get("PREFECT_API_URL") else None)
 
     async def __aenter__(self) -> Self:
         if os.environ.get("PREFECT_API_URL"):
-            await self.refresh()
+            await asyncio.gather(self.refresh(), self._accounts.__aenter__())
             self._refresher = asyncio.create_task(self._refresh_forever())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._accounts.__aexit__(kind, error, trace)
         if self._refresher is not None:
             self._refresher.cancel()
             with suppress(asyncio.CancelledError):
@@ -57,7 +60,9 @@ class BlockCredentials:
     @property
     def lookups(self) -> Credentials:
         """What the services ask each time they need a credential."""
-        return Credentials(model=self.find, site=self.site, search=self.search, named=self.named)
+        return Credentials(
+            model=self.find, site=self.site, search=self.search, named=self.named, accounts=self._accounts
+        )
 
     def site(self) -> SiteLogin | None:
         """The site named `default`, else the first by name."""
@@ -114,14 +119,20 @@ def _as_credential(block: LanguageModelCredentials | None) -> ProviderCredential
 
 async def saved(kind: type[B]) -> dict[str, B]:
     """Every saved block of the kind by its name; empty when the kind was never registered."""
+    values = await saved_values(kind.get_block_type_slug())
+    return {name: kind.model_validate(fields) for name, fields in values.items()}
+
+
+async def saved_values(slug: str) -> dict[str, dict[str, Any]]:
+    """The values of every saved block of the type by name, secrets included."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectHTTPStatusError
 
     async with get_client() as client:
         try:
-            documents = await client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=True)
+            documents = await client.read_block_documents_by_type(slug, include_secrets=True)
         except PrefectHTTPStatusError as error:
             if error.response.status_code == HTTPStatus.NOT_FOUND:
                 return {}
             raise
-    return {document.name: kind.model_validate(document.data) for document in documents if document.name is not None}
+    return {document.name: document.data for document in documents if document.name is not None}

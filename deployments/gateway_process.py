@@ -7,14 +7,17 @@ import os
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 
 import httpx
 import uvicorn
 from pydantic import SecretStr
 
+from blocks.accounts import BlockAccounts
+from deployments.lanes import all_queues
 from deployments.prefect_address import flow_run_page, has_saved_block, prefect_answers, prefect_client, prefect_workers
-from deployments.prefect_credentials import saved_credentials
+from deployments.prefect_credentials import saved_credentials, saved_values
 from gateway.app import create_app
 from gateway.context import GatewayContext, PassageSearch, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
@@ -23,6 +26,7 @@ from spine.contracts.pipelines import Credential, PipelineConfig, ResolvedStep
 from spine.contracts.retrieval import SearchHit
 from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.jobs import JobLedger
+from spine.live_queues import LIVE_QUEUES
 from spine.ports import Documents, JobStarter, ProgressLog
 from spine.presence import Presence
 from spine.publishing_port import NO_SITE
@@ -73,6 +77,8 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
         progress, presence, tickets, starter = await _open_messaging(config, probes, stack)
         prefect = await _open_prefect(probes, stack)
         await _probe_chroma(config, probes, stack)
+        read_blocks = partial(saved_values, prefect) if prefect else None
+        accounts = await stack.enter_async_context(BlockAccounts(read_blocks))
         ledger = JobLedger(documents)
         desk = ReviewDesk(documents, ledger)
         yield GatewayContext(
@@ -98,6 +104,8 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
             version=version("millrace"),
             execution_mode="queue" if config.queue_enabled else "in-place",
+            accounts=accounts,
+            queues=tuple(dict.fromkeys([*all_queues(), *(queue.name for queue in LIVE_QUEUES)])),
         )
 
 

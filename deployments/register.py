@@ -11,9 +11,13 @@ import sys
 from datetime import timedelta
 
 from blocks.agent_command import AgentCommand
+from blocks.crm_connection import CrmConnection
 from blocks.document_database import DocumentDatabase
 from blocks.language_model import LanguageModelCredentials
+from blocks.manychat_account import ManyChatPage
 from blocks.search_provider import SearchProvider
+from blocks.telegram_bot import TelegramBot
+from blocks.webhook_source import WebhookSource
 from blocks.wordpress_site import WordPressSite
 from deployments.automations import create_automations
 from deployments.deploying import deploy_all
@@ -28,7 +32,17 @@ _logger = logging.getLogger("millrace.register")
 
 
 RESULT_TTL = timedelta(days=7)
-BLOCKS = (LanguageModelCredentials, WordPressSite, SearchProvider, DocumentDatabase, AgentCommand)
+BLOCKS = (
+    LanguageModelCredentials,
+    WordPressSite,
+    SearchProvider,
+    DocumentDatabase,
+    TelegramBot,
+    ManyChatPage,
+    CrmConnection,
+    WebhookSource,
+    AgentCommand,
+)
 QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
 """Without these a Redis that is away costs each task a quarter of a minute."""
 

@@ -19,6 +19,7 @@ from gateway.context import GatewayContext
 from gateway.dependencies import Gateway
 from gateway.health import HealthDesk
 from gateway.hub import ProgressHub
+from gateway.later_starts import LaterStarts
 from gateway.limits import BodyGate
 from gateway.metrics import GatewayMetrics, RequestTimes
 from gateway.pages import (
@@ -38,7 +39,20 @@ from gateway.pages import (
 )
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
-from gateway.routes import batches, jobs, operations, personas, pipelines, revisions, submissions, tokens, usage
+from gateway.routes import (
+    batches,
+    jobs,
+    messages,
+    operations,
+    personas,
+    pipelines,
+    queues,
+    revisions,
+    submissions,
+    tokens,
+    usage,
+    webhooks,
+)
 from gateway.security_headers import SecurityHeaders
 from gateway.signing import Signer
 from spine.access_tokens import AccessTokens
@@ -83,9 +97,10 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, personas, jobs, pipelines, usage, tokens, operations)
+    calls_of = (submissions, batches, revisions, personas, jobs, pipelines, messages, queues, usage, tokens, operations)
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
+    app.include_router(webhooks.router)
     app.include_router(websocket.router)
     for shown in PAGES:
         app.include_router(shown.router)
@@ -113,6 +128,7 @@ def _assemble(context: GatewayContext) -> Gateway:
         metrics=metrics,
         health=HealthDesk(context),
         configuration=ConfigurationDesk(context.documents, context.check_prompt, context.saved_credentials),
+        later_starts=LaterStarts(context),
     )
 
 
@@ -124,6 +140,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         yield
     finally:
+        await gateway.later_starts.close()
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening

@@ -11,12 +11,15 @@ from pydantic import SecretStr
 
 from gateway.limits import BodyLimits
 from gateway.tickets import TicketStore
+from spine.accounts import Accounts, EnvironmentAccounts
+from spine.contracts.conversations import Dispatched, MessageRequest
 from spine.contracts.personas import CollectionName
 from spine.contracts.pipelines import PipelineConfig, Prompt, ResolvedStep
 from spine.contracts.retrieval import SearchHit
 from spine.contracts.texts import DraftArticle, ExaminedText
 from spine.errors import NotConfiguredError
 from spine.jobs import JobLedger
+from spine.live_queues import LIVE_QUEUES
 from spine.ports import Documents, JobStarter, ProgressLog
 from spine.presence import Presence
 from spine.submissions import STAGES, ReviewDesk
@@ -24,6 +27,9 @@ from spine.vectors_port import Filter
 
 Probe = Callable[[], Awaitable[object]]
 """Returns when the dependency answers, raises when it does not. Cut off after `PROBE_SECONDS`."""
+
+DispatchMessage = Callable[[MessageRequest, str | None], Awaitable[Dispatched]]
+"""Answers or queues a message, once for each idempotency key."""
 
 WorkerList = Callable[[], Awaitable[list[dict[str, Any]]]]
 """Prefect's own workers, `{name, pool, status, last_seen}` each."""
@@ -100,3 +106,9 @@ class GatewayContext:
     execution_mode: Literal["queue", "in-place"] = "queue"
     stages: tuple[str, ...] = STAGES
     limits: BodyLimits = field(default_factory=BodyLimits)
+    accounts: Accounts = field(default_factory=EnvironmentAccounts)
+    """Whose webhooks are taken, asked with every request."""
+    dispatch_message: DispatchMessage | None = None
+    """None: messages go to the queue."""
+    queues: tuple[str, ...] = tuple(queue.name for queue in LIVE_QUEUES)
+    """The queues that are declared, served or not."""

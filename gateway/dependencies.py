@@ -14,6 +14,7 @@ from gateway.context import GatewayContext
 from gateway.health import HealthDesk
 from gateway.hub import ProgressHub
 from gateway.identity import Identity, Role
+from gateway.later_starts import LaterStarts
 from gateway.metrics import GatewayMetrics
 from gateway.problems import ProblemError
 from gateway.signing import Signer
@@ -30,6 +31,7 @@ class Gateway:
     metrics: GatewayMetrics
     health: HealthDesk
     configuration: ConfigurationDesk
+    later_starts: LaterStarts
 
 
 def gateway_of(connection: HTTPConnection) -> Gateway:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.context import GatewayContext
 from gateway.usage_metrics import UsageMetrics
+from gateway.webhook_metrics import WebhookMetrics
 from spine.contracts.jobs import JobStatus
 from spine.contracts.progress import ProgressEvent
 from spine.contracts.timestamps import utc_now
@@ -40,6 +41,7 @@ class GatewayMetrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._usage = UsageMetrics(self.registry)
+        self.webhooks = WebhookMetrics(self.registry)
         self._jobs = Gauge(
             "millrace_jobs", "Jobs by pipeline and status", ["pipeline", "status"], registry=self.registry
         )
@@ -70,7 +72,8 @@ class GatewayMetrics:
         """All figures in Prometheus' text format; the store is asked at most every `KEPT_SECONDS`."""
         async with self._lock:
             if time.monotonic() - self._counted_at > KEPT_SECONDS:
-                await asyncio.gather(self._count_jobs(), self._usage.count(self._context.documents))
+                documents = self._context.documents
+                await asyncio.gather(self._count_jobs(), self._usage.count(documents), self.webhooks.count(documents))
                 self._counted_at = time.monotonic()
         return generate_latest(self.registry)
 

@@ -7,6 +7,9 @@ from gateway.pages.navigation import is_place
 PUBLIC_PATHS = frozenset({"/health", "/login", "/language", "/static/millrace.css", "/static/icon.svg"})
 """Everything else needs an identity. `/health` tells a stranger nothing but `status`."""
 
+WEBHOOKS = "/webhooks/"
+"""Those who post here prove who they are by a secret or a signature of their own (`gateway.webhook_doors`)."""
+
 FORM_PATHS = frozenset({"/login", "/logout", "/language"})
 """Where a browser posts a plain form; everything else that takes a body takes JSON."""
 
@@ -17,7 +20,7 @@ _PAGES = frozenset({"/login", "/logout", "/language"})
 
 
 def is_public(path: str) -> bool:
-    return path in PUBLIC_PATHS
+    return path in PUBLIC_PATHS or path.startswith(WEBHOOKS)
 
 
 def is_page(path: str) -> bool:

@@ -31,6 +31,7 @@ GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
 USAGE: Final = "usage"
+ARRIVALS: Final = "arrivals"
 TOKENS: Final = "tokens"
 
 
@@ -49,9 +50,11 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("status", "finished")),
         Index(("pipeline", "created")),
         Index(("subject_id", "created")),
+        Index(("subject_id", "status")),
         Index(("created",)),
         Index(("lease_until",)),
         Index(("parent_job_id",)),
+        Index(("queue", "finished")),
     ),
     SUBMISSIONS: (Index(("status", "created")), Index(("created",))),
     BOOKS: (Index(("submission_id",)),),
@@ -74,8 +77,9 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     ORDERS: (Index(("session_id", "created")), Index(("status",))),
     CARDS: (Index(("status", "squad")), Index(("squad",))),
     GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
-    EFFECTS: (Index(("key",), unique=True), Index(("job_id",))),
+    EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
     BATCHES: (Index(("created",)),),
+    ARRIVALS: (),
     TOKENS: (Index(("created",)),),
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }

@@ -12,11 +12,14 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from spine.accounts import Accounts, EnvironmentAccounts, policy_of
+from spine.adapters.account_clients import AccountClients
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
@@ -25,9 +28,11 @@ from spine.adapters.models import PydanticAiModels
 from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.budget import PriceOf
+from spine.contracts.conversations import AccountPolicy
 from spine.documents import ensure_indexes
 from spine.errors import NotConfiguredError
 from spine.jobs import JobLedger
+from spine.messaging_port import Crm, Messenger
 from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
 from spine.provider_keys import (
@@ -43,6 +48,22 @@ from spine.settings import Settings, settings
 from spine.testing.memory_progress import MemoryProgressLog
 
 OpenSite = Callable[[], PublishingSite | None]
+Messengers = Callable[[str, str], Messenger]
+"""`(platform, account)` to a messenger that the services close; `NotConfiguredError` where there is none."""
+Crms = Callable[[str], Crm]
+"""The name of a connection to its CRM, which the services close; `NotConfiguredError` where there is none."""
+
+
+def _no_messenger(platform: str, account: str) -> Messenger:
+    raise NotConfiguredError(f"There is no {platform} account {account!r} to send with.", what=platform)
+
+
+def _no_crm(name: str) -> Crm:
+    raise NotConfiguredError(f"There is no CRM connection {name!r}.", what="crm-connection")
+
+
+def _default_policy(platform: str, account: str) -> AccountPolicy:
+    return AccountPolicy()
 
 
 async def _no_passages() -> PassageStores:
@@ -57,6 +78,7 @@ class Credentials:
     site: Callable[[], SiteLogin | None] = lambda: None
     search: Callable[[], SecretStr | None] = search_key
     named: NamedCredentials = no_named_credentials
+    accounts: Accounts = field(default_factory=EnvironmentAccounts)
 
 
 @dataclass
@@ -78,6 +100,10 @@ class Services:
     """A client of the site to publish on, which the caller closes; None while no site is configured."""
     searches: Callable[[], list[ResearchSource]] = list
     """Search providers that have a key now."""
+    messengers: Messengers = _no_messenger
+    crm: Crms = _no_crm
+    account_policy: Callable[[str, str], AccountPolicy] = _default_policy
+    """How an account of a platform converses."""
     passages: OpenPassages = _no_passages
     """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
@@ -140,6 +166,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     models = PydanticAiModels(credentials.model)
     stack.push_async_callback(models.close)
     research, searches = _open_research(allow, credentials, stack)
+    clients = AccountClients(credentials.accounts)
+    stack.push_async_callback(clients.close)
     passages = Passages(config)
     stack.push_async_callback(passages.close)
     return Services(
@@ -154,6 +182,9 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         open_site=lambda: _open_site(credentials.site()),
         named_credentials=credentials.named,
         starter=_open_starter(config, stack),
+        messengers=clients.messenger,
+        crm=clients.crm,
+        account_policy=partial(policy_of, credentials.accounts),
         passages=passages,
     )
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from deployments.cli import persona_commands, process_commands, review_commands, stack_commands, token_commands
+from deployments.cli import (
+    conversation_commands,
+    persona_commands,
+    process_commands,
+    review_commands,
+    stack_commands,
+    token_commands,
+)
 from deployments.cli.application import new_application, run
 
-GROUPS = (stack_commands, review_commands, persona_commands, token_commands, process_commands)
+GROUPS = (stack_commands, review_commands, persona_commands, conversation_commands, token_commands, process_commands)
 """Modules with `register(app)`. What a command needs is imported inside it, so that `millrace status` is quick."""
 
 

@@ -17,7 +17,7 @@ JobId = Annotated[str, typer.Argument(help="A job id (job_…), or a submission 
 
 
 def register(app: typer.Typer) -> None:
-    for command in (submit, batch, watch, retry, cancel, jobs, logs, queues, workers):
+    for command in (submit, batch, watch, retry, cancel, jobs, logs, workers):
         app.command()(command)
 
 
@@ -154,18 +154,6 @@ def logs(job: JobId, json: Json = False) -> None:
         return
     for event in kept:
         print(_line(event))
-
-
-def queues(json: Json = False) -> None:
-    """Show how much waits in each queue."""
-    from deployments.cli.configuration import stack_home
-    from deployments.stack.status import status_of
-
-    found = status_of(stack_home())["queues"]
-    if json:
-        print_json(found)
-    else:
-        print_table(("queue", "waiting or running"), [[str(name), str(depth)] for name, depth in found.items()])
 
 
 def workers(json: Json = False) -> None:

@@ -7,19 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from gateway.cancelling import tell_of_cancel
 from gateway.dependencies import Context
 from gateway.listing import NEWEST_FIRST, Cursor, Limit, Listing, given, listing
 from gateway.replay import ending, is_end
 from gateway.starting import hand_over
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.progress import ProgressEvent
-from spine.contracts.submissions import StepError
 from spine.documents import JOBS, page_of
-from spine.errors import JobCancelledError
 from spine.jobs import from_document
-from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
 from spine.progress import announce_state
-from spine.submissions import BOOK_REVIEW
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
@@ -91,19 +88,8 @@ async def cancel(job_id: str, context: Context) -> JobState:
     """A job that waits ends at once as REVOKED; one that runs is asked to stop. 409 when it has ended."""
     job = await context.ledger.cancel(job_id)
     if job.status is JobStatus.REVOKED:
-        await _tell_of_cancel(context, job)
+        await tell_of_cancel(context, job)
     return _state(job)
-
-
-async def _tell_of_cancel(context: Context, job: Job) -> None:
-    """Nobody runs a job that was waiting, so its watchers and its subject are told from here."""
-    error = JobCancelledError("The job was cancelled before it began.")
-    await announce_state(context.progress, job, error.message)
-    if job.pipeline == BOOK_REVIEW:
-        entry = StepError(step="", message=error.message, error_class=type(error).__name__, error_code=error.error_code)
-        await context.desk.record_failure(job.subject_id, entry)
-    elif job.pipeline in (PERSONA_INGESTION, INGEST_COLLECTION):
-        await PersonaDesk(context.documents, context.ledger).job_ended_outside(job, error.message)
 
 
 @router.post("/{job_id}/redrive", status_code=202, summary="Put a dead or failed job back to work")

@@ -87,6 +87,20 @@ class Dispatched(BaseModel):
     response: str | None = Field(default=None, description="the reply, when it was answered in place")
 
 
+class WebhookEvent(BaseModel):
+    """A verified event of a webhook source with the rule that it met; `params["event"]` of a `handle_webhook` job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: AccountName
+    webhook_id: str = Field(max_length=200, description="as the sender signed it; unique within the source")
+    event: str = Field(max_length=200, description="its type")
+    pipeline: str
+    params: dict[str, Any] = Field(description="of the rule, with its templates")
+    payload: str = Field(description="the body as JSON text, as stores do not take every key")
+    received_at: Timestamp = Field(default_factory=utc_now)
+
+
 class Delivery(StrEnum):
     """What is known about a reply that was to be sent."""
 

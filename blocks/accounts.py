@@ -1,0 +1,104 @@
+"""Accounts as they are now: saved blocks first, the environment where there is none of the name.
+
+Nothing here imports Prefect, so the gateway can read the blocks over plain HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from spine.accounts import Accounts, EnvironmentAccounts
+from spine.contracts.accounts import CrmAccount, ManyChatAccount, TelegramAccount, WebhookSourceAccount
+
+_logger = logging.getLogger("millrace.accounts")
+REFRESH_SECONDS = 15.0
+
+ReadBlocks = Callable[[str], Awaitable[Mapping[str, Mapping[str, Any]]]]
+"""The slug of a block type to the values of its saved blocks by name, secrets included."""
+
+M = TypeVar("M", bound=BaseModel)
+
+_KINDS: Final[Mapping[str, type[BaseModel]]] = {
+    "telegram-bot": TelegramAccount,
+    "manychat-account": ManyChatAccount,
+    "crm-connection": CrmAccount,
+    "webhook-source": WebhookSourceAccount,
+}
+
+
+class BlockAccounts:
+    """`spine.accounts.Accounts` on a copy of the saved blocks that is renewed every 15 s inside its `async with`
+    block, so that a secret replaced in the Prefect UI counts without a restart."""
+
+    def __init__(self, read: ReadBlocks | None, fallback: Accounts | None = None) -> None:
+        """Without `read` (no Prefect server in sight) only the fallback counts, which is the environment."""
+        self._read = read
+        self._fallback = fallback or EnvironmentAccounts()
+        self._saved: dict[str, dict[str, BaseModel]] = {}
+        self._refresher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._read is not None:
+            await self.refresh()
+            self._refresher = asyncio.create_task(self._refresh_forever())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._refresher is not None:
+            self._refresher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._refresher
+
+    def telegram(self, name: str) -> TelegramAccount | None:
+        return self._find("telegram-bot", name, TelegramAccount) or self._fallback.telegram(name)
+
+    def manychat(self, name: str) -> ManyChatAccount | None:
+        return self._find("manychat-account", name, ManyChatAccount) or self._fallback.manychat(name)
+
+    def crm(self, name: str) -> CrmAccount | None:
+        return self._find("crm-connection", name, CrmAccount) or self._fallback.crm(name)
+
+    def source(self, name: str) -> WebhookSourceAccount | None:
+        return self._find("webhook-source", name, WebhookSourceAccount) or self._fallback.source(name)
+
+    async def refresh(self) -> None:
+        """Read the saved blocks again; when that fails, the last known ones stay in force."""
+        assert self._read is not None
+        try:
+            read = await asyncio.gather(*(self._read(slug) for slug in _KINDS))
+        except Exception as error:
+            # Prefect's client raises whatever its HTTP met; a message must not be lost because that server is away.
+            _logger.warning("saved accounts could not be read (%s); the last known ones stay", type(error).__name__)
+            return
+        for (slug, kind), found in zip(_KINDS.items(), read, strict=True):
+            self._saved[slug] = _understood(slug, kind, found)
+
+    async def _refresh_forever(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await self.refresh()
+
+    def _find(self, slug: str, name: str, kind: type[M]) -> M | None:
+        found = self._saved.get(slug, {}).get(name)
+        return found if isinstance(found, kind) else None
+
+
+def _understood(slug: str, kind: type[BaseModel], found: Mapping[str, Mapping[str, Any]]) -> dict[str, BaseModel]:
+    """The accounts that fit; of one that does not, the log names the fields and never a value."""
+    accounts: dict[str, BaseModel] = {}
+    for name, values in found.items():
+        try:
+            accounts[name] = kind.model_validate(dict(values))
+        except ValidationError as error:
+            fields = ", ".join(".".join(str(part) for part in one["loc"]) for one in error.errors())
+            _logger.warning("the block %s/%s is left out; these fields do not fit: %s", slug, name, fields)
+    return accounts

@@ -1,0 +1,68 @@
+"""What waits and runs in each queue, read from the jobs themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from gateway.context import GatewayContext
+from spine.contracts.jobs import RUNNING_STATUSES, JobStatus
+from spine.contracts.timestamps import iso, utc_now
+from spine.documents import JOBS
+from spine.jobs import from_document
+from spine.presence import LaneStatus
+
+WAITING: Final = [str(JobStatus.PENDING), str(JobStatus.RETRY)]
+_RUNNING: Final = [str(status) for status in RUNNING_STATUSES]
+_MINUTE: Final = timedelta(minutes=1)
+
+
+class QueueFigures(BaseModel):
+    """One queue now."""
+
+    queue: str
+    depth: int = Field(description="jobs that wait, those that wait for their next attempt included")
+    oldest_age: float = Field(description="seconds since the oldest of them came; 0 when none waits")
+    in_flight: int = Field(description="jobs that run")
+    rate_per_minute: int = Field(description="jobs that ended in the last minute, however they ended")
+    lanes: list[str] = Field(description="lanes that serve it now; empty: nobody does")
+    width: int = Field(description="jobs of it that those lanes run at once, together")
+
+
+async def queue_figures(context: GatewayContext) -> list[QueueFigures]:
+    """Every queue that is declared or served, in that order."""
+    lanes = await context.presence.lanes()
+    names = dict.fromkeys([*context.queues, *(queue for lane in lanes for queue in lane.queues)])
+    return list(await asyncio.gather(*(_figures(context, name, lanes) for name in names)))
+
+
+async def is_queue(context: GatewayContext, name: str) -> bool:
+    """Whether the queue is declared, served, or has ever had a job."""
+    if name in context.queues or any(name in lane.queues for lane in await context.presence.lanes()):
+        return True
+    return bool(await context.documents.find(JOBS, {"queue": name}, limit=1))
+
+
+async def _figures(context: GatewayContext, name: str, lanes: list[LaneStatus]) -> QueueFigures:
+    documents, now = context.documents, utc_now()
+    waits: dict[str, Any] = {"status": {"$in": WAITING}, "queue": name}
+    depth, in_flight, ended, oldest = await asyncio.gather(
+        documents.count(JOBS, waits),
+        documents.count(JOBS, {"status": {"$in": _RUNNING}, "queue": name}),
+        documents.count(JOBS, {"queue": name, "finished": {"$gte": iso(now - _MINUTE)}}),
+        documents.find(JOBS, waits, sort=[("created", 1)], limit=1),
+    )
+    age = (now - from_document(oldest[0]).created).total_seconds() if oldest else 0.0
+    serving = [lane for lane in lanes if name in lane.queues]
+    return QueueFigures(
+        queue=name,
+        depth=depth,
+        oldest_age=round(max(0.0, age), 3),
+        in_flight=in_flight,
+        rate_per_minute=ended,
+        lanes=sorted({lane.name for lane in serving}),
+        width=sum(lane.queues[name] for lane in serving),
+    )

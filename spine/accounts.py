@@ -1,0 +1,97 @@
+"""Who we converse as: accounts by name, from the environment or from what somebody saved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from spine.contracts.accounts import (
+    MANYCHAT_API,
+    TELEGRAM_API,
+    CrmAccount,
+    ManyChatAccount,
+    TelegramAccount,
+    WebhookSourceAccount,
+)
+from spine.contracts.conversations import AccountPolicy
+from spine.errors import NotConfiguredError
+from spine.field_errors import field_errors
+
+DEFAULT_ACCOUNT = "default"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Accounts(Protocol):
+    """Accounts as they are now; None where there is none of that name. Asked each time, so that a new secret counts."""
+
+    def telegram(self, name: str) -> TelegramAccount | None: ...
+
+    def manychat(self, name: str) -> ManyChatAccount | None: ...
+
+    def crm(self, name: str) -> CrmAccount | None: ...
+
+    def source(self, name: str) -> WebhookSourceAccount | None: ...
+
+
+class EnvironmentAccounts:
+    """The account `default` of Telegram and ManyChat. Reads the environment anew each time."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+
+    def telegram(self, name: str) -> TelegramAccount | None:
+        token, secret = self._secret("TELEGRAM_BOT_TOKEN"), self._secret("TELEGRAM_WEBHOOK_SECRET")
+        if name != DEFAULT_ACCOUNT or not (token or secret):
+            return None
+        api_url = self._environment.get("TELEGRAM_API_URL") or TELEGRAM_API
+        return TelegramAccount(
+            token=token, webhook_secret=secret, api_url=api_url, policy=self._policy("TELEGRAM_POLICY")
+        )
+
+    def manychat(self, name: str) -> ManyChatAccount | None:
+        key, secret = self._secret("MANYCHAT_API_KEY"), self._secret("MANYCHAT_WEBHOOK_SECRET")
+        if name != DEFAULT_ACCOUNT or not (key or secret):
+            return None
+        api_url = self._environment.get("MANYCHAT_API_URL") or MANYCHAT_API
+        return ManyChatAccount(
+            api_key=key, webhook_secret=secret, api_url=api_url, policy=self._policy("MANYCHAT_POLICY")
+        )
+
+    def crm(self, name: str) -> CrmAccount | None:
+        return None
+
+    def source(self, name: str) -> WebhookSourceAccount | None:
+        return None
+
+    def _secret(self, variable: str) -> SecretStr | None:
+        value = self._environment.get(variable, "").strip()
+        return SecretStr(value) if value else None
+
+    def _policy(self, variable: str) -> AccountPolicy:
+        return policy_from(self._environment.get(variable, ""), variable)
+
+
+def policy_from(text: str, variable: str) -> AccountPolicy:
+    """A policy written as JSON in an environment variable; the default one when it is empty."""
+    if not text.strip():
+        return AccountPolicy()
+    try:
+        return AccountPolicy.model_validate_json(text)
+    except ValidationError as error:
+        told = "; ".join(f"{one.field}: {one.message}" for one in field_errors(error)[:3])
+        raise NotConfiguredError(f"{variable} must hold a JSON object of an account's policy ({told}).") from error
+
+
+def policy_of(accounts: Accounts, platform: str, account: str) -> AccountPolicy:
+    """How an account converses; callers of `POST /api/messages` and platforms without an account get the default."""
+    if platform == "telegram":
+        found = accounts.telegram(account)
+    elif platform == "manychat":
+        found = accounts.manychat(account)
+    else:
+        return policy_from(os.environ.get("MILLRACE_CONVERSATION_POLICY", ""), "MILLRACE_CONVERSATION_POLICY")
+    return found.policy if found is not None else AccountPolicy()

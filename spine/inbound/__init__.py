@@ -1,0 +1,1 @@
+"""What platforms post to us, turned into messages; pure functions that accept whatever arrives."""

@@ -1,0 +1,104 @@
+"""How each pipeline is started from a rule's parameters: its own request model checks them, its desk makes the job."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from spine.contracts.conversations import CONVERSATION, MessageRequest
+from spine.contracts.jobs import Job
+from spine.contracts.personas import IngestRequest, PersonaId
+from spine.contracts.submissions import SubmitRequest
+from spine.conversations import ConversationDesk, check_request, message_of, task_of
+from spine.field_errors import field_errors, refuse
+from spine.personas import PERSONA_INGESTION, PersonaDesk
+from spine.services import Services
+from spine.submissions import BOOK_REVIEW, ReviewDesk
+
+Starter = Callable[[Services, Mapping[str, Any], str], Awaitable[Job]]
+"""`(services, parameters, idempotency key)` to the stored job."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class IngestionStart(IngestRequest):
+    """The parameters of a rule that starts an ingestion."""
+
+    persona_id: PersonaId
+
+
+class CardStart(BaseModel):
+    """The parameters of a rule that runs a card."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    card_id: str = Field(min_length=1, max_length=200)
+    agent: str | None = Field(default=None, max_length=100)
+
+
+class GraphStart(BaseModel):
+    """The parameters of a rule that gives a graph work."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    graph: str = Field(min_length=1, max_length=100)
+    start_module: str | None = Field(default=None, max_length=100)
+    input: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+async def _book_review(services: Services, params: Mapping[str, Any], key: str) -> Job:
+    desk = ReviewDesk(services.documents, services.ledger)
+    _, job = await desk.submit(checked(SubmitRequest, params), idempotency_key=key)
+    return job
+
+
+async def _conversation(services: Services, params: Mapping[str, Any], key: str) -> Job:
+    request = checked(MessageRequest, params)
+    check_request(request)
+    desk = ConversationDesk(services.documents, services.ledger)
+    job, _ = await desk.receive(message_of(request), task_of(request), idempotency_key=key)
+    return job
+
+
+async def _persona_ingestion(services: Services, params: Mapping[str, Any], key: str) -> Job:
+    start = checked(IngestionStart, params)
+    request = IngestRequest(collections=start.collections, source=start.source)
+    desk = PersonaDesk(services.documents, services.ledger)
+    return (await desk.accept(start.persona_id, request, idempotency_key=key)).job
+
+
+async def _card_execution(services: Services, params: Mapping[str, Any], key: str) -> Job:
+    start = checked(CardStart, params)
+    job, _ = await services.ledger.create(
+        "card_execution", start.card_id, idempotency_key=key, params=start.model_dump(), queue="cards"
+    )
+    return job
+
+
+async def _module_graph(services: Services, params: Mapping[str, Any], key: str) -> Job:
+    start = checked(GraphStart, params)
+    job, _ = await services.ledger.create(
+        "module_graph", start.graph, idempotency_key=key, params=start.model_dump(), queue="graphs"
+    )
+    return job
+
+
+STARTERS: Final[Mapping[str, Starter]] = {
+    BOOK_REVIEW: _book_review,
+    CONVERSATION: _conversation,
+    PERSONA_INGESTION: _persona_ingestion,
+    "card_execution": _card_execution,
+    "module_graph": _module_graph,
+}
+"""Pipeline → how a rule starts it."""
+
+
+def checked(model: type[M], params: Mapping[str, Any]) -> M:
+    """The parameters as the pipeline takes them; `InvalidInputError` that names each that it does not."""
+    try:
+        return model.model_validate(dict(params))
+    except ValidationError as error:
+        refuse(field_errors(error, "params"))
+        raise

@@ -1,0 +1,89 @@
+"""`millrace say`, `queues` and `purge`, against a gateway that answers as told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from deployments import gateway_client
+from deployments.cli import conversation_commands
+from deployments.cli.application import new_application
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, answer: Answer, *words: str) -> Any:
+    @contextmanager
+    def gateway() -> Generator[httpx.Client]:
+        with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://gateway.test") as client:
+            yield client
+
+    monkeypatch.setattr(gateway_client, "gateway", gateway)
+    app = new_application()
+    conversation_commands.register(app)
+    return CliRunner().invoke(app, words)
+
+
+def answering(job: dict[str, Any]) -> Answer:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/messages":
+            said = json.loads(request.content)
+            assert said["user_message"] == "Hello" and said["fire_and_forget"] is False
+            return httpx.Response(202, json={"queued": True, "job_id": "j1", "task_id": "j1", "trace_id": "t"})
+        if request.url.path.endswith("/events"):
+            return httpx.Response(200, json={"items": []})
+        return httpx.Response(200, json=job)
+
+    return answer
+
+
+def test_say_waits_for_the_reply_and_prints_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = {"job_id": "j1", "status": "SUCCESS", "result": {"text": "Nevermore."}}
+    done = run(monkeypatch, answering(job), "say", "Hello", "--persona", "poe")
+    assert (done.exit_code, done.stdout) == (0, "Nevermore.\n")
+
+
+def test_say_tells_why_there_is_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = {"job_id": "j1", "status": "DEAD", "error": {"message": "No model answered."}}
+    done = run(monkeypatch, answering(job), "say", "Hello")
+    assert done.exit_code == 1 and "No model answered." in done.stderr
+
+
+def test_say_prints_a_reply_that_was_made_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = {"queued": False, "job_id": "j", "task_id": "j", "trace_id": "t", "response": "Nevermore."}
+    done = run(monkeypatch, lambda request: httpx.Response(200, json=reply), "say", "Hello")
+    assert (done.exit_code, done.stdout) == (0, "Nevermore.\n")
+
+
+def test_queues_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = {
+        "queue": "llm",
+        "depth": 3,
+        "oldest_age": 1.5,
+        "in_flight": 2,
+        "rate_per_minute": 60,
+        "lanes": ["live"],
+        "width": 200,
+    }
+    shown = run(monkeypatch, lambda request: httpx.Response(200, json={"items": [figures]}), "queues")
+    assert shown.exit_code == 0 and "2/200" in shown.stdout and "live" in shown.stdout
+    machine = run(monkeypatch, lambda request: httpx.Response(200, json={"items": [figures]}), "queues", "--json")
+    assert json.loads(machine.stdout) == [figures]
+
+
+def test_a_purge_happens_only_when_it_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"queue": "llm", "revoked": 4})
+
+    assert run(monkeypatch, answer, "purge", "llm").exit_code == 1 and asked == []
+    done = run(monkeypatch, answer, "purge", "llm", "--yes")
+    assert done.exit_code == 0 and asked == ["/api/queues/llm/purge"] and "4 jobs" in done.stdout
