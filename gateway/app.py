@@ -25,6 +25,7 @@ from gateway.metrics import GatewayMetrics, RequestTimes
 from gateway.pages import (
     api_docs,
     configuration_pages,
+    conversations,
     dashboard,
     home,
     login,
@@ -68,6 +69,7 @@ PAGES = (
     dashboard,
     review_tools,
     persona_pages,
+    conversations,
     run,
     workers,
     usage_page,

@@ -35,6 +35,7 @@ GROUPS: Final[Sequence[Group]] = (
             Place("/", "Home"),
             Place("/reviews", "Reviews", ("/review/",)),
             Place("/personas", "Personas", ("/persona/",)),
+            Place("/conversations", "Conversations", ("/conversation/",)),
         ),
     ),
     Group(

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from gateway.pages.views import words
+from spine.contracts.conversations import Delivery, Followup, FollowupStatus, OrderStatus, TaskName, Turn
 from spine.contracts.personas import COLLECTIONS, CollectionStatus, PersonaStatus
 
-SHOWN_NAMES: Final = tuple(
-    dict.fromkeys(words(str(name)) for names in (PersonaStatus, CollectionStatus, COLLECTIONS) for name in names)
+_SHOWN = (
+    PersonaStatus,
+    CollectionStatus,
+    COLLECTIONS,
+    get_args(Turn.model_fields["role"].annotation),
+    get_args(Followup.model_fields["reason"].annotation),
+    Delivery,
+    FollowupStatus,
+    OrderStatus,
+    TaskName,
 )
+
+SHOWN_NAMES: Final = tuple(dict.fromkeys(words(str(name)) for names in _SHOWN for name in names))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote
 
+from gateway.pages.views import segment
+from spine.contracts.conversations import CONVERSATION, TaskName
 from spine.contracts.jobs import Job
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE
@@ -15,11 +16,17 @@ PAGES: Final[Mapping[str, str]] = {
     PUBLISH_ARTICLE: "/review/{}",
     PERSONA_INGESTION: "/persona/{}",
     INGEST_COLLECTION: "/persona/{}",
+    CONVERSATION: "/conversation/{}",
 }
 """Pipeline → address of its subject's page."""
+
+_WITHOUT_SESSION: Final = {TaskName.HANDLE_WEBHOOK, TaskName.PING, TaskName.WORKER_HEALTH_CHECK}
+"""Tasks of the pipeline `conversation` that belong to no conversation."""
 
 
 def subject_page(job: Job) -> str | None:
     """The page of the job's subject; None for pipelines whose subjects have none."""
+    if job.params.get("task") in _WITHOUT_SESSION:
+        return None
     pattern = PAGES.get(job.pipeline)
-    return pattern.format(quote(job.subject_id, safe="")) if pattern else None
+    return pattern.format(segment(job.subject_id)) if pattern else None

@@ -5,9 +5,12 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from urllib.parse import quote
 
+from spine.contracts.conversations import Followup, Order, OrderItem, OrderProposal, Session, Turn
 from spine.contracts.personas import CollectionStatus, CollectionView, LeftOut, Persona
 from spine.contracts.retrieval import SearchHit
-from spine.documents import PERSONAS
+from spine.contracts.timestamps import utc_now
+from spine.conversations import followup_document, order_document, session_document, turn_document
+from spine.documents import CONVERSATIONS, FOLLOWUPS, MESSAGES, ORDERS, PERSONAS
 from spine.personas import persona_document
 from tests.gateway.gateway_desk import Desk
 
@@ -42,3 +45,22 @@ async def add_evil_personas(desk: Desk) -> list[str]:
     persona = Persona(persona_id="evil", collections={"works": view}, embedding_model=EVIL, job_id=EVIL)
     await desk.documents.insert(PERSONAS, persona_document(persona))
     return ["/personas", "/persona/evil", f"/persona/evil?q={quote(EVIL)}", f"/personas?status={quote(EVIL)}"]
+
+
+async def add_evil_conversations(desk: Desk) -> list[str]:
+    session = Session(session_id=EVIL, platform="api", user_name=EVIL, chat_id=EVIL, summary=EVIL, language=EVIL)
+    await desk.documents.insert(CONVERSATIONS, session_document(session))
+    turn = Turn(message_id=EVIL, session_id=EVIL, seq=1, role="user", text=EVIL, job_id=EVIL)
+    await desk.documents.insert(MESSAGES, turn_document(turn))
+    followup = Followup(
+        followup_id=EVIL, session_id=EVIL, number=1, reason="open_question", due=utc_now(), text=EVIL, job_id=EVIL
+    )
+    await desk.documents.insert(FOLLOWUPS, followup_document(followup))
+    item = OrderItem(sku=EVIL, name=EVIL, quantity=1, unit_price=EVIL)
+    proposal = OrderProposal(
+        items=[item], currency="EUR", total=EVIL, customer_name=EVIL, customer_contact=EVIL, note=EVIL
+    )
+    order = Order(order_id=EVIL, session_id=EVIL, proposal=proposal, crm=EVIL, crm_order_id=EVIL, error=EVIL)
+    await desk.documents.insert(ORDERS, order_document(order))
+    await desk.context.ledger.create("conversation", EVIL, params={"task": EVIL})
+    return ["/conversations", f"/conversation/{quote(EVIL, safe='')}"]

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
+from urllib.parse import quote
 
 from gateway.context import PassageSearch
-from spine.contracts.personas import CollectionStatus, CollectionView, IngestRequest, LeftOut, Persona, PersonaStatus
+from spine.contracts.conversations import (
+    Delivery,
+    Followup,
+    FollowupStatus,
+    InboundMessage,
+    Order,
+    OrderItem,
+    OrderProposal,
+    Session,
+    Turn,
+)
+from spine.contracts.personas import (
+    CollectionName,
+    CollectionStatus,
+    CollectionView,
+    IngestRequest,
+    LeftOut,
+    Persona,
+    PersonaStatus,
+)
 from spine.contracts.retrieval import SearchHit
 from spine.contracts.timestamps import utc_now
-from spine.documents import PERSONAS
+from spine.conversations import (
+    ConversationDesk,
+    followup_document,
+    order_document,
+    session_document,
+    turn_document,
+)
+from spine.documents import CONVERSATIONS, FOLLOWUPS, MESSAGES, ORDERS, PERSONAS
 from spine.personas import PersonaDesk, persona_document
 from tests.gateway.gateway_desk import Desk
 
@@ -56,7 +84,7 @@ async def add_personas(desk: Desk) -> list[str]:
         finished=ended,
     )
     done = works.model_copy(update={"left_out": [], "left_out_total": 0})
-    views = {"works": works, "quotes": quotes, "profile": CollectionView()}
+    views: dict[CollectionName, CollectionView] = {"works": works, "quotes": quotes, "profile": CollectionView()}
     poe = Persona(persona_id="poe", status=PersonaStatus.FAILED, collections=views, embedding_model="minilm-int8")
     woolf = Persona(
         persona_id="woolf",
@@ -66,3 +94,76 @@ async def add_personas(desk: Desk) -> list[str]:
     for persona in (poe, woolf):
         await desk.documents.insert(PERSONAS, persona_document(persona))
     return ["/persona/eminescu", "/persona/poe", "/persona/woolf", "/persona/poe?q=raven"]
+
+
+SESSION = "telegram:shop/front:77"
+PROPOSAL = OrderProposal(
+    items=[OrderItem(sku="BK-12", name="The Salt Road", quantity=2, unit_price="12.50")],
+    currency="EUR",
+    total="25.00",
+    customer_name="Ana Pop",
+    customer_contact="ana@example.org",
+    note="As a gift, please.",
+)
+Said = tuple[Literal["user", "assistant", "followup"], str, Delivery | None]
+
+
+def turns(session_id: str) -> list[Turn]:
+    """A person asks, we answer, one answer may not have arrived, and then we ask again."""
+    told: list[Said] = [
+        ("user", "Do you have The Salt Road?", None),
+        ("assistant", "Yes, two copies at 12.50 EUR. Shall I put them aside?", Delivery.SENT),
+        ("user", "Both, please.\nAs a gift.", None),
+        ("assistant", "That is 25.00 EUR in all. Please confirm.", Delivery.AMBIGUOUS),
+        ("followup", "Your order waits for you.", Delivery.SENT),
+    ]
+    return [
+        Turn(
+            message_id=f"{session_id}:{number}",
+            session_id=session_id,
+            seq=number,
+            role=role,
+            text=text,
+            delivery=delivery,
+            job_id=f"job_{number}" if delivery else "",
+            archived=number < 3,
+        )
+        for number, (role, text, delivery) in enumerate(told, start=1)
+    ]
+
+
+async def add_conversation(desk: Desk, session_id: str = SESSION) -> list[str]:
+    """One with an order, a follow-up and an answer that may not have arrived; the path of its page."""
+    said = turns(session_id)
+    session = Session(
+        session_id=session_id,
+        platform="telegram",
+        user_name="Ana Pop",
+        language="ro",
+        persona_id="poe",
+        summary="Ana asked for The Salt Road; two copies are there.",
+        summary_until=2,
+        turns=len(said),
+        open_question=True,
+        pending_order_id="ord_1",
+        last_user_at=utc_now() - timedelta(hours=2),
+    )
+    await desk.documents.insert(CONVERSATIONS, session_document(session))
+    for turn in said:
+        await desk.documents.insert(MESSAGES, turn_document(turn))
+    order = Order(order_id="ord_1", session_id=session_id, proposal=PROPOSAL, crm="shop", error="The CRM was away.")
+    await desk.documents.insert(ORDERS, order_document(order))
+    followup = Followup(
+        followup_id="flw_1",
+        session_id=session_id,
+        number=1,
+        reason="unconfirmed_order",
+        due=utc_now(),
+        status=FollowupStatus.SENT,
+        text="Your order waits for you.",
+        job_id="job_5",
+    )
+    await desk.documents.insert(FOLLOWUPS, followup_document(followup))
+    message = InboundMessage(session_id=session_id, platform="telegram", chat_id="77", text="Hello?")
+    await ConversationDesk(desk.documents, desk.context.ledger).receive(message)
+    return [f"/conversation/{quote(session_id, safe='')}"]

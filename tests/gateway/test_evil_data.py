@@ -6,11 +6,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.gateway.evil_data import add_evil_personas, evil_elements, evil_passages
+from tests.gateway.evil_data import add_evil_conversations, add_evil_personas, evil_elements, evil_passages
 from tests.gateway.gateway_desk import Desk, open_desk
 
 
-@pytest.mark.parametrize("add", [pytest.param(add_evil_personas, id="personas")])
+@pytest.mark.parametrize(
+    "add",
+    [
+        pytest.param(add_evil_personas, id="personas"),
+        pytest.param(add_evil_conversations, id="conversations"),
+    ],
+)
 async def test_nothing_in_the_data_becomes_markup(add: Callable[[Desk], Awaitable[list[str]]]) -> None:
     desk = await open_desk(search_passages=evil_passages)
     paths = await add(desk)
