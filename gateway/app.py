@@ -38,6 +38,9 @@ from gateway.pages import (
 from gateway.pages import (
     personas as persona_pages,
 )
+from gateway.pages import (
+    queues as queue_pages,
+)
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import (
@@ -71,6 +74,7 @@ PAGES = (
     persona_pages,
     conversations,
     run,
+    queue_pages,
     workers,
     usage_page,
     configuration_pages,

@@ -42,6 +42,7 @@ GROUPS: Final[Sequence[Group]] = (
         "Operations",
         (
             Place("/jobs", "Jobs", ("/run/",)),
+            Place("/queues", "Queues"),
             Place("/workers", "Workers"),
             Place("/usage", "Usage"),
         ),

@@ -6,12 +6,14 @@ from html.parser import HTMLParser
 from urllib.parse import quote
 
 from spine.contracts.conversations import Followup, Order, OrderItem, OrderProposal, Session, Turn
+from spine.contracts.jobs import JobError, Usage
 from spine.contracts.personas import CollectionStatus, CollectionView, LeftOut, Persona
 from spine.contracts.retrieval import SearchHit
 from spine.contracts.timestamps import utc_now
 from spine.conversations import followup_document, order_document, session_document, turn_document
 from spine.documents import CONVERSATIONS, FOLLOWUPS, MESSAGES, ORDERS, PERSONAS
 from spine.personas import persona_document
+from spine.presence import LaneStatus
 from tests.gateway.gateway_desk import Desk
 
 EVIL = """<script>alert(1)</script><img src=x onerror=alert(1)>"'--></textarea>"""
@@ -64,3 +66,13 @@ async def add_evil_conversations(desk: Desk) -> list[str]:
     await desk.documents.insert(ORDERS, order_document(order))
     await desk.context.ledger.create("conversation", EVIL, params={"task": EVIL})
     return ["/conversations", f"/conversation/{quote(EVIL, safe='')}"]
+
+
+async def add_evil_dead_letters(desk: Desk) -> list[str]:
+    job, _ = await desk.context.ledger.create(EVIL, EVIL, queue=EVIL)
+    begun = await desk.context.ledger.begin(job.job_id, EVIL)
+    assert begun is not None
+    await desk.context.ledger.fail(begun, JobError(error_class=EVIL, message=EVIL, step=EVIL), Usage())
+    await desk.presence.announce(LaneStatus(name=EVIL, worker=EVIL, queues={EVIL: 1}))
+    await desk.context.ledger.create("conversation", EVIL, queue=EVIL)
+    return ["/queues", "/jobs", "/workers", f"/run/{job.job_id}"]

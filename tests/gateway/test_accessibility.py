@@ -34,6 +34,7 @@ async def furnished() -> tuple[Desk, list[str]]:
     await desk.finish(ready["job_id"])
     await desk.fail(failed["job_id"])
     await desk.tell(running["job_id"], 42, current_step="internet_research")
+    await desk.context.ledger.create("conversation", "s", queue="llm")
     prompt = {
         "_id": "p@1",
         "prompt_id": "p",

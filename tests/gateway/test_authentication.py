@@ -28,6 +28,7 @@ PAGES = {
     "/personas",
     "/persona/{persona_id}",
     "/conversations",
+    "/queues",
     "/conversation/{session_id:path}",
     "/jobs",
     "/run/{job_id}",

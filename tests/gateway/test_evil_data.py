@@ -6,7 +6,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.gateway.evil_data import add_evil_conversations, add_evil_personas, evil_elements, evil_passages
+from tests.gateway.evil_data import (
+    add_evil_conversations,
+    add_evil_dead_letters,
+    add_evil_personas,
+    evil_elements,
+    evil_passages,
+)
 from tests.gateway.gateway_desk import Desk, open_desk
 
 
@@ -15,6 +21,7 @@ from tests.gateway.gateway_desk import Desk, open_desk
     [
         pytest.param(add_evil_personas, id="personas"),
         pytest.param(add_evil_conversations, id="conversations"),
+        pytest.param(add_evil_dead_letters, id="queues and dead letters"),
     ],
 )
 async def test_nothing_in_the_data_becomes_markup(add: Callable[[Desk], Awaitable[list[str]]]) -> None:
