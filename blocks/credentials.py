@@ -14,12 +14,14 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr
 
 from blocks.accounts import BlockAccounts
+from blocks.agent_command import AgentCommand
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
 from blocks.wordpress_site import WordPressSite
 from spine.contracts.pipelines import Credential
 from spine.provider_keys import ProviderCredential, environment_credential, search_key
 from spine.publishing_port import SiteLogin
+from spine.saved_agents import SavedAgent
 from spine.services import Credentials
 
 _logger = logging.getLogger("millrace.credentials")
@@ -39,6 +41,7 @@ class BlockCredentials:
         self._saved: dict[str, LanguageModelCredentials] = {}
         self._sites: dict[str, WordPressSite] = {}
         self._searches: dict[str, SearchProvider] = {}
+        self._agents: dict[str, AgentCommand] = {}
         self._refresher: asyncio.Task[None] | None = None
         self._accounts = BlockAccounts(saved_values if os.environ.get("PREFECT_API_URL") else None)
 
@@ -61,8 +64,18 @@ class BlockCredentials:
     def lookups(self) -> Credentials:
         """What the services ask each time they need a credential."""
         return Credentials(
-            model=self.find, site=self.site, search=self.search, named=self.named, accounts=self._accounts
+            model=self.find,
+            site=self.site,
+            search=self.search,
+            named=self.named,
+            accounts=self._accounts,
+            agent=self.agent,
         )
+
+    def agent(self, name: str) -> SavedAgent | None:
+        """The saved command of this name, its keys filled in."""
+        block = self._agents.get(name)
+        return SavedAgent(block.command(name), block.hidden) if block else None
 
     def site(self) -> SiteLogin | None:
         """The site named `default`, else the first by name."""
@@ -90,8 +103,8 @@ class BlockCredentials:
     async def refresh(self) -> None:
         """Read the saved blocks again; when that fails, the last known ones stay in force."""
         try:
-            self._saved, self._sites, self._searches = await asyncio.gather(
-                saved(LanguageModelCredentials), saved(WordPressSite), saved(SearchProvider)
+            self._saved, self._sites, self._searches, self._agents = await asyncio.gather(
+                saved(LanguageModelCredentials), saved(WordPressSite), saved(SearchProvider), saved(AgentCommand)
             )
         except Exception as error:
             # Prefect raises whatever its HTTP client met; a review must not fail because the UI's server is away.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import httpx
 import uvicorn
@@ -19,8 +20,10 @@ from deployments.lanes import all_queues
 from deployments.prefect_address import flow_run_page, has_saved_block, prefect_answers, prefect_client, prefect_workers
 from deployments.prefect_credentials import saved_credentials, saved_values
 from gateway.app import create_app
+from gateway.card_logs import ArchivedLine
 from gateway.context import GatewayContext, PassageSearch, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
+from spine.adapters.agent_log import read_log
 from spine.adapters.system_resolver import SystemResolver
 from spine.contracts.pipelines import Credential, PipelineConfig, ResolvedStep
 from spine.contracts.retrieval import SearchHit
@@ -101,12 +104,17 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             personas_dir=config.personas_dir,
             search_passages=_open_search(config, stack),
             probes=probes,
+            read_archive=_archived_lines,
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
             version=version("millrace"),
             execution_mode="queue" if config.queue_enabled else "in-place",
             accounts=accounts,
             queues=tuple(dict.fromkeys([*all_queues(), *(queue.name for queue in LIVE_QUEUES)])),
         )
+
+
+def _archived_lines(log: str) -> Iterator[ArchivedLine]:
+    return (ArchivedLine(line.at, line.stream, line.text) for line in read_log(Path(log)))
 
 
 async def _publishing_gap(prefect: httpx.AsyncClient | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 
 from deployments.runners import runner_for, tell_subject
@@ -15,6 +16,9 @@ from spine.services import Services
 from tasks.job_run import assigned, is_prefect_away, later
 
 _logger = logging.getLogger("millrace.lane")
+
+LONGEST_START = 120.0
+"""Seconds. A flow that has not begun its own bookkeeping by then is taken for lost."""
 
 
 @dataclass
@@ -48,6 +52,7 @@ class JobHandler:
             await asyncio.wait(list(self.running.values()), timeout=10)
 
     async def _run(self, job: Job) -> None:
+        renewing = asyncio.create_task(self._renew_while_it_starts(job), name=f"lease of {job.job_id}")
         try:
             with assigned(job):
                 await runner_for(job.pipeline)(job)
@@ -59,6 +64,19 @@ class JobHandler:
         except Exception as error:
             _logger.exception("job %s met an unexpected error", job.job_id)
             await self._record(job, error)
+        finally:
+            renewing.cancel()
+
+    async def _renew_while_it_starts(self, job: Job) -> None:
+        """Hold the lease until the flow renews it itself: when many begin at once, Prefect's server makes them wait."""
+        ledger, until = self.services.ledger, time.monotonic() + LONGEST_START
+        while time.monotonic() < until:
+            await asyncio.sleep(ledger.lease.total_seconds() / 3)
+            try:
+                if await ledger.heartbeat(job) is None:
+                    return
+            except MillraceError as error:
+                _logger.warning("the lease of %s was not renewed: %s", job.job_id, error)
 
     async def _record(self, job: Job, error: Exception) -> None:
         """For errors from before the flow's own bookkeeping began; a job that was ended already is left alone."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from deployments.job_handler import JobHandler
 from deployments.lanes import LANES
 from deployments.publishing_watch import publish_waiting_forever
+from deployments.queue_widths import with_widths
 from deployments.sweeper import sweep_forever
 from spine.adapters.docket_queue import DocketQueue, consume
 from spine.adapters.redis_client import open_redis
@@ -33,7 +34,7 @@ def run(name: str, queues: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "docket"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    asyncio.run(_lane(name, lane_queues(name, queues)))
+    asyncio.run(_lane(name, with_widths(lane_queues(name, queues), os.environ.get("MILLRACE_QUEUE_WIDTHS", ""))))
 
 
 def lane_queues(name: str, chosen: list[str]) -> Mapping[str, int]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from spine.backlogs import RUN_BACKLOG
 from spine.batches import BATCH
+from spine.cards import CARD_EXECUTION
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
+from tasks.card_execution.attempt import give_up
 from tasks.maintenance.chore import MAINTENANCE
 
 Runner = Callable[[Job], Awaitable[Any]]
@@ -33,6 +36,18 @@ async def _batch(job: Job) -> Any:
     from flows.batch import batch
 
     return await cast(Any, batch)(**job.params)
+
+
+async def _card_execution(job: Job) -> Any:
+    from flows.card_execution import card_execution
+
+    return await cast(Any, card_execution)(**job.params)
+
+
+async def _run_backlog(job: Job) -> Any:
+    from flows.run_backlog import run_backlog
+
+    return await cast(Any, run_backlog)(**job.params)
 
 
 async def _persona_ingestion(job: Job) -> Any:
@@ -64,6 +79,8 @@ RUNNERS: dict[str, Runner] = {
     BOOK_REVIEW: _book_review,
     PUBLISH_ARTICLE: _publish_article,
     BATCH: _batch,
+    CARD_EXECUTION: _card_execution,
+    RUN_BACKLOG: _run_backlog,
     PERSONA_INGESTION: _persona_ingestion,
     INGEST_COLLECTION: _ingest_collection,
     MAINTENANCE: _maintenance,
@@ -82,7 +99,9 @@ def runner_for(pipeline: str) -> Runner:
 async def tell_subject(services: Services, job: Job) -> None:
     """Let what the job was about know that the job ended with no flow to say so."""
     reason = job.error.message if job.error else "The job was given up."
-    if job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):
+    if job.pipeline == CARD_EXECUTION:
+        await give_up(services, job, reason)
+    elif job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):
         await ReviewDesk(services.documents, services.ledger).job_ended_outside(job, reason)
     elif job.pipeline in (PERSONA_INGESTION, INGEST_COLLECTION):
         await PersonaDesk(services.documents, services.ledger).job_ended_outside(job, reason)

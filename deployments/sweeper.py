@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from deployments.runners import tell_subject
+from spine.contracts.jobs import JobStatus
 from spine.errors import MillraceError
 from spine.ports import JobStarter
 from spine.presence import Presence
@@ -14,6 +15,10 @@ from spine.services import Services
 
 _logger = logging.getLogger("millrace.sweeper")
 EVERY_SECONDS = 2.0
+_LAST_WORDS = {
+    JobStatus.DEAD: "no attempt left; re-drive it from the dead-letter list",
+    JobStatus.REVOKED: "cancelled; its process had stopped without a word",
+}
 
 
 async def sweep_forever(services: Services, presence: Presence, starter: JobStarter, holder: str) -> None:
@@ -32,8 +37,8 @@ async def sweep_once(services: Services, starter: JobStarter) -> int:
     """How many jobs were handed to the queue (those that were there already cost nothing)."""
     found = await services.ledger.sweep()
     for job in found.dead:
-        _logger.error("job %s (%s) is dead after %d attempts", job.job_id, job.pipeline, job.attempts)
-        await announce_state(services.progress, job, "no attempt left; re-drive it from the dead-letter list")
+        _logger.error("job %s (%s) is %s after %d attempts", job.job_id, job.pipeline, job.status, job.attempts)
+        await announce_state(services.progress, job, _LAST_WORDS[job.status])
         await tell_subject(services, job)
     for job in found.restart:
         await starter.start(job)

@@ -45,6 +45,7 @@ from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import (
     batches,
+    cards,
     jobs,
     messages,
     operations,
@@ -103,7 +104,20 @@ def create_app(context: GatewayContext) -> FastAPI:
         },
     )
     app.state.gateway = gateway
-    calls_of = (submissions, batches, revisions, personas, jobs, pipelines, messages, queues, usage, tokens, operations)
+    calls_of = (
+        submissions,
+        batches,
+        revisions,
+        personas,
+        cards,
+        jobs,
+        pipelines,
+        messages,
+        queues,
+        usage,
+        tokens,
+        operations,
+    )
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
     app.include_router(webhooks.router)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
+from gateway.card_logs import ArchivedLine, ReadArchive
 from gateway.limits import BodyLimits
 from gateway.tickets import TicketStore
 from spine.accounts import Accounts, EnvironmentAccounts
@@ -59,6 +60,10 @@ def _accept_prompt(_: Prompt) -> None:
     return None
 
 
+def _no_archive(log: str) -> Sequence[ArchivedLine]:
+    raise FileNotFoundError(log)
+
+
 @dataclass(frozen=True, slots=True)
 class PassageSearch:
     """A question to a persona's collections; `where` filters by metadata."""
@@ -102,6 +107,8 @@ class GatewayContext:
     probes: Mapping[str, Probe] = field(default_factory=dict[str, Probe])
     """By dependency: redis, prefect, documents, vectors. One that is missing is shown as disabled."""
     workers: WorkerList = _no_workers
+    read_archive: ReadArchive = _no_archive
+    """The compressed log of a card's attempt."""
     version: str = "0"
     execution_mode: Literal["queue", "in-place"] = "queue"
     stages: tuple[str, ...] = STAGES

@@ -27,6 +27,8 @@ MESSAGES: Final = "messages"
 FOLLOWUPS: Final = "followups"
 ORDERS: Final = "orders"
 CARDS: Final = "cards"
+CARD_RUNS: Final = "card_runs"
+CARD_POLICIES: Final = "card_policies"
 GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
@@ -75,7 +77,9 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     MESSAGES: (Index(("session_id", "created")), Index(("session_id", "status"))),
     FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),
     ORDERS: (Index(("session_id", "created")), Index(("status",))),
-    CARDS: (Index(("status", "squad")), Index(("squad",))),
+    CARDS: (Index(("status", "squad")), Index(("squad",)), Index(("priority", "created"))),
+    CARD_RUNS: (Index(("card_id",)), Index(("agent", "created"))),
+    CARD_POLICIES: (),
     GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
     BATCHES: (Index(("created",)),),

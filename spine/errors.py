@@ -6,6 +6,7 @@
     │   ├── ExternalServiceError       .service, .status, .delivered
     │   │   └── ModelsUnavailableError .attempts: no model of the chain answered
     │   ├── DatabaseError
+    │   ├── AgentInterruptedError      .exit_code: a coding agent ended in a way that is worth another try
     │   └── TimeLimitError             .limit_seconds
     └── PermanentError                 .error_code: trying again gives the same answer
         ├── InvalidInputError
@@ -22,6 +23,7 @@
         ├── InvalidModelOutputError    .attempts: the answers stayed invalid after re-asks
         ├── BudgetExceededError
         ├── NotConfiguredError         .what: a setting or block is missing
+        ├── AgentFailedError           .exit_code: a coding agent or the verification of its work failed
         └── JobCancelledError
 
 Foreign errors (httpx, pymongo, sqlite3, openai, …) are translated to these at the adapter
@@ -97,6 +99,13 @@ class TimeLimitError(RetryableError):
 
     error_code = "time_limit"
     limit_seconds: float = 0.0
+
+
+class AgentInterruptedError(RetryableError):
+    """The agent ended in a way that is worth another try."""
+
+    error_code = "agent_interrupted"
+    exit_code: int | None = None
 
 
 class PermanentError(MillraceError):
@@ -192,6 +201,13 @@ class NotConfiguredError(PermanentError):
 
     error_code = "not_configured"
     what: str = ""
+
+
+class AgentFailedError(PermanentError):
+    """The agent did not do what its card asks for."""
+
+    error_code = "agent_failed"
+    exit_code: int | None = None
 
 
 class JobCancelledError(PermanentError):

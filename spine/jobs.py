@@ -31,7 +31,7 @@ _WAITING = [str(JobStatus.PENDING), str(JobStatus.RETRY)]
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What one sweep found: jobs to hand to the queue again, and jobs that were given up."""
+    """What one sweep found: jobs to hand to the queue again, and jobs that it ended (given up, or to be cancelled)."""
 
     restart: list[Job]
     dead: list[Job]
@@ -205,7 +205,7 @@ class JobLedger:
         dead: list[Job] = []
         for lost in await self._lost(now, limit):
             buried = await self._next_attempt_or_dead(lost)
-            if buried is not None and buried.status is JobStatus.DEAD:
+            if buried is not None and buried.status.is_final:
                 dead.append(buried)
         return Sweep(restart=await self._due(utc_now(), limit), dead=dead)
 

@@ -85,6 +85,10 @@ class ProgressLog(Protocol):
         """Store and announce; returns the event with its `seq`. Never raises: progress degrades, work goes on."""
         ...
 
+    async def publish_many(self, events: Sequence[ProgressEvent]) -> list[ProgressEvent]:
+        """The same for several events of one job (at least one, in order) in one step."""
+        ...
+
     async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
         """Events with `seq` > since, in order."""
         ...

@@ -66,6 +66,14 @@ class ProgressReporter:
         event = ProgressEvent(type="log", job_id=self.job.job_id, message=message, level=level, stream=stream)
         await self._publish(event, self._step)
 
+    async def output(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Lines that a process wrote, as `(stream, text)` in their order."""
+        events = [
+            ProgressEvent(type="log", job_id=self.job.job_id, message=text, stream=stream) for stream, text in lines
+        ]
+        if events:
+            await self.log_store.publish_many([self._filled(event, self._step) for event in events])
+
     async def state(self, status: JobStatus | str, message: str = "") -> None:
         """A change of the job's status; success means 100 percent."""
         if status == JobStatus.SUCCESS:
@@ -74,20 +82,22 @@ class ProgressReporter:
         await self._publish(event, self._step)
 
     async def _publish(self, event: ProgressEvent, step: str) -> None:
+        await self.log_store.publish(self._filled(event, step))
+
+    def _filled(self, event: ProgressEvent, step: str) -> ProgressEvent:
+        """The event with what is the same for all of the attempt at this moment."""
         elapsed = self.elapsed
-        await self.log_store.publish(
-            event.model_copy(
-                update={
-                    "subject_id": self.job.subject_id,
-                    "pipeline": self.job.pipeline,
-                    "progress": round(self._percent, 2),
-                    "current_step": step,
-                    "elapsed": elapsed,
-                    "eta": 0.0 if self._percent >= 100 else eta_seconds(elapsed, self._percent),
-                    "worker": self.job.worker or "",
-                    "attempt": max(1, self.job.attempts),
-                }
-            )
+        return event.model_copy(
+            update={
+                "subject_id": self.job.subject_id,
+                "pipeline": self.job.pipeline,
+                "progress": round(self._percent, 2),
+                "current_step": step,
+                "elapsed": elapsed,
+                "eta": 0.0 if self._percent >= 100 else eta_seconds(elapsed, self._percent),
+                "worker": self.job.worker or "",
+                "attempt": max(1, self.job.attempts),
+            }
         )
 
 

@@ -20,6 +20,8 @@ from pydantic import SecretStr
 
 from spine.accounts import Accounts, EnvironmentAccounts, policy_of
 from spine.adapters.account_clients import AccountClients
+from spine.adapters.agent_runner import ProcessAgentRunner
+from spine.adapters.card_workdirs import CardWorkdirs
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
@@ -27,6 +29,7 @@ from spine.adapters.model_prices import price_usd
 from spine.adapters.models import PydanticAiModels
 from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
+from spine.agents_port import AgentRunner
 from spine.budget import PriceOf
 from spine.contracts.conversations import AccountPolicy
 from spine.documents import ensure_indexes
@@ -44,8 +47,10 @@ from spine.provider_keys import (
 )
 from spine.publishing_port import PublishingSite, SiteLogin
 from spine.research_port import PostJson, ResearchSource
+from spine.saved_agents import FindAgent, no_saved_agents
 from spine.settings import Settings, settings
 from spine.testing.memory_progress import MemoryProgressLog
+from spine.workdirs_port import Workdirs
 
 OpenSite = Callable[[], PublishingSite | None]
 Messengers = Callable[[str, str], Messenger]
@@ -79,6 +84,7 @@ class Credentials:
     search: Callable[[], SecretStr | None] = search_key
     named: NamedCredentials = no_named_credentials
     accounts: Accounts = field(default_factory=EnvironmentAccounts)
+    agent: FindAgent = no_saved_agents
 
 
 @dataclass
@@ -104,9 +110,16 @@ class Services:
     crm: Crms = _no_crm
     account_policy: Callable[[str, str], AccountPolicy] = _default_policy
     """How an account of a platform converses."""
+    agents: AgentRunner = field(default_factory=ProcessAgentRunner)
+    saved_agent: FindAgent = no_saved_agents
     passages: OpenPassages = _no_passages
     """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+
+    @property
+    def workdirs(self) -> Workdirs:
+        """Where cards are worked on, below `MILLRACE_HOME`."""
+        return CardWorkdirs(self.settings.home)
 
     @property
     def sources(self) -> list[ResearchSource]:
@@ -181,6 +194,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         searches=searches,
         open_site=lambda: _open_site(credentials.site()),
         named_credentials=credentials.named,
+        saved_agent=credentials.agent,
         starter=_open_starter(config, stack),
         messengers=clients.messenger,
         crm=clients.crm,

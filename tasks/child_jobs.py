@@ -1,22 +1,29 @@
-"""Running the jobs that another job is made of in its own process, so that no place in a queue waits for them."""
+"""Jobs that another job is made of or waits for: run in its own process, or handed to the lanes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from spine.contracts.jobs import Job, JobStatus, Usage
 from spine.contracts.timestamps import utc_now
-from spine.errors import MillraceError
+from spine.errors import MillraceError, RetryableError
 from spine.jobs import describe
+from spine.progress import announce_state
 from spine.services import Services
+
+T = TypeVar("T")
 
 RunJob = Callable[[Job], Awaitable[Any]]
 """Runs a leased job to its end."""
 
 LOOK_EVERY = 0.5  # seconds between two looks at a job that another process has
+_PATIENCE = 6  # tries, with 0.5 s, 1 s, 2 s, … between them
 _logger = logging.getLogger("millrace.jobs")
 
 
@@ -47,3 +54,42 @@ async def _run_leased(services: Services, job: Job, run: RunJob) -> None:
     except Exception as error:
         _logger.exception("job %s met an unexpected error", job.job_id)
         await services.ledger.fail(job, describe(error), Usage())
+
+
+@dataclass(frozen=True)
+class ChildJobs:
+    """Jobs for the lanes where there are some, else run here. Holds nothing: whoever takes over after a crash finds
+    them in the ledger."""
+
+    services: Services
+    run_here: RunJob
+
+    async def finish(self, job: Job) -> Job:
+        """The job as it ended; survives a store that is away for half a minute."""
+        if self.services.starter is None:
+            return await run_to_end(self.services, job, self.run_here)
+        await self._hand_over(job)
+        while not job.status.is_final:
+            await asyncio.sleep(LOOK_EVERY)
+            job = await patiently(partial(self.services.ledger.get, job.job_id))
+        return job
+
+    async def _hand_over(self, job: Job) -> None:
+        """A queue that does not answer delays a job: the sweeper finds its record."""
+        if job.status is not JobStatus.PENDING or self.services.starter is None:
+            return
+        await announce_state(self.services.progress, job, "queued")
+        with suppress(RetryableError):
+            await self.services.starter.start(job)
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Outlasts a store that is away for half a minute; work of hours must not fail for it."""
+    for attempt in range(_PATIENCE):
+        try:
+            return await call()
+        except RetryableError:
+            if attempt == _PATIENCE - 1:
+                raise
+        await asyncio.sleep(0.5 * 2**attempt)
+    raise AssertionError("the loop returns or raises")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from deployments.cli import (
+    card_commands,
     conversation_commands,
     persona_commands,
     process_commands,
@@ -14,7 +15,15 @@ from deployments.cli import (
 )
 from deployments.cli.application import new_application, run
 
-GROUPS = (stack_commands, review_commands, persona_commands, conversation_commands, token_commands, process_commands)
+GROUPS = (
+    stack_commands,
+    review_commands,
+    persona_commands,
+    conversation_commands,
+    card_commands,
+    token_commands,
+    process_commands,
+)
 """Modules with `register(app)`. What a command needs is imported inside it, so that `millrace status` is quick."""
 
 

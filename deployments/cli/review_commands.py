@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from deployments.cli.application import print_json
+from deployments.cli.terminal import terminal_text
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 JobId = Annotated[str, typer.Argument(help="A job id (job_…), or a submission id (sub_…) for its latest job.")]
@@ -139,12 +141,20 @@ def jobs(
         print_table(columns, [[str(job.get(name) or "") for name in columns] for job in found["items"]])
 
 
-def logs(job: JobId, json: Json = False) -> None:
+def logs(
+    job: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until the job ends.")] = False,
+    json: Json = False,
+) -> None:
     """Print a job's log as it is kept (24 hours)."""
-    from deployments.gateway_client import gateway
+    from deployments.gateway_client import follow_job, gateway
 
     with gateway() as client:
         job_id, since = _job_id(client, job), 0
+        if follow:
+            for event in follow_job(client, job_id):
+                print(dumps(event) if json else _line(event), flush=True)
+            return
         kept: list[dict[str, Any]] = []
         while page := client.get(f"/api/jobs/{job_id}/events", params={"since": since}).json()["items"]:
             kept += page
@@ -243,6 +253,8 @@ def _print_line(event: dict[str, Any]) -> None:
 
 
 def _line(event: dict[str, Any]) -> str:
+    if event.get("stream"):
+        return terminal_text(event["message"])
     what = event.get("status") or event["current_step"] or event["type"]
     return f"{event['timestamp'][11:19]} {event['progress']:5.1f}% {what} {event['message']}".rstrip()
 
@@ -250,6 +262,12 @@ def _line(event: dict[str, Any]) -> str:
 def _verdict(job: dict[str, Any]) -> str:
     if job["status"] == "SUCCESS":
         result = job.get("result") or {}
+        if "verification" in result:
+            note = result["verification"]["note"]
+            return f"{job['job_id']} succeeded: card {result['card_id']} is DONE. {note}".strip()
+        if "blocked" in result:
+            counts = ", ".join(f"{result[name]} {name}" for name in ("done", "failed", "blocked"))
+            return f"{job['job_id']} finished {result['total']} cards: {counts}"
         if "batch_id" in result:
             counts = ", ".join(f"{result[name]} {name}" for name in ("succeeded", "failed", "cancelled", "refused"))
             return f"{job['job_id']} finished {result['total']} reviews: {counts}"

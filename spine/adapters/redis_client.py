@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 
 SOCKET_TIMEOUT = 5.0
 CONNECT_TIMEOUT = 2.0
+CONNECTIONS = 64
+"""At most. Whoever comes when all are in use (two hundred watchers at once) waits for one instead of being refused."""
 
 
 def open_redis(url: str) -> Redis:
     """A client for one event loop; connects on first use. Close it with `aclose`."""
-    return Redis.from_url(
-        url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=CONNECT_TIMEOUT, health_check_interval=30
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=SOCKET_TIMEOUT,
+        socket_timeout=SOCKET_TIMEOUT,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        health_check_interval=30,
     )
+    return Redis.from_pool(pool)

@@ -22,17 +22,19 @@ _SCANNED_AT_ONCE = 500
 
 _logger = logging.getLogger("millrace.progress")
 
-# One step in Redis: take the next number, store, keep for a day, wake the readers. The caller's last number is a
-# floor, so that the count goes on upwards when Redis was emptied in the middle of a job.
+# One step in Redis for any number of events: take the next numbers, store, keep for a day, wake the readers. The
+# caller's last number is a floor, so that the count goes on upwards when Redis was emptied in the middle of a job.
 _PUBLISH = """
-local seq = redis.call('INCR', KEYS[2])
-local floor = tonumber(ARGV[2])
-if seq <= floor then seq = floor + 1; redis.call('SET', KEYS[2], seq) end
-local event = string.gsub(ARGV[1], '"seq":0', '"seq":' .. seq, 1)
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], seq .. '-0', 'event', event)
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('EXPIRE', KEYS[2], ARGV[3])
-redis.call('PUBLISH', ARGV[5], event)
+local floor = tonumber(ARGV[1])
+local seq = math.max(tonumber(redis.call('GET', KEYS[2]) or '0'), floor)
+for place = 5, #ARGV do
+    seq = seq + 1
+    local event = string.gsub(ARGV[place], '"seq":0', '"seq":' .. seq, 1)
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], seq .. '-0', 'event', event)
+    redis.call('PUBLISH', ARGV[4], event)
+end
+redis.call('SET', KEYS[2], seq, 'EX', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
 return seq
 """
 
@@ -48,21 +50,28 @@ class RedisProgressLog:
         self._degraded = False
 
     async def publish(self, event: ProgressEvent) -> ProgressEvent:
-        floor = self._last.get(event.job_id, 0)
-        body = _with_seq_first(event)
+        [published] = await self.publish_many([event])
+        return published
+
+    async def publish_many(self, events: Sequence[ProgressEvent]) -> list[ProgressEvent]:
+        job_id = events[0].job_id
         try:
-            seq = int(
+            last = int(
                 await self._script(
-                    keys=[_stream(event.job_id), _counter(event.job_id)],
-                    args=[body, floor, KEEP_SECONDS, KEEP_EVENTS, CHANNEL],
+                    keys=[_stream(job_id), _counter(job_id)],
+                    args=[
+                        *(self._last.get(job_id, 0), KEEP_SECONDS, KEEP_EVENTS, CHANNEL),
+                        *(_with_seq_first(event) for event in events),
+                    ],
                 )
             )
         except (RedisError, OSError, TimeoutError) as error:
             self._warn_once(error)
-            return event
+            return [*events]
         self._recovered()
-        self._remember(event, seq)
-        return event.model_copy(update={"seq": seq})
+        self._remember(job_id, last)
+        first = last - len(events) + 1
+        return [event.model_copy(update={"seq": seq}) for seq, event in enumerate(events, start=first)]
 
     async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
         try:
@@ -105,8 +114,8 @@ class RedisProgressLog:
                 self._warn_once(error)
                 await asyncio.sleep(0.5)
 
-    def _remember(self, event: ProgressEvent, seq: int) -> None:
-        self._last[event.job_id] = seq
+    def _remember(self, job_id: str, seq: int) -> None:
+        self._last[job_id] = seq
         if len(self._last) > 10_000:
             self._last.pop(next(iter(self._last)))
 

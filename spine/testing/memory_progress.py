@@ -23,6 +23,9 @@ class MemoryProgressLog:
             reader.put_nowait(stored)
         return stored
 
+    async def publish_many(self, events: Sequence[ProgressEvent]) -> list[ProgressEvent]:
+        return [await self.publish(event) for event in events]
+
     async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
         return [event for event in self.events[job_id] if event.seq > since][:limit]
 

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.batch_rows import read_rows, rows_of_list
 from spine.batches import BATCH, QUEUE, BatchDesk, batch_width, item_key
 from spine.contracts.batches import Batch, BatchItem, BatchResult
-from spine.contracts.jobs import Job, JobStatus
-from spine.errors import ConflictError, InvalidInputError, RetryableError
+from spine.errors import ConflictError, InvalidInputError
 from spine.idempotency import digest
 from spine.progress import announce_state
 from spine.services import Services
 from spine.submissions import ReviewDesk
-from tasks.child_jobs import LOOK_EVERY, RunJob, run_to_end
+from tasks.child_jobs import ChildJobs, RunJob, patiently
 from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
-
-T = TypeVar("T")
 
 STEP = "items"
 _ONE_REVIEW = 1800.0  # seconds, the hard limit of a review
-_PATIENCE = 6  # tries, with 0.5 s, 1 s, 2 s, … between them
 
 
 @dataclass
@@ -72,29 +68,11 @@ class BatchRun:
         key, parent = item_key(self.batch, item), self.run.job.job_id
         submit = partial(self.reviews.submit, item.request, idempotency_key=key, parent_job_id=parent)
         try:
-            _, job = await _patiently(submit)
+            _, job = await patiently(submit)
         except ConflictError as error:
             await self.run.log(f"row {item.row}: {error}", "warning")
             return "refused"
-        if self.run.services.starter is None:
-            return str((await run_to_end(self.run.services, job, run_review)).status)
-        await self._hand_over(job)
-        return str((await self._ended(job)).status)
-
-    async def _hand_over(self, job: Job) -> None:
-        """A queue that does not answer delays a review: the sweeper finds its record."""
-        services = self.run.services
-        if job.status is not JobStatus.PENDING or services.starter is None:
-            return
-        await announce_state(services.progress, job, "queued")
-        with suppress(RetryableError):
-            await services.starter.start(job)
-
-    async def _ended(self, job: Job) -> Job:
-        while not job.status.is_final:
-            await asyncio.sleep(LOOK_EVERY)
-            job = await _patiently(partial(self.run.services.ledger.get, job.job_id))
-        return job
+        return str((await ChildJobs(self.run.services, run_review).finish(job)).status)
 
     async def _revoke_waiting(self) -> None:
         """What has begun goes on; what waits is taken back, and its submission says why."""
@@ -103,18 +81,6 @@ class BatchRun:
                 revoked = await self.run.services.ledger.cancel(job.job_id)
                 await self.reviews.job_ended_outside(revoked, "The batch was cancelled before this review began.")
                 await announce_state(self.run.services.progress, revoked, "the batch was cancelled")
-
-
-async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Outlasts a store that is away for half a minute; a batch of hours must not fail for it."""
-    for attempt in range(_PATIENCE):
-        try:
-            return await call()
-        except RetryableError:
-            if attempt == _PATIENCE - 1:
-                raise
-        await asyncio.sleep(0.5 * 2**attempt)
-    raise AssertionError("the loop returns or raises")
 
 
 @asynccontextmanager

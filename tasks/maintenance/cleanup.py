@@ -11,6 +11,7 @@ from typing import Any
 
 from spine.services import Services
 from tasks.maintenance.leftovers import Leftover, Removal
+from tasks.maintenance.old_card_logs import old_card_logs, remove_card_logs
 from tasks.maintenance.old_files import RESULT, ROTATED_LOG, old_files, remove_files
 from tasks.maintenance.old_revisions import old_revisions, remove_revisions
 from tasks.maintenance.old_streams import old_streams, remove_streams
@@ -64,11 +65,21 @@ async def _remove_revisions(services: Services, found: Sequence[Leftover]) -> in
     return await remove_revisions(services.documents, found)
 
 
+async def _find_card_logs(services: Services, policy: CleanupPolicy, now: datetime) -> list[Leftover]:
+    kept = timedelta(days=policy.card_log_days)
+    return await asyncio.to_thread(old_card_logs, services.settings.home / "cards", kept, now)
+
+
+async def _remove_card_logs(services: Services, found: Sequence[Leftover]) -> int:
+    return await asyncio.to_thread(remove_card_logs, services.settings.home / "cards", found)
+
+
 KINDS: Mapping[str, Kind] = {
     "result files": Kind(_find_results, _remove_results),
     "progress streams": Kind(_find_streams, _remove_streams),
     "rotated logs": Kind(_find_logs, _remove_logs),
     "article revisions": Kind(_find_revisions, _remove_revisions),
+    "card logs": Kind(_find_card_logs, _remove_card_logs),
 }
 
 

@@ -17,6 +17,7 @@ class CleanupPolicy(BaseSettings):
     result_days: float = Field(default=7, gt=0, description="results of stages in files (those in Redis expire)")
     progress_hours: float = Field(default=24, gt=0, description="progress streams of jobs, after their end")
     log_days: float = Field(default=14, gt=0, description="logs that were moved aside, after their last line")
+    card_log_days: float = Field(default=90, gt=0, description="compressed logs of attempts at cards")
     revision_days: float = Field(default=30, gt=0, description="revisions of an article that may go at all")
     revisions: int = Field(
         default=5,

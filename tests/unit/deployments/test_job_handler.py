@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.submissions import SubmissionStatus, SubmitRequest
 from spine.documents import ensure_indexes
 from spine.errors import InvalidInputError
+from spine.jobs import JobLedger, Sweep
 from spine.services import Services
 from spine.settings import Settings
 from spine.submissions import ReviewDesk
@@ -68,3 +71,22 @@ async def test_a_job_that_is_leased_elsewhere_is_left_alone(services: Services) 
     await services.ledger.begin(job.job_id, "lane:2")
     await JobHandler(services)(job.job_id)
     assert (await services.ledger.get(job.job_id)).worker == "lane:2"
+
+
+async def test_a_flow_that_takes_long_to_begin_keeps_its_job(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty flows that begin at once may wait for Prefect's server for longer than a lease lasts."""
+    ledger = JobLedger(services.documents, lease=timedelta(seconds=0.06))
+    monkeypatch.setattr(Services, "ledger", property(lambda _: ledger))
+    found: list[Sweep] = []
+
+    async def slow_to_begin(job: Job) -> Any:
+        for _ in range(10):
+            await asyncio.sleep(0.02)
+            found.append(await ledger.sweep())
+
+    monkeypatch.setattr(job_handler, "runner_for", lambda pipeline: slow_to_begin)
+    job, _ = await ledger.create("book_review", "sub_1")
+    await JobHandler(services)(job.job_id)
+    assert len(found) == 10 and not any(sweep.restart or sweep.dead for sweep in found)

@@ -15,6 +15,7 @@ from spine.documents import ARTICLES
 from spine.testing.memory_documents import MemoryDocuments
 from tasks.maintenance.cleanup import LONGEST_TABLE, cleanup_result, cleanup_rows
 from tasks.maintenance.leftovers import Leftover, Removal
+from tasks.maintenance.old_card_logs import old_card_logs, remove_card_logs
 from tasks.maintenance.old_files import RESULT, ROTATED_LOG, old_files, remove_files
 from tasks.maintenance.old_revisions import old_revisions, remove_revisions, superfluous
 from tasks.maintenance.old_streams import reason_to_forget
@@ -176,3 +177,19 @@ def test_the_report_counts_everything_and_shows_the_first_of_it() -> None:
     rows = cleanup_rows(removals, dry_run=True)
     assert len(rows) == LONGEST_TABLE
     assert (rows[0]["done"], rows[1]["what"], rows[1]["done"]) == ("failed", "a.log.0", "would be removed")
+
+
+# ── cards ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_old_logs_of_attempts_at_cards_go_and_nothing_that_an_agent_made_does(tmp_path: Path) -> None:
+    old = [write(tmp_path / "CARD-1" / name, 8) for name in ("job_1-1.log.gz", "job_1-1.prompt.md")]
+    kept = [
+        write(tmp_path / "CARD-1" / "job_2-1.log.gz", 6),
+        write(tmp_path / "CARD-1" / "work" / "job_1-1.log.gz", 8),
+        write(tmp_path / "CARD-1" / "work.json", 8),
+    ]
+    found = old_card_logs(tmp_path, WEEK, NOW)
+    assert {file.name for file in found} == {str(path) for path in old}
+    assert remove_card_logs(tmp_path, [*found, *(Leftover(name=str(path), why="") for path in kept[1:])]) == 2
+    assert all(path.exists() for path in kept) and not any(path.exists() for path in old)
