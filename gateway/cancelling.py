@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.context import GatewayContext
+from spine.cards import CARD_EXECUTION, CardDesk
 from spine.contracts.jobs import Job
 from spine.contracts.submissions import StepError
 from spine.errors import JobCancelledError
@@ -18,5 +19,7 @@ async def tell_of_cancel(context: GatewayContext, job: Job) -> None:
     if job.pipeline == BOOK_REVIEW:
         entry = StepError(step="", message=error.message, error_class=type(error).__name__, error_code=error.error_code)
         await context.desk.record_failure(job.subject_id, entry)
+    elif job.pipeline == CARD_EXECUTION:
+        await CardDesk(context.documents, context.ledger).job_ended_outside(job, error.message)
     elif job.pipeline in (PERSONA_INGESTION, INGEST_COLLECTION):
         await PersonaDesk(context.documents, context.ledger).job_ended_outside(job, error.message)
