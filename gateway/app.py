@@ -36,6 +36,9 @@ from gateway.pages import (
     workers,
 )
 from gateway.pages import (
+    cards as card_pages,
+)
+from gateway.pages import (
     personas as persona_pages,
 )
 from gateway.pages import (
@@ -74,6 +77,7 @@ PAGES = (
     review_tools,
     persona_pages,
     conversations,
+    card_pages,
     run,
     queue_pages,
     workers,

@@ -36,6 +36,7 @@ GROUPS: Final[Sequence[Group]] = (
             Place("/reviews", "Reviews", ("/review/",)),
             Place("/personas", "Personas", ("/persona/",)),
             Place("/conversations", "Conversations", ("/conversation/",)),
+            Place("/cards", "Cards", ("/card/",)),
         ),
     ),
     Group(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from gateway.pages.views import words
+from spine.contracts.cards import CardStatus
 from spine.contracts.conversations import Delivery, Followup, FollowupStatus, OrderStatus, TaskName, Turn
 from spine.contracts.personas import COLLECTIONS, CollectionStatus, PersonaStatus
 
 _SHOWN = (
+    CardStatus,
     PersonaStatus,
     CollectionStatus,
     COLLECTIONS,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.pages.views import segment
+from spine.cards import CARD_EXECUTION
 from spine.contracts.conversations import CONVERSATION, TaskName
 from spine.contracts.jobs import Job
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION
@@ -17,6 +18,7 @@ PAGES: Final[Mapping[str, str]] = {
     PERSONA_INGESTION: "/persona/{}",
     INGEST_COLLECTION: "/persona/{}",
     CONVERSATION: "/conversation/{}",
+    CARD_EXECUTION: "/card/{}",
 }
 """Pipeline → address of its subject's page."""
 

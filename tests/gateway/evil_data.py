@@ -5,6 +5,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from urllib.parse import quote
 
+from spine.card_runs import CardRuns
+from spine.cards import CardDesk
+from spine.contracts.cards import Card, CardStatus, Check
 from spine.contracts.conversations import Followup, Order, OrderItem, OrderProposal, Session, Turn
 from spine.contracts.jobs import JobError, Usage
 from spine.contracts.personas import CollectionStatus, CollectionView, LeftOut, Persona
@@ -76,3 +79,26 @@ async def add_evil_dead_letters(desk: Desk) -> list[str]:
     await desk.presence.announce(LaneStatus(name=EVIL, worker=EVIL, queues={EVIL: 1}))
     await desk.context.ledger.create("conversation", EVIL, queue=EVIL)
     return ["/queues", "/jobs", "/workers", f"/run/{job.job_id}"]
+
+
+async def add_evil_cards(desk: Desk) -> list[str]:
+    cards, ledger = CardDesk(desk.documents, desk.context.ledger), desk.context.ledger
+    card = Card(
+        card_id="evil",
+        title=EVIL,
+        description=EVIL,
+        squad=EVIL,
+        acceptance=[EVIL],
+        labels=[EVIL],
+        checks=[Check(argv=[EVIL])],
+        required_files=[EVIL],
+    )
+    await cards.load([card])
+    job = await ledger.begin((await cards.run("evil")).job_id, EVIL)
+    assert job is not None
+    await CardRuns(desk.documents).begin(job)
+    await CardRuns(desk.documents).write(job, agent=EVIL, agent_reason=EVIL, workdir=EVIL, last_lines=[EVIL])
+    await cards.note(job, CardStatus.FAILED, EVIL)
+    await desk.tell(job.job_id, 5, type="log", message=f"\x1b[31m{EVIL}\x1b[0m{EVIL}", stream=EVIL, current_step=EVIL)
+    await ledger.fail(job, JobError(error_class=EVIL, message=EVIL, step=EVIL), Usage())
+    return ["/cards", f"/cards?status=FAILED&squad={quote(EVIL)}", "/card/evil"]

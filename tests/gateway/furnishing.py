@@ -7,6 +7,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from gateway.context import PassageSearch
+from spine.card_runs import CardRuns
+from spine.cards import CardDesk
+from spine.contracts.cards import Card, CardStatus, Check
 from spine.contracts.conversations import (
     Delivery,
     Followup,
@@ -18,6 +21,7 @@ from spine.contracts.conversations import (
     Session,
     Turn,
 )
+from spine.contracts.jobs import JobError, Usage
 from spine.contracts.personas import (
     CollectionName,
     CollectionStatus,
@@ -167,3 +171,47 @@ async def add_conversation(desk: Desk, session_id: str = SESSION) -> list[str]:
     message = InboundMessage(session_id=session_id, platform="telegram", chat_id="77", text="Hello?")
     await ConversationDesk(desk.documents, desk.context.ledger).receive(message)
     return [f"/conversation/{quote(session_id, safe='')}"]
+
+
+CARDS_LOADED = [
+    Card(
+        card_id="API-12",
+        title="Answer with problem documents",
+        description="Errors of the API follow RFC 9457.\nThe codes stay as they are.",
+        squad="web",
+        priority=8,
+        acceptance=["Every 4xx has a code"],
+        labels=["api"],
+        checks=[Check(argv=["make", "test"])],
+        required_files=["docs/errors.md"],
+    ),
+    Card(card_id="API-13", title="Document the codes", squad="web", depends_on=["API-12"]),
+    Card(card_id="OPS-1", title="Rotate the logs", squad="operations"),
+    Card(card_id="OPS-2", title="Measure the cold start", squad="operations", priority=3),
+]
+
+
+async def add_cards(desk: Desk) -> list[str]:
+    """One that runs, one that needs it, one that failed, one that waits; the paths of their pages."""
+    cards, ledger = CardDesk(desk.documents, desk.context.ledger), desk.context.ledger
+    await cards.load(CARDS_LOADED)
+    job = await ledger.begin((await cards.run("API-12")).job_id, "lane-1")
+    assert job is not None
+    await CardRuns(desk.documents).begin(job)
+    await CardRuns(desk.documents).write(job, agent="codex", agent_reason="the squad is web", workdir="cards/API-12")
+    await cards.note(job, CardStatus.IN_PROGRESS)
+    await ledger.progress(job, 35, "agent")
+    for line in (
+        "\x1b[1;32m✓\x1b[0m read the issue",
+        "running \x1b[36mmake test\x1b[0m",
+        "3 passed, \x1b[31m1 failed\x1b[0m",
+    ):
+        await desk.tell(job.job_id, 35, type="log", message=line, stream="stdout", current_step="agent")
+    failed = await ledger.begin((await cards.run("OPS-1")).job_id, "lane-1")
+    assert failed is not None
+    await CardRuns(desk.documents).begin(failed)
+    await CardRuns(desk.documents).write(failed, agent="codex", last_lines=["reading", "giving up"])
+    message = "The agent ended with exit code 1."
+    await cards.note(failed, CardStatus.FAILED, message)
+    await ledger.fail(failed, JobError(error_class="AgentFailedError", message=message, step="agent"), Usage())
+    return [f"/card/{card.card_id}" for card in CARDS_LOADED]

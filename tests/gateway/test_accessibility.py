@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page
 from gateway.pages.navigation import GROUPS
 from spine.documents import PROMPTS
 from tests.gateway.browsing import a_page, chromium, log_in
-from tests.gateway.furnishing import add_conversation, add_personas, found_passages
+from tests.gateway.furnishing import add_cards, add_conversation, add_personas, found_passages
 from tests.gateway.gateway_desk import Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
@@ -55,6 +55,7 @@ async def furnished() -> tuple[Desk, list[str]]:
         "/configuration/prompts/p",
         *await add_personas(desk),
         *await add_conversation(desk),
+        *await add_cards(desk),
     ]
     return desk, [*places, *details]
 

@@ -28,6 +28,8 @@ PAGES = {
     "/personas",
     "/persona/{persona_id}",
     "/conversations",
+    "/cards",
+    "/card/{card_id}",
     "/queues",
     "/conversation/{session_id:path}",
     "/jobs",

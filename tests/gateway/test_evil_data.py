@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.gateway.evil_data import (
+    add_evil_cards,
     add_evil_conversations,
     add_evil_dead_letters,
     add_evil_personas,
@@ -22,6 +23,7 @@ from tests.gateway.gateway_desk import Desk, open_desk
         pytest.param(add_evil_personas, id="personas"),
         pytest.param(add_evil_conversations, id="conversations"),
         pytest.param(add_evil_dead_letters, id="queues and dead letters"),
+        pytest.param(add_evil_cards, id="cards"),
     ],
 )
 async def test_nothing_in_the_data_becomes_markup(add: Callable[[Desk], Awaitable[list[str]]]) -> None:
