@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from blocks.accounts import BlockAccounts
 from blocks.agent_command import AgentCommand
+from blocks.graph_sink import GraphSink
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
 from blocks.wordpress_site import WordPressSite
@@ -23,6 +24,7 @@ from spine.provider_keys import ProviderCredential, environment_credential, sear
 from spine.publishing_port import SiteLogin
 from spine.saved_agents import SavedAgent
 from spine.services import Credentials
+from spine.sink_port import SinkAddress
 
 _logger = logging.getLogger("millrace.credentials")
 REFRESH_SECONDS = 15.0
@@ -42,6 +44,7 @@ class BlockCredentials:
         self._sites: dict[str, WordPressSite] = {}
         self._searches: dict[str, SearchProvider] = {}
         self._agents: dict[str, AgentCommand] = {}
+        self._sinks: dict[str, GraphSink] = {}
         self._refresher: asyncio.Task[None] | None = None
         self._accounts = BlockAccounts(saved_values if os.environ.get("PREFECT_API_URL") else None)
 
@@ -70,6 +73,7 @@ class BlockCredentials:
             named=self.named,
             accounts=self._accounts,
             agent=self.agent,
+            sink=self.sink,
         )
 
     def agent(self, name: str) -> SavedAgent | None:
@@ -85,6 +89,10 @@ class BlockCredentials:
     def search(self) -> SecretStr | None:
         block = self._searches.get(DEFAULT) or next((self._searches[name] for name in sorted(self._searches)), None)
         return block.api_key if block else search_key()
+
+    def sink(self, name: str) -> SinkAddress | None:
+        block = self._sinks.get(name)
+        return block.address if block is not None else None
 
     def find(self, provider: str, name: str | None) -> ProviderCredential | None:
         """The named block and no other; without a name any saved block of the provider, else the environment.
@@ -103,8 +111,12 @@ class BlockCredentials:
     async def refresh(self) -> None:
         """Read the saved blocks again; when that fails, the last known ones stay in force."""
         try:
-            self._saved, self._sites, self._searches, self._agents = await asyncio.gather(
-                saved(LanguageModelCredentials), saved(WordPressSite), saved(SearchProvider), saved(AgentCommand)
+            self._saved, self._sites, self._searches, self._agents, self._sinks = await asyncio.gather(
+                saved(LanguageModelCredentials),
+                saved(WordPressSite),
+                saved(SearchProvider),
+                saved(AgentCommand),
+                saved(GraphSink),
             )
         except Exception as error:
             # Prefect raises whatever its HTTP client met; a review must not fail because the UI's server is away.

@@ -21,7 +21,7 @@ from deployments.prefect_address import flow_run_page, has_saved_block, prefect_
 from deployments.prefect_credentials import saved_credentials, saved_values
 from gateway.app import create_app
 from gateway.card_logs import ArchivedLine
-from gateway.context import GatewayContext, PassageSearch, Probe
+from gateway.context import DispatchMessage, GatewayContext, PassageSearch, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
 from spine.adapters.agent_log import read_log
 from spine.adapters.system_resolver import SystemResolver
@@ -41,6 +41,7 @@ from spine.url_guard import UrlGuard
 from tasks.book_review.configuration import resolved_steps
 from tasks.book_review.examination import examine_edit
 from tasks.book_review.prompts import check_template
+from tasks.module_graph.shelf import DeclaredGraphs
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 5
@@ -77,7 +78,7 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
         documents = open_documents(config)
         stack.push_async_callback(documents.close)
         probes: dict[str, Probe] = {"documents": documents.ping}
-        progress, presence, tickets, starter = await _open_messaging(config, probes, stack)
+        progress, presence, tickets, starter, dispatch = await _open_messaging(config, probes, stack)
         prefect = await _open_prefect(probes, stack)
         await _probe_chroma(config, probes, stack)
         read_blocks = partial(saved_values, prefect) if prefect else None
@@ -90,6 +91,7 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             desk=desk,
             progress=progress,
             starter=starter,
+            dispatch_message=dispatch,
             presence=presence,
             tickets=tickets,
             admin_token=config.token,
@@ -106,6 +108,7 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             probes=probes,
             read_archive=_archived_lines,
             workers=(lambda: prefect_workers(prefect)) if prefect else _no_workers,
+            graphs=DeclaredGraphs(config),
             version=version("millrace"),
             execution_mode="queue" if config.queue_enabled else "in-place",
             accounts=accounts,
@@ -150,7 +153,7 @@ async def _no_workers() -> list[dict[str, object]]:
 
 async def _open_messaging(
     config: Settings, probes: dict[str, Probe], stack: AsyncExitStack
-) -> tuple[ProgressLog, Presence, TicketStore, JobStarter]:
+) -> tuple[ProgressLog, Presence, TicketStore, JobStarter, DispatchMessage | None]:
     """Progress, presence, tickets and the way to start jobs: through Redis, or inside this process without a queue."""
     if config.redis_url is None or not config.queue_enabled:
         return await _open_in_place(stack)
@@ -169,22 +172,29 @@ async def _open_messaging(
         await redis.ping()
 
     probes["redis"] = redis_answers
-    return RedisProgressLog(redis), RedisPresence(redis), RedisTicketStore(redis), queue
+    return RedisProgressLog(redis), RedisPresence(redis), RedisTicketStore(redis), queue, None
 
 
-async def _open_in_place(stack: AsyncExitStack) -> tuple[ProgressLog, Presence, TicketStore, JobStarter]:
+async def _open_in_place(
+    stack: AsyncExitStack,
+) -> tuple[ProgressLog, Presence, TicketStore, JobStarter, DispatchMessage | None]:
+    from deployments.dispatching import InPlaceDispatch
     from deployments.in_place import InPlaceStarter
     from deployments.job_handler import JobHandler
+    from deployments.live_lane.sessions import LiveSessions
     from deployments.sweeper import sweep_forever
     from tasks.opening import open_run_services
 
     services = await stack.enter_async_context(open_run_services())
     services.worker = f"gateway@{services.worker}"
-    starter, presence = InPlaceStarter(JobHandler(services)), MemoryPresence()
+    handler, presence = JobHandler(services), MemoryPresence()
+    sessions = await stack.enter_async_context(LiveSessions(services, handler))
+    starter = InPlaceStarter(handler, sessions)
     stack.push_async_callback(starter.close)
     sweeping = asyncio.create_task(sweep_forever(services, presence, starter, services.worker))
     stack.callback(sweeping.cancel)
-    return services.progress, presence, MemoryTicketStore(), starter
+    dispatch = InPlaceDispatch(services.documents, services.ledger, starter)
+    return services.progress, presence, MemoryTicketStore(), starter, dispatch
 
 
 def _open_search(config: Settings, stack: AsyncExitStack) -> Callable[[PassageSearch], Awaitable[list[SearchHit]]]:

@@ -7,6 +7,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from deployments.lane_runs import Surround, plainly
 from deployments.runners import runner_for, tell_subject
 from spine.contracts.jobs import Job, Usage
 from spine.errors import MillraceError
@@ -26,6 +27,7 @@ class JobHandler:
     """Runs jobs in this process. `running` empties as they end; nothing of it outlives the process."""
 
     services: Services
+    surround: Surround = plainly
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, "asyncio.Task[None]"])
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     done: int = 0
@@ -44,6 +46,11 @@ class JobHandler:
             self.done += 1
             self.ended.set()
 
+    async def idle(self) -> None:
+        """Return when nothing runs any more."""
+        while self.running:
+            await asyncio.wait(list(self.running.values()))
+
     async def stop(self) -> None:
         """End what still runs; each job goes back to the queue without losing an attempt."""
         for work in list(self.running.values()):
@@ -54,8 +61,7 @@ class JobHandler:
     async def _run(self, job: Job) -> None:
         renewing = asyncio.create_task(self._renew_while_it_starts(job), name=f"lease of {job.job_id}")
         try:
-            with assigned(job):
-                await runner_for(job.pipeline)(job)
+            await self.surround(job, lambda: _run_flow(job))
         except asyncio.CancelledError:
             _logger.info("job %s goes back to the queue", job.job_id)
         except MillraceError as error:
@@ -90,3 +96,8 @@ class JobHandler:
         await announce_state(self.services.progress, ended, told.message)
         if ended.status.is_final:
             await tell_subject(self.services, ended)
+
+
+async def _run_flow(job: Job) -> None:
+    with assigned(job):
+        await runner_for(job.pipeline)(job)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 from deployments.job_handler import JobHandler
+from deployments.lane_runs import lane_runs
+from deployments.lane_thread import run_beside
 from deployments.lanes import LANES
+from deployments.lease_thread import LeaseThread
+from deployments.live_lane.sessions import LiveSessions
+from deployments.live_lane.warming import load_the_agent
+from deployments.loop_watchdog import LoopWatchdog
 from deployments.publishing_watch import publish_waiting_forever
 from deployments.queue_widths import with_widths
 from deployments.sweeper import sweep_forever
@@ -18,7 +23,10 @@ from spine.adapters.docket_queue import DocketQueue, consume
 from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_presence import RedisPresence
 from spine.errors import MillraceError, NotConfiguredError
+from spine.live_queues import LIVE_QUEUES
+from spine.mailbox import LIVE_LEASE, MAILBOX_QUEUE
 from spine.presence import LaneStatus, Presence
+from spine.services import Services, open_documents
 from spine.settings import settings
 from tasks.opening import open_run_services
 
@@ -27,14 +35,21 @@ _logger = logging.getLogger("millrace.lane")
 DRAIN_SECONDS = 20.0
 ANNOUNCE_EVERY = 2.0
 DEFAULT_CONCURRENCY = 4
+ANNOUNCEMENTS_AT_ONCE = 50
+"""Announcements of messages cost one read each; the slots of their queue are given by `LiveSessions`."""
+
+LIVE = frozenset(queue.name for queue in LIVE_QUEUES)
 
 
 def run(name: str, queues: list[str]) -> None:
     """Run the lane until SIGTERM (drains first) or until `MILLRACE_LANE_MAX_JOBS` jobs are done (exit 0)."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "docket"):
+    for chatty in ("httpx", "httpx2", "docket"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    asyncio.run(_lane(name, with_widths(lane_queues(name, queues), os.environ.get("MILLRACE_QUEUE_WIDTHS", ""))))
+    # Its errors carry whole events; that the server is away is said once, by `deployments.rolling`.
+    logging.getLogger("prefect._internal.concurrency").setLevel(logging.CRITICAL)
+    widths = with_widths(lane_queues(name, queues), os.environ.get("MILLRACE_QUEUE_WIDTHS", ""))
+    run_beside(lambda stop: _lane(name, widths, stop))
 
 
 def lane_queues(name: str, chosen: list[str]) -> Mapping[str, int]:
@@ -47,33 +62,39 @@ def lane_queues(name: str, chosen: list[str]) -> Mapping[str, int]:
     return LANES[name]
 
 
-async def _lane(name: str, queues: Mapping[str, int]) -> None:
+async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> None:
     config = settings()
     if config.redis_url is None:
         raise NotConfiguredError("A lane needs MILLRACE_REDIS_URL; `millrace up` sets it.", what="MILLRACE_REDIS_URL")
     url = config.redis_url.get_secret_value()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_run_services() as services:
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(open_run_services())
         services.worker = f"{name}@{services.worker}"
-        handler, starter, redis = JobHandler(services), DocketQueue(url), open_redis(url)
+        if not LIVE.isdisjoint(queues):
+            services.lease = LIVE_LEASE
+        leases = stack.enter_context(LeaseThread(lambda: open_documents(config), services.lease))
+        services.keeper = leases
+        handler = JobHandler(services, await stack.enter_async_context(lane_runs(queues, services.worker)))
+        sessions = await _open_sessions(services, handler, queues, stack)
+        if sessions is not None:
+            leases.also(sessions.say_alive)
+        starter, redis = DocketQueue(url), open_redis(url)
         presence = RedisPresence(redis)
         status = LaneStatus(name=name, worker=services.worker, queues=dict(queues), concurrency=sum(queues.values()))
         helpers = [
+            asyncio.create_task(LoopWatchdog(lambda: sorted(handler.running)).beat_forever()),
             asyncio.create_task(sweep_forever(services, presence, starter, services.worker)),
             asyncio.create_task(publish_waiting_forever(services, presence, starter, services.worker)),
             asyncio.create_task(_announce_forever(presence, handler, status)),
             asyncio.create_task(_stop_after(handler, _max_jobs(), stop)),
         ]
         consumers = [
-            asyncio.create_task(consume(url, queue, handler, concurrency=width, name=services.worker))
-            for queue, width in queues.items()
+            asyncio.create_task(_consume(url, queue, width, handler, sessions)) for queue, width in queues.items()
         ]
         _logger.info("lane %s takes jobs of %s", name, ", ".join(queues))
         ended = asyncio.create_task(stop.wait())
         await asyncio.wait([ended, *consumers], return_when=asyncio.FIRST_COMPLETED)
-        await _drain(consumers, handler, status)
+        await _drain(consumers, sessions, handler, status)
         for task in [*helpers, ended]:
             task.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
@@ -84,6 +105,25 @@ async def _lane(name: str, queues: Mapping[str, int]) -> None:
         _raise_crash(consumers)
 
 
+async def _open_sessions(
+    services: Services, handler: JobHandler, queues: Mapping[str, int], stack: AsyncExitStack
+) -> LiveSessions | None:
+    """What keeps messages in the order of their sessions; None in a lane that serves none."""
+    if MAILBOX_QUEUE not in queues:
+        return None
+    load_the_agent()
+    return await stack.enter_async_context(LiveSessions(services, handler, width=queues[MAILBOX_QUEUE]))
+
+
+async def _consume(url: str, queue: str, width: int, handler: JobHandler, sessions: LiveSessions | None) -> None:
+    """Mailbox jobs are only announced by their queue; all others are run by it."""
+    name = handler.services.worker
+    if sessions is not None and queue == MAILBOX_QUEUE:
+        await consume(url, queue, sessions.notify, concurrency=ANNOUNCEMENTS_AT_ONCE, name=name)
+    else:
+        await consume(url, queue, handler, concurrency=width, name=name)
+
+
 def _raise_crash(consumers: list[asyncio.Task[None]]) -> None:
     """A consumer that ended by itself met an error: the process says so with its exit code."""
     for consumer in consumers:
@@ -91,16 +131,19 @@ def _raise_crash(consumers: list[asyncio.Task[None]]) -> None:
             raise error
 
 
-async def _drain(consumers: list[asyncio.Task[None]], handler: JobHandler, status: LaneStatus) -> None:
+async def _drain(
+    consumers: list[asyncio.Task[None]], sessions: LiveSessions | None, handler: JobHandler, status: LaneStatus
+) -> None:
     """Take no new job, let those in flight end, and give back what does not end in time."""
     status.state = "draining"
+    if sessions is not None:
+        sessions.pause()
     for consumer in consumers:
         consumer.cancel()
-    closing = asyncio.gather(*consumers, return_exceptions=True)
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(closing), DRAIN_SECONDS)
+    idle = asyncio.create_task(handler.idle())
+    await asyncio.wait([idle, *consumers], timeout=DRAIN_SECONDS)
     await handler.stop()
-    await closing
+    await asyncio.gather(idle, *consumers, return_exceptions=True)
 
 
 async def _announce_forever(presence: Presence, handler: JobHandler, status: LaneStatus) -> None:

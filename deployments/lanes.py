@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from spine.live_queues import LIVE_QUEUES
+
 LANES: Final[Mapping[str, Mapping[str, int]]] = {
     "pipelines": {"pipelines": 4, "maintenance": 2, "batches": 2, "ingestion": 2, "cards": 4},
-    "live": {"default": 10},
+    "live": {**{queue.name: queue.width for queue in LIVE_QUEUES}, "graphs": 50},
 }
 """Lane → its queues with how many jobs of each run at once in one process."""
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from blocks.agent_command import AgentCommand
 from blocks.crm_connection import CrmConnection
 from blocks.document_database import DocumentDatabase
+from blocks.graph_sink import GraphSink
 from blocks.language_model import LanguageModelCredentials
 from blocks.manychat_account import ManyChatPage
 from blocks.search_provider import SearchProvider
@@ -27,6 +28,8 @@ from spine.documents import ensure_indexes
 from spine.services import open_documents
 from spine.settings import Settings, settings
 from tasks.book_review.configuration import seed
+from tasks.conversation.configuration import seed as seed_conversation
+from tasks.module_graph.questions.prompts import seed as seed_questions
 
 _logger = logging.getLogger("millrace.register")
 
@@ -37,11 +40,12 @@ BLOCKS = (
     WordPressSite,
     SearchProvider,
     DocumentDatabase,
+    AgentCommand,
     TelegramBot,
     ManyChatPage,
     CrmConnection,
     WebhookSource,
-    AgentCommand,
+    GraphSink,
 )
 QUICK_TO_NOTICE = "socket_timeout=3&socket_connect_timeout=2"
 """Without these a Redis that is away costs each task a quarter of a minute."""
@@ -57,7 +61,8 @@ async def _seed_documents(config: Settings) -> None:
     documents = open_documents(config)
     try:
         await ensure_indexes(documents)
-        for added in await seed(documents):
+        seeded = [*await seed(documents), *await seed_conversation(documents), *await seed_questions(documents)]
+        for added in seeded:
             _logger.info("added %s", added)
     finally:
         await documents.close()

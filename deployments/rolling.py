@@ -9,15 +9,18 @@ from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tasks.shift import Shift, offered
+from prefect.context import AsyncClientContext
+from prefect.settings import temporary_settings
+
+from tasks.shift import Shift, mark_shared, offered
 
 T = TypeVar("T")
 OpenFlow = Callable[..., Awaitable[Any]]
 
 _logger = logging.getLogger("millrace.rolling")
 
-FIRST_WAIT = 5.0
-"""Seconds that work waits for the first run of a process; after that it goes on outside of one."""
+FIRST_WAIT = 30.0
+"""Seconds within which the first run of a process should be open; after that work goes on outside of one."""
 
 CLOSE_SECONDS = 10.0
 """How long the last runs get to end, work in them included."""
@@ -58,6 +61,7 @@ class RollingRun:
         self._settled = asyncio.Event()
         self._worn = asyncio.Event()
         self._roller: asyncio.Task[None] | None = None
+        self._holder: asyncio.Task[None] | None = None
         self._complained = False
 
     @property
@@ -65,30 +69,34 @@ class RollingRun:
         """The run that new work begins in; None when there is none now."""
         return self._shift.flow_run_id if self._shift else None
 
-    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, work: Callable[[], Awaitable[T]], *, name: str | None = None) -> T:
         """Run `work` in the newest run and give what it gives; a cancel of the caller cancels the work.
 
-        It sees the context variables that this object was made with and those of the run, not the caller's.
+        It sees the context variables that this object was entered with and those of the run, not the caller's. `name`
+        is that of its asyncio task.
         """
-        if not self._settled.is_set():
-            await _within(FIRST_WAIT, self._settled.wait())
         shift = self._shift
         if shift is None:
-            return await _started(work, self._outside.copy())
+            return await _started(work, self._outside.copy(), name)
         with shift.lent() as context:
             if shift.items >= self._max_items:
                 self._worn.set()
-            return await _started(work, context)
+            return await _started(work, context, name)
 
     async def __aenter__(self) -> Self:
+        """Returns when a run is open, or cannot be opened now."""
+        outside: asyncio.Future[Context] = asyncio.get_running_loop().create_future()
+        self._holder = asyncio.create_task(_hold_context_without_server(outside), name="outside of runs")
+        self._outside = await outside
         self._roller = asyncio.create_task(self._roll(), name="rolling run")
+        await _within(FIRST_WAIT, self._settled.wait())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the runs, work in them included; what does not end in time is cut off."""
-        assert self._roller is not None
+        assert self._roller is not None and self._holder is not None
         self._roller.cancel()
         await asyncio.wait([self._roller])
         for shift in self._shifts.values():
@@ -98,7 +106,8 @@ class RollingRun:
             await asyncio.wait(ending, timeout=CLOSE_SECONDS)
         for run in runs:
             run.cancel()
-        await asyncio.gather(*runs, return_exceptions=True)
+        self._holder.cancel()
+        await asyncio.gather(*runs, self._holder, return_exceptions=True)
 
     async def _roll(self) -> None:
         while True:
@@ -153,11 +162,25 @@ class RollingRun:
             _logger.warning("the end of a flow run was not recorded (%s: %s)", type(error).__name__, error)
 
 
-async def _started(work: Callable[[], Awaitable[T]], context: Context) -> T:
+async def _hold_context_without_server(found: asyncio.Future[Context]) -> None:
+    """Give a context in which Prefect's tasks do without its server, and keep it usable until cancelled.
+
+    They check no version of it, keep their results in local files, and share one client: a client of its own would cost
+    each of them more than all the rest. What they report is lost unless the server comes back soon.
+    """
+    with temporary_settings(
+        {"client.server_version_check_enabled": False}, restore_defaults=["results.default_storage_block"]
+    ):
+        async with AsyncClientContext.get_or_create():
+            found.set_result(copy_context())
+            await asyncio.Event().wait()
+
+
+async def _started(work: Callable[[], Awaitable[T]], context: Context, name: str | None) -> T:
     async def go() -> T:
         return await work()
 
-    return await asyncio.create_task(go(), context=context)
+    return await asyncio.create_task(go(), context=mark_shared(context), name=name)
 
 
 async def _within(seconds: float, awaitable: Awaitable[Any]) -> None:

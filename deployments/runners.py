@@ -8,13 +8,16 @@ from typing import Any, cast
 from spine.backlogs import RUN_BACKLOG
 from spine.batches import BATCH
 from spine.cards import CARD_EXECUTION
+from spine.contracts.conversations import CONVERSATION
 from spine.contracts.jobs import Job
 from spine.errors import NotConfiguredError
+from spine.graphs import MODULE_GRAPH
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
-from spine.services import Services
+from spine.services import Services, current_services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
 from tasks.card_execution.attempt import give_up
 from tasks.maintenance.chore import MAINTENANCE
+from tasks.shift import shares_run
 
 Runner = Callable[[Job], Awaitable[Any]]
 
@@ -50,6 +53,16 @@ async def _run_backlog(job: Job) -> Any:
     return await cast(Any, run_backlog)(**job.params)
 
 
+async def _module_graph(job: Job) -> Any:
+    """Modules are tasks inside the lane's open flow run; elsewhere the job has a flow run of its own."""
+    from flows.module_graph import module_graph
+    from tasks.module_graph.run import run_graph_job
+
+    if shares_run():
+        return await run_graph_job(current_services(), job)
+    return await cast(Any, module_graph)(**job.params)
+
+
 async def _persona_ingestion(job: Job) -> Any:
     from flows.persona_ingestion import persona_ingestion
 
@@ -63,13 +76,25 @@ async def _ingest_collection(job: Job) -> Any:
     return await cast(Any, ingest_collection)(**job.params)
 
 
+async def _conversation(job: Job) -> Any:
+    """A message costs a few tasks inside the lane's open flow run; elsewhere it has a flow run of its own."""
+    from flows.conversation import run_here
+    from tasks.conversation.work import run_conversation_job
+
+    await (run_conversation_job(current_services(), job) if shares_run() else run_here(job))
+
+
 async def _maintenance(job: Job) -> Any:
     """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
+    from flows.check_followups import check_followups
+    from flows.check_summaries import check_summaries
     from flows.cleanup_old_results import cleanup_old_results
+    from flows.health_check import health_check
     from flows.maintenance import maintenance
     from flows.refresh_books import refresh_books
 
-    flows = {flow.name: flow for flow in (maintenance, refresh_books, cleanup_old_results)}
+    checks = (health_check, check_followups, check_summaries)
+    flows = {flow.name: flow for flow in (maintenance, refresh_books, cleanup_old_results, *checks)}
     if job.subject_id not in flows:
         raise NotConfiguredError(f"There is no housekeeping called {job.subject_id!r}.", what=job.subject_id)
     return await cast(Any, flows[job.subject_id])(**job.params)
@@ -79,8 +104,10 @@ RUNNERS: dict[str, Runner] = {
     BOOK_REVIEW: _book_review,
     PUBLISH_ARTICLE: _publish_article,
     BATCH: _batch,
+    CONVERSATION: _conversation,
     CARD_EXECUTION: _card_execution,
     RUN_BACKLOG: _run_backlog,
+    MODULE_GRAPH: _module_graph,
     PERSONA_INGESTION: _persona_ingestion,
     INGEST_COLLECTION: _ingest_collection,
     MAINTENANCE: _maintenance,

@@ -49,6 +49,7 @@ from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import (
     batches,
     cards,
+    graphs,
     jobs,
     messages,
     operations,
@@ -115,6 +116,7 @@ def create_app(context: GatewayContext) -> FastAPI:
         personas,
         cards,
         jobs,
+        graphs,
         pipelines,
         messages,
         queues,

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.listing import Listing, listing
+from spine.contracts.conversations import CONVERSATION
 from spine.contracts.pipelines import AiSettings, PipelineConfig, Prompt, StepConfig
 from spine.contracts.submissions import SubmitRequest
 from spine.contracts.timestamps import utc_now
@@ -94,13 +95,21 @@ class ConfigurationDesk:
         current = await self.pipelines.find(slug)
         if current and edit.revision not in (None, current.revision):
             raise ConflictError(f"The pipeline is at revision {current.revision}, not {edit.revision}; read it again.")
-        reference = current or await self.pipelines.get(TEMPLATE_SLUG)
+        reference = current or await self._template_of(edit)
         refuse(step_errors(edit.steps, reference.steps, await self._known(edit.steps)))
         saved = PipelineConfig.model_validate(
             {**_fields(edit), "slug": slug, "revision": current.revision + 1 if current else 1, "updated": utc_now()}
         )
         await self.pipelines.replace(saved, current)
         return saved
+
+    async def _template_of(self, edit: PipelineEdit) -> PipelineConfig:
+        """What a new pipeline is held against: the conversation's when it has its steps, else the book review's."""
+        conversation = await self.pipelines.find(CONVERSATION)
+        given = [step.id for step in edit.steps]
+        if conversation is not None and given == [step.id for step in conversation.steps]:
+            return conversation
+        return await self.pipelines.get(TEMPLATE_SLUG)
 
     async def restore_pipeline(self, slug: str, revision: int) -> PipelineConfig:
         """An earlier revision put into force again, as the newest one. It is checked like any other edit: a prompt or a

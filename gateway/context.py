@@ -19,6 +19,7 @@ from spine.contracts.pipelines import PipelineConfig, Prompt, ResolvedStep
 from spine.contracts.retrieval import SearchHit
 from spine.contracts.texts import DraftArticle, ExaminedText
 from spine.errors import NotConfiguredError
+from spine.graphs import GraphShelf, NoGraphs
 from spine.jobs import JobLedger
 from spine.live_queues import LIVE_QUEUES
 from spine.ports import Documents, JobStarter, ProgressLog
@@ -112,6 +113,8 @@ class GatewayContext:
     version: str = "0"
     execution_mode: Literal["queue", "in-place"] = "queue"
     stages: tuple[str, ...] = STAGES
+    graphs: GraphShelf = field(default_factory=NoGraphs)
+    """The declared graphs; reading one runs no code of a module."""
     limits: BodyLimits = field(default_factory=BodyLimits)
     accounts: Accounts = field(default_factory=EnvironmentAccounts)
     """Whose webhooks are taken, asked with every request."""

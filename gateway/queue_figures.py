@@ -9,9 +9,12 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from gateway.context import GatewayContext
+from spine.contracts.graphs import QueueState
 from spine.contracts.jobs import RUNNING_STATUSES, JobStatus
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS
+from spine.graphs import QUEUE as GRAPHS
+from spine.graphs import GraphDesk
 from spine.jobs import from_document
 from spine.presence import LaneStatus
 
@@ -23,20 +26,39 @@ _MINUTE: Final = timedelta(minutes=1)
 class QueueFigures(BaseModel):
     """One queue now."""
 
-    queue: str
+    queue: str = Field(examples=["llm", "queue:intent_validator"])
+    module: str | None = Field(default=None, description="of a graph, whose queue this is; null for a queue of jobs")
+    graphs: list[str] = Field(default_factory=list, description="that have this module")
     depth: int = Field(description="jobs that wait, those that wait for their next attempt included")
-    oldest_age: float = Field(description="seconds since the oldest of them came; 0 when none waits")
+    oldest_age: float = Field(default=0.0, description="seconds since the oldest of them came; 0 when none waits")
     in_flight: int = Field(description="jobs that run")
-    rate_per_minute: int = Field(description="jobs that ended in the last minute, however they ended")
+    rate_per_minute: int = Field(default=0, description="jobs that ended in the last minute, however they ended")
     lanes: list[str] = Field(description="lanes that serve it now; empty: nobody does")
-    width: int = Field(description="jobs of it that those lanes run at once, together")
+    width: int = Field(default=0, description="jobs of it that those lanes run at once, together")
 
 
 async def queue_figures(context: GatewayContext) -> list[QueueFigures]:
-    """Every queue that is declared or served, in that order."""
+    """Every queue that is declared or served, in that order, then `queue:<module>` of every module of every graph."""
     lanes = await context.presence.lanes()
     names = dict.fromkeys([*context.queues, *(queue for lane in lanes for queue in lane.queues)])
-    return list(await asyncio.gather(*(_figures(context, name, lanes) for name in names)))
+    of_jobs, of_modules = await asyncio.gather(
+        asyncio.gather(*(_figures(context, name, lanes) for name in names)),
+        GraphDesk(context.documents, context.ledger, context.graphs).queues(),
+    )
+    serving = [lane for lane in lanes if GRAPHS in lane.queues]
+    return [*of_jobs, *(_module_figures(state, serving) for state in of_modules.values())]
+
+
+def _module_figures(state: QueueState, serving: list[LaneStatus]) -> QueueFigures:
+    """What stands before a module lives inside of its graph's jobs, which say neither when it came nor when it went."""
+    return QueueFigures(
+        queue=state.queue,
+        module=state.module,
+        graphs=state.graphs,
+        depth=state.waiting,
+        in_flight=state.running,
+        lanes=sorted({lane.name for lane in serving}),
+    )
 
 
 async def is_queue(context: GatewayContext, name: str) -> bool:

@@ -33,6 +33,7 @@ GRAPH_JOBS: Final = "graph_jobs"
 EFFECTS: Final = "effects"
 BATCHES: Final = "batches"
 USAGE: Final = "usage"
+SESSION_LEASES: Final = "session_leases"
 ARRIVALS: Final = "arrivals"
 TOKENS: Final = "tokens"
 
@@ -73,15 +74,16 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index(("prompt_id", "version")),
     ),
     PERSONAS: (Index(("created",)),),
-    CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",))),
-    MESSAGES: (Index(("session_id", "created")), Index(("session_id", "status"))),
+    CONVERSATIONS: (Index(("persona_id", "updated")), Index(("updated",)), Index(("user_id", "updated"))),
+    MESSAGES: (Index(("session_id", "seq"), unique=True), Index(("session_id", "created"))),
     FOLLOWUPS: (Index(("status", "due")), Index(("session_id",))),
     ORDERS: (Index(("session_id", "created")), Index(("status",))),
     CARDS: (Index(("status", "squad")), Index(("squad",)), Index(("priority", "created"))),
     CARD_RUNS: (Index(("card_id",)), Index(("agent", "created"))),
     CARD_POLICIES: (),
-    GRAPH_JOBS: (Index(("graph", "created")), Index(("status",))),
+    GRAPH_JOBS: (Index(("graph_name", "created")), Index(("input.username", "created"))),
     EFFECTS: (Index(("key",), unique=True), Index(("job_id",)), Index(("state", "begun"))),
+    SESSION_LEASES: (Index(("holder",)),),
     BATCHES: (Index(("created",)),),
     ARRIVALS: (),
     TOKENS: (Index(("created",)),),

@@ -31,6 +31,14 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
             "max_words",
         }
     ),
+    "conversation_reply": frozenset(
+        {"instructions", "persona", "user_name", "language", "summary", "passages", "order"}
+    ),
+    "conversation_confirmation": frozenset({"order", "message"}),
+    "conversation_summary": frozenset({"summary", "transcript", "language"}),
+    "conversation_followup": frozenset({"instructions", "reason", "summary", "transcript", "language"}),
+    "graph_question_intent": frozenset({"question"}),
+    "graph_question_preferences": frozenset({"figures", "history", "question", "language"}),
 }
 """Purpose of a prompt → the placeholders that its template may use."""
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,18 +24,24 @@ from spine.adapters.account_clients import AccountClients
 from spine.adapters.agent_runner import ProcessAgentRunner
 from spine.adapters.card_workdirs import CardWorkdirs
 from spine.adapters.chromium_browser import ChromiumBrowser
+from spine.adapters.guarded_callback import posting_callbacks
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
 from spine.adapters.guarded_post import post_for_json
+from spine.adapters.model_chat import PydanticAiChats
 from spine.adapters.model_prices import price_usd
+from spine.adapters.model_wire import ModelWire
 from spine.adapters.models import PydanticAiModels
 from spine.adapters.passages import Passages
 from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
 from spine.agents_port import AgentRunner
 from spine.budget import PriceOf
+from spine.chat_chain import ExtractiveChats
+from spine.chat_port import Chats
 from spine.contracts.conversations import AccountPolicy
 from spine.documents import ensure_indexes
 from spine.errors import NotConfiguredError
-from spine.jobs import JobLedger
+from spine.jobs import LEASE, JobLedger
+from spine.lease_port import LeaseKeeper
 from spine.messaging_port import Crm, Messenger
 from spine.passages_port import OpenPassages, PassageStores
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
@@ -49,6 +56,7 @@ from spine.publishing_port import PublishingSite, SiteLogin
 from spine.research_port import PostJson, ResearchSource
 from spine.saved_agents import FindAgent, no_saved_agents
 from spine.settings import Settings, settings
+from spine.sink_port import PostCallback, SinkAddress, no_sink, post_nowhere
 from spine.testing.memory_progress import MemoryProgressLog
 from spine.workdirs_port import Workdirs
 
@@ -85,6 +93,7 @@ class Credentials:
     named: NamedCredentials = no_named_credentials
     accounts: Accounts = field(default_factory=EnvironmentAccounts)
     agent: FindAgent = no_saved_agents
+    sink: Callable[[str], SinkAddress | None] = no_sink
 
 
 @dataclass
@@ -98,6 +107,8 @@ class Services:
     pages: PageFetcher
     browser: PageFetcher | None
     research: list[ResearchSource] = field(default_factory=list[ResearchSource])
+    chats: Chats = field(default_factory=ExtractiveChats)
+    """The same models in conversations, with tools."""
     price: PriceOf = price_usd
     named_credentials: NamedCredentials = no_named_credentials
     starter: JobStarter | None = None
@@ -112,9 +123,16 @@ class Services:
     """How an account of a platform converses."""
     agents: AgentRunner = field(default_factory=ProcessAgentRunner)
     saved_agent: FindAgent = no_saved_agents
+    sink: Callable[[str], SinkAddress | None] = no_sink
+    """The saved receiver of graph results of this name; None when none is saved."""
+    post_callback: PostCallback = post_nowhere
     passages: OpenPassages = _no_passages
     """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    lease: timedelta = LEASE
+    """How long jobs that run with these services are believed alive."""
+    keeper: LeaseKeeper | None = None
+    """Renews their leases; None: each job's own loop does."""
 
     @property
     def workdirs(self) -> Workdirs:
@@ -128,7 +146,7 @@ class Services:
 
     @property
     def ledger(self) -> JobLedger:
-        return JobLedger(self.documents)
+        return JobLedger(self.documents, self.lease)
 
 
 _active: ContextVar[Services | None] = ContextVar("millrace_services", default=None)
@@ -176,18 +194,20 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     stack.push_async_callback(pages.close)
     browser = ChromiumBrowser(executable=config.browser, allow=allow)
     stack.push_async_callback(browser.close)
-    models = PydanticAiModels(credentials.model)
+    wire = ModelWire()
+    models = PydanticAiModels(credentials.model, wire=wire)  # which closes the wire
     stack.push_async_callback(models.close)
     research, searches = _open_research(allow, credentials, stack)
-    clients = AccountClients(credentials.accounts)
-    stack.push_async_callback(clients.close)
     passages = Passages(config)
     stack.push_async_callback(passages.close)
+    clients = AccountClients(credentials.accounts)
+    stack.push_async_callback(clients.close)
     return Services(
         settings=config,
         documents=documents,
         progress=_open_progress(config, stack),
         models=models,
+        chats=PydanticAiChats(wire, credentials.model),
         pages=pages,
         browser=browser,
         research=research,
@@ -199,6 +219,8 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         messengers=clients.messenger,
         crm=clients.crm,
         account_policy=partial(policy_of, credentials.accounts),
+        sink=credentials.sink,
+        post_callback=_posting_callbacks(stack, allow),
         passages=passages,
     )
 
@@ -279,3 +301,9 @@ def _posting(stack: AsyncExitStack, allow: frozenset[str]) -> PostJson:
         return await post_for_json(client, url, body, headers)
 
     return post_json
+
+
+def _posting_callbacks(stack: AsyncExitStack, allow: frozenset[str]) -> PostCallback:
+    client = guarded_client(allow, timeout=15.0)
+    stack.push_async_callback(client.aclose)
+    return posting_callbacks(client)

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     personas: Path | None = Field(default=None, description="sources of personas")
     embedding_model: str | None = Field(default=None, description="OpenAI-compatible; MiniLM on this machine without")
     embedding_dimension: int | None = Field(default=None, ge=1, description="of a model that is not OpenAI's own")
+    graphs: Path | None = Field(default=None, description="folder of the user's declared graphs")
+    modules: Path | None = Field(default=None, description="folder of the user's graph modules")
 
     @field_validator("allow_private_hosts", mode="before")
     @classmethod
@@ -57,6 +59,14 @@ class Settings(BaseSettings):
     @property
     def personas_dir(self) -> Path:
         return self.personas.expanduser().absolute() if self.personas else self.home / "personas"
+
+    @property
+    def graphs_dir(self) -> Path:
+        return self.graphs.expanduser().absolute() if self.graphs else self.home / "graphs"
+
+    @property
+    def modules_dir(self) -> Path:
+        return self.modules.expanduser().absolute() if self.modules else self.home / "modules"
 
     @property
     def documents_path(self) -> Path:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -123,7 +122,7 @@ async def job_run(
     run = JobRun(job=job, services=services, reporter=reporter, limits=limits)
     block = asyncio.current_task()
     assert block is not None
-    if flow_run_id := prefect_flow_run.get_id():
+    if (flow_run_id := prefect_flow_run.get_id()) and flow_run_id != job.flow_run_id:
         await services.ledger.note_flow_run(job, flow_run_id)
     await reporter.state(JobStatus.STARTED, f"attempt {job.attempts} of {job.max_attempts}")
     watch = asyncio.create_task(_watch(run, block), name=f"watch {job.job_id}")
@@ -184,23 +183,43 @@ async def _try_later(run: JobRun, error: Exception, delay: float, told: str) -> 
 
 
 async def _watch(run: JobRun, block: asyncio.Task[Any]) -> None:
-    """Renew the lease, look for a cancel, warn at the soft limit, until the attempt ends."""
-    ledger, warned, began = run.services.ledger, False, time.monotonic()
-    while True:
-        await asyncio.sleep(min(1.0, ledger.lease.total_seconds() / 3))
-        try:
-            job = await ledger.heartbeat(run.job)
-        except MillraceError as error:
-            _logger.warning("the lease of %s was not renewed: %s", run.job.job_id, error)
-            continue
-        if job is None or job.cancel_requested:
-            run.lease_lost, run.cancel_requested = job is None, job is not None
-            block.cancel()
-            return
-        if not warned and time.monotonic() - began > run.limits.soft:
-            warned = True
+    """Keep the lease, look for a cancel, warn at the soft limit, until the attempt ends."""
+    keeper = run.services.keeper or InLoopKeeper(run.services.ledger)
+    with keeper.kept(run.job) as kept:
+        news = asyncio.ensure_future(kept)
+        await asyncio.wait([news], timeout=run.limits.soft)
+        if not news.done():
             run.soft_limit_reached.set()
             await run.log(f"still running after {run.limits.soft:.0f} s; it ends at {run.limits.hard:.0f} s", "warning")
+        job = await news
+    run.lease_lost, run.cancel_requested = job is None, job is not None
+    block.cancel()
+
+
+class InLoopKeeper:
+    """A `LeaseKeeper` for a process that runs a few jobs: each is renewed by a task in the loop that runs it."""
+
+    def __init__(self, ledger: JobLedger) -> None:
+        self._ledger = ledger
+
+    @contextmanager
+    def kept(self, job: Job) -> Generator[Awaitable[Job | None]]:
+        renewing = asyncio.create_task(self._renew(job), name=f"lease of {job.job_id}")
+        try:
+            yield renewing
+        finally:
+            renewing.cancel()
+
+    async def _renew(self, kept: Job) -> Job | None:
+        while True:
+            await asyncio.sleep(min(1.0, self._ledger.lease.total_seconds() / 3))
+            try:
+                job = await self._ledger.heartbeat(kept)
+            except MillraceError as error:
+                _logger.warning("the lease of %s was not renewed: %s", kept.job_id, error)
+                continue
+            if job is None or job.cancel_requested:
+                return job
 
 
 async def _stopped(run: JobRun, block: asyncio.Task[Any]) -> None:

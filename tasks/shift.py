@@ -17,6 +17,7 @@ from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.errors import ConflictError
 
+_shares: ContextVar[bool] = ContextVar("millrace_shares_run", default=False)
 _offered: ContextVar[Shift | None] = ContextVar("millrace_shift", default=None)
 
 
@@ -65,6 +66,17 @@ class Shift:
             self._changed.clear()
             await self._changed.wait()
         return {"items": self.items}
+
+
+def shares_run() -> bool:
+    """Whether this code was handed to a lane's open flow run: then it runs as tasks of that, not as a flow."""
+    return _shares.get()
+
+
+def mark_shared(context: Context) -> Context:
+    """The context, told that what runs in it shares a lane's flow run (or goes without one, while there is none)."""
+    context.run(_shares.set, True)
+    return context
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import sys
 from deployments.cli import (
     card_commands,
     conversation_commands,
+    graph_commands,
     persona_commands,
     process_commands,
     review_commands,
@@ -21,6 +22,7 @@ GROUPS = (
     persona_commands,
     conversation_commands,
     card_commands,
+    graph_commands,
     token_commands,
     process_commands,
 )

@@ -18,6 +18,9 @@ DOCUMENTS_MODULE = "deployments.document_store"
 LANE_WIDTH = 4
 """Jobs that a pipeline lane runs at a time."""
 
+SHORT_JOBS = {"live": 100}
+"""Lanes whose jobs are so short that many more of them make up a process's life."""
+
 
 def millrace(*words: str) -> tuple[str, ...]:
     """A `millrace` command line in this environment, whatever PATH says."""
@@ -109,7 +112,7 @@ def _lane_part(
         name=instance,
         argv=millrace("lane", name, *chosen),
         kind=Kind.LANE,
-        env={"MILLRACE_LANE_MAX_JOBS": str(layout.max_jobs)},
+        env={"MILLRACE_LANE_MAX_JOBS": str(layout.max_jobs * SHORT_JOBS.get(name, 1))},
         probe=lane_is_present(addresses.redis_url, name),
         folder=folder,
         note=f"queues {', '.join(queues)}" if queues else "",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, cast
 
@@ -37,6 +37,10 @@ class ToolCall:
     name: str
     arguments: str | Mapping[str, Any] | None
 
+    @property
+    def as_text(self) -> str:
+        return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments or {})
+
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
@@ -49,7 +53,7 @@ class Reading(Generic[T]):
 
 def read_answer(text: str, tool_calls: Sequence[ToolCall], output_type: type[T]) -> Reading[T]:
     """The first reading that validates: tool arguments, then JSON anywhere in the text, then prose."""
-    spoken = _THOUGHTS.sub("", text).strip()
+    spoken = without_thoughts(text)
     problem = ""
     for value, is_whole in _candidates(spoken, tool_calls):
         reading = _validated(value, output_type, is_whole)
@@ -59,6 +63,21 @@ def read_answer(text: str, tool_calls: Sequence[ToolCall], output_type: type[T])
     if not problem and (prose := _from_prose(spoken, output_type)) is not None:
         return Reading(prose, from_prose=True)
     return Reading(problem=problem or _why_nothing(spoken))
+
+
+def without_thoughts(text: str) -> str:
+    """What was said, without the reasoning that some servers leave in the text."""
+    return _THOUGHTS.sub("", text).strip()
+
+
+def written_call(text: str, names: Collection[str]) -> ToolCall | None:
+    """The call of one of the tools `names` that a small server wrote down as text instead of making it."""
+    whole = _FENCE.fullmatch(text.strip())
+    for value in _as_objects(whole[1] if whole else text):
+        name = value.get("name")
+        if isinstance(name, str) and name in names:
+            return ToolCall(name, next((value[one] for one in _ENVELOPES if one in value), None))
+    return None
 
 
 def _candidates(text: str, tool_calls: Sequence[ToolCall]) -> Iterator[tuple[Mapping[str, Any], bool]]:

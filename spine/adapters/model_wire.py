@@ -94,10 +94,21 @@ class ModelWire:
 
     async def send(self, question: Question, choice: ModelChoice, credential: ProviderCredential) -> WireReply:
         """One request to the model, at most `choice.timeout_seconds` long. Raises whatever the SDK raises."""
-        await _import_sdk(choice.provider)
+        await import_sdk(choice.provider)
+        return read_response(await self.request(_messages(question), _parameters(question), choice, credential))
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        parameters: ModelRequestParameters,
+        choice: ModelChoice,
+        credential: ProviderCredential,
+    ) -> ModelResponse:
+        """One request with messages of the caller's own making, in pydantic-ai's terms; otherwise like `send`."""
+        await import_sdk(choice.provider)
         async with asyncio.timeout(choice.timeout_seconds):
             model = self._connections().model(choice, credential)
-            return _reply(await model.request(_messages(question), _settings(choice), _parameters(question)))
+            return await model.request(messages, _settings(choice), parameters)
 
     async def close(self) -> None:
         """Close this loop's connections; those of other loops end with their loop."""
@@ -137,7 +148,7 @@ def _trusted() -> SSLContext:
 _imported: set[str] = set()
 
 
-async def _import_sdk(provider: str) -> None:
+async def import_sdk(provider: str) -> None:
     """Once per process, in a thread: the event loop goes on meanwhile."""
     family = {"claude": "anthropic", "mistral": "mistral"}.get(provider, "openai")
     if family not in _imported:
@@ -262,7 +273,7 @@ def _parameters(question: Question) -> ModelRequestParameters:
     return ModelRequestParameters(output_mode="tool", output_tools=[answer], allow_text_output=False)
 
 
-def _reply(response: ModelResponse) -> WireReply:
+def read_response(response: ModelResponse) -> WireReply:
     from pydantic_ai.messages import TextPart, ToolCallPart
 
     calls = [ToolCall(part.tool_name, part.args) for part in response.parts if isinstance(part, ToolCallPart)]

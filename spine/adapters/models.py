@@ -9,7 +9,7 @@ from spine.adapters.model_wire import ModelWire
 from spine.errors import MillraceError, NotConfiguredError
 from spine.model_chain import Attempt, answer_extractively, walk_chain
 from spine.ports import ModelChoice, ModelReply, ModelRequest, T
-from spine.provider_keys import CredentialLookup, environment_credential
+from spine.provider_keys import CredentialLookup, ProviderCredential, environment_credential
 from spine.settings import FALLBACK_ORDER
 
 PROVIDERS = (*FALLBACK_ORDER, "openai-compatible", "extractive")
@@ -22,10 +22,16 @@ class PydanticAiModels:
     `longest_wait` (seconds) is how long a `Retry-After` may be for the same provider to be asked again.
     """
 
-    def __init__(self, credentials: CredentialLookup = environment_credential, *, longest_wait: float = 20.0) -> None:
+    def __init__(
+        self,
+        credentials: CredentialLookup = environment_credential,
+        *,
+        longest_wait: float = 20.0,
+        wire: ModelWire | None = None,
+    ) -> None:
         self._credentials = credentials
         self._longest_wait = longest_wait
-        self._wire = ModelWire()
+        self._wire = wire or ModelWire()
 
     async def answer(self, request: ModelRequest[T], chain: Sequence[ModelChoice]) -> ModelReply[T]:
         """See `spine.ports.Models`. Raises `NotConfiguredError` for an empty chain."""
@@ -42,19 +48,27 @@ class PydanticAiModels:
         choice = attempt.choice
         if choice.provider == "extractive":
             return await answer_extractively(request)
-        try:
-            credential = self._credentials(choice.provider, choice.credential)
-        except MillraceError as error:  # a saved credential that cannot be read is this link's failure only
-            return error
-        if credential is None:
-            return NotConfiguredError(_no_key(choice), what=f"a key for {choice.provider}")
-        if choice.provider not in PROVIDERS and credential.base_url is None:
-            return NotConfiguredError(
-                f"{choice.provider!r} is no provider; known are {', '.join(PROVIDERS)}, "
-                "or any name whose credential has the base_url of an OpenAI-compatible server",
-                what="provider",
-            )
+        credential = credential_for(choice, self._credentials)
+        if isinstance(credential, MillraceError):
+            return credential
         return await Turn(request, attempt, credential, self._wire, self._longest_wait).take()
+
+
+def credential_for(choice: ModelChoice, lookup: CredentialLookup) -> ProviderCredential | MillraceError:
+    """What it takes to ask this link of a chain, or why it cannot be asked."""
+    try:
+        credential = lookup(choice.provider, choice.credential)
+    except MillraceError as error:  # a saved credential that cannot be read is this link's failure only
+        return error
+    if credential is None:
+        return NotConfiguredError(_no_key(choice), what=f"a key for {choice.provider}")
+    if choice.provider not in PROVIDERS and credential.base_url is None:
+        return NotConfiguredError(
+            f"{choice.provider!r} is no provider; known are {', '.join(PROVIDERS)}, "
+            "or any name whose credential has the base_url of an OpenAI-compatible server",
+            what="provider",
+        )
+    return credential
 
 
 def _no_key(choice: ModelChoice) -> str:

@@ -120,6 +120,7 @@ class Reply(BaseModel):
     passages: list[str] = Field(default_factory=list[str], description="ids of the persona passages that it rests on")
     order_id: str | None = Field(default=None, description="an order that was proposed or confirmed with it")
     open_question: bool = Field(default=False, description="the reply asks the person something")
+    note: str = Field(default="", description="what it had to do without, such as the persona's passages; for us")
 
 
 class Turn(BaseModel):
@@ -134,6 +135,7 @@ class Turn(BaseModel):
     delivery: Delivery | None = Field(default=None, description="of what we said")
     tokens: int = 0
     archived: bool = Field(default=False, description="covered by the session's summary; kept for reading")
+    reply: Reply | None = Field(default=None, description="of what we said: where it comes from")
     created: Timestamp = Field(default_factory=utc_now)
 
 

@@ -7,15 +7,19 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from spine.cards import CARD_EXECUTION, CardDesk
 from spine.contracts.conversations import CONVERSATION, MessageRequest
+from spine.contracts.graphs import GraphSubmission
 from spine.contracts.jobs import Job
 from spine.contracts.personas import IngestRequest, PersonaId
 from spine.contracts.submissions import SubmitRequest
 from spine.conversations import ConversationDesk, check_request, message_of, task_of
 from spine.field_errors import field_errors, refuse
+from spine.graphs import MODULE_GRAPH
 from spine.personas import PERSONA_INGESTION, PersonaDesk
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, ReviewDesk
+from tasks.module_graph.run import desk_of
 
 Starter = Callable[[Services, Mapping[str, Any], str], Awaitable[Job]]
 """`(services, parameters, idempotency key)` to the stored job."""
@@ -71,17 +75,13 @@ async def _persona_ingestion(services: Services, params: Mapping[str, Any], key:
 
 async def _card_execution(services: Services, params: Mapping[str, Any], key: str) -> Job:
     start = checked(CardStart, params)
-    job, _ = await services.ledger.create(
-        "card_execution", start.card_id, idempotency_key=key, params=start.model_dump(), queue="cards"
-    )
-    return job
+    return await CardDesk(services.documents, services.ledger).run(start.card_id, start.agent, idempotency_key=key)
 
 
 async def _module_graph(services: Services, params: Mapping[str, Any], key: str) -> Job:
     start = checked(GraphStart, params)
-    job, _ = await services.ledger.create(
-        "module_graph", start.graph, idempotency_key=key, params=start.model_dump(), queue="graphs"
-    )
+    submission = GraphSubmission(start_module=start.start_module, input=start.input)
+    _, job = await desk_of(services).submit(start.graph, submission, idempotency_key=key)
     return job
 
 
@@ -89,8 +89,8 @@ STARTERS: Final[Mapping[str, Starter]] = {
     BOOK_REVIEW: _book_review,
     CONVERSATION: _conversation,
     PERSONA_INGESTION: _persona_ingestion,
-    "card_execution": _card_execution,
-    "module_graph": _module_graph,
+    CARD_EXECUTION: _card_execution,
+    MODULE_GRAPH: _module_graph,
 }
 """Pipeline → how a rule starts it."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from deployments.rolling import RollingRun
 from spine.errors import ConflictError
-from tasks.shift import serve_shift
+from tasks.shift import serve_shift, shares_run
 from tests.conftest import until
 
 run_number: ContextVar[int] = ContextVar("run_number", default=0)
@@ -118,7 +118,7 @@ async def test_while_the_server_is_away_the_open_run_goes_on_past_its_age(
         await until(lambda: engine.ended == [{"items": 5}])
 
 
-async def test_the_first_work_waits_for_the_first_run_but_not_for_long(
+async def test_a_first_run_that_does_not_open_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("deployments.rolling.FIRST_WAIT", 0.02)
@@ -169,6 +169,19 @@ async def test_a_run_that_somebody_else_ended_is_followed_by_the_next() -> None:
         first.cancel()
         await until(lambda: len(opened) == 2)
         assert await run.run(number) == 0
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["inside a run", "while there is none"])
+async def test_work_is_told_that_it_shares_a_run(
+    engine: Engine, rolling: Callable[..., RollingRun], away: bool
+) -> None:
+    async def told() -> bool:
+        return shares_run()
+
+    engine.away = away
+    async with rolling() as run:
+        assert await run.run(told)
+    assert not shares_run()
 
 
 async def test_a_shift_is_served_for_a_lane_only() -> None:

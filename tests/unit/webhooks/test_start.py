@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from spine.cards import CardDesk
+from spine.contracts.cards import Card
 from spine.contracts.conversations import TaskName, WebhookEvent
 from spine.contracts.jobs import Job
 from spine.conversations import ConversationDesk
@@ -43,7 +45,14 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("book_review", {"amazon_url": "{{ data.url }}", "min_words": "{{ data.n }}00"}, "pipelines"),
     ("persona_ingestion", {"persona_id": "{{ data.id }}"}, "ingestion"),
     ("card_execution", {"card_id": "{{ data.id }}"}, "cards"),
-    ("module_graph", {"graph": "customer-question", "input": {"question": "{{ data.text }}"}}, "graphs"),
+    (
+        "module_graph",
+        {
+            "graph": "customer-question",
+            "input": {"username": "{{ data.who }}", "projeto": "shop", "pergunta": "{{ data.text }}"},
+        },
+        "graphs",
+    ),
     ("conversation", {"session_id": "shop:{{ data.who }}", "user_message": "{{ data.text }}"}, "llm"),
 ]
 
@@ -52,6 +61,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 async def test_an_event_starts_its_pipeline_once_however_often_its_job_runs(
     services: Services, pipeline: str, params: dict[str, Any], queue: str
 ) -> None:
+    await CardDesk(services.documents, services.ledger).load([Card(card_id="poe", title="Write a poem")])
     job = await job_for(services, pipeline, params)
     first, again = await start_from_webhook(services, job), await start_from_webhook(services, job)
     assert first == again and first["pipeline"] == pipeline
@@ -59,7 +69,7 @@ async def test_an_event_starts_its_pipeline_once_however_often_its_job_runs(
     assert (started.pipeline, started.queue) == (pipeline, queue)
     started_at_top = await services.documents.count(JOBS, {"parent_job_id": None})
     assert started_at_top == 2  # the webhook's own job, and the one that it started
-    if pipeline == "persona_ingestion":  # one at a time for each persona
+    if pipeline in ("persona_ingestion", "card_execution"):  # one at a time for each subject
         return
     other = await start_from_webhook(services, await job_for(services, pipeline, params, "msg_2"))
     assert other["job_id"] != first["job_id"]

@@ -1,0 +1,123 @@
+"""The mailbox of a session: its stored jobs in the order of their arrival, and who may run them now.
+
+The waiting jobs of a session are the mailbox; nothing else queues them. A holder is one lane process. It says every few
+seconds that it is alive, and a session that it has taken is its own until it gives it back or falls silent.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobStatus
+from spine.contracts.timestamps import iso, utc_now
+from spine.documents import JOBS, SESSION_LEASES
+from spine.errors import DuplicateError
+from spine.idempotency import new_id
+from spine.jobs import from_document
+from spine.live_queues import LLM
+from spine.ports import Documents
+
+MAILBOX_QUEUE = LLM.name
+"""The queue whose jobs run one at a time per subject, in the order of their arrival."""
+
+LIVE_LEASE = timedelta(seconds=8)
+"""How long a lane of conversations, and each job that it runs, is believed alive after its last sign of life."""
+
+_OPEN = [str(status) for status in JobStatus if status not in FINAL_STATUSES]
+_AFTER_A_LOST_LEASE = timedelta(seconds=2.5)
+"""The sweeper frees a job whose process died within this time and says so; looking by ourselves is the fallback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a session asks for: nothing (no job), its oldest job now, or the same at a later moment."""
+
+    job: Job | None = None
+    at: datetime | None = None
+
+
+def next_step(oldest: Job | None, now: datetime) -> Step:
+    """What to do about the oldest job that has not ended; later ones wait for it whatever it waits for."""
+    if oldest is None:
+        return Step()
+    if oldest.status in RUNNING_STATUSES:
+        return Step(oldest, (oldest.lease_until or now) + _AFTER_A_LOST_LEASE)
+    if oldest.run_after is not None and oldest.run_after > now:
+        return Step(oldest, oldest.run_after)
+    return Step(oldest)
+
+
+class SessionMailbox:
+    """The mailboxes as one holder sees them. Leases live in `session_leases`, and run out when the holder dies."""
+
+    def __init__(self, documents: Documents, *, lease: timedelta = LIVE_LEASE) -> None:
+        self._documents = documents
+        self.lease = lease
+        self.holder = new_id("holder")
+        self._alive_until = 0.0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether others still believe in this holder; it begins nothing while they may not."""
+        return time.monotonic() < self._alive_until
+
+    async def say_alive(self, documents: Documents | None = None) -> None:
+        """To be called at least every third of the lease; from another thread with that thread's own store."""
+        said = time.monotonic()
+        until = iso(utc_now() + self.lease)
+        await (documents or self._documents).upsert(SESSION_LEASES, {"_id": self.holder, "lease_until": until})
+        self._alive_until = said + self.lease.total_seconds()
+
+    async def withdraw(self) -> None:
+        """Give back every session, at the end of the process."""
+        self._alive_until = 0.0
+        await self._documents.delete(SESSION_LEASES, {"holder": self.holder})
+        await self._documents.delete(SESSION_LEASES, {"_id": self.holder})
+
+    async def take(self, session_id: str) -> datetime | None:
+        """None when the session is ours now; else the moment at which asking again makes sense."""
+        lease_id = _lease_id(session_id)
+        try:
+            await self._documents.insert(SESSION_LEASES, {"_id": lease_id, "holder": self.holder})
+        except DuplicateError:
+            return await self._take_over(lease_id)
+        return None
+
+    async def give_back(self, session_id: str) -> None:
+        await self._documents.delete(SESSION_LEASES, {"_id": _lease_id(session_id), "holder": self.holder})
+
+    async def look(self, session_id: str) -> Step:
+        """What the session asks for now."""
+        where = {"subject_id": session_id, "status": {"$in": _OPEN}, "queue": MAILBOX_QUEUE}
+        found = await self._documents.find(JOBS, where, sort=[("created", 1), ("_id", 1)], limit=1)
+        return next_step(from_document(found[0]) if found else None, utc_now())
+
+    async def waiting(self, limit: int = 5_000) -> list[Job]:
+        """The oldest jobs that wait in any mailbox: what a process that starts finds to do."""
+        where = {"status": {"$in": [str(JobStatus.PENDING), str(JobStatus.RETRY)]}, "queue": MAILBOX_QUEUE}
+        found = await self._documents.find(JOBS, where, sort=[("created", 1), ("_id", 1)], limit=limit)
+        return [from_document(document) for document in found]
+
+    async def _take_over(self, lease_id: str) -> datetime | None:
+        """The session is taken by another holder: it is ours if that one is dead and nobody else was quicker."""
+        now = utc_now()
+        lease = await self._documents.get(SESSION_LEASES, lease_id)
+        if lease is None:
+            return now
+        other = lease["holder"]
+        if other == self.holder:
+            return None
+        said = await self._documents.get(SESSION_LEASES, other)
+        if said is not None and said["lease_until"] > iso(now):
+            return datetime.fromisoformat(said["lease_until"])
+        ours = await self._documents.update(
+            SESSION_LEASES, {"_id": lease_id, "holder": other}, set={"holder": self.holder}
+        )
+        return None if ours is not None else now
+
+
+def _lease_id(session_id: str) -> str:
+    """Sessions are named by outsiders; their leases take no other document's name."""
+    return f"session:{session_id}"

@@ -1,0 +1,1 @@
+"""What is said in a conversation: the agent, its memory, orders and follow-ups."""

@@ -1,0 +1,66 @@
+"""When a silent conversation is due for a follow-up: bounds per account, quiet hours, time zones. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from spine.contracts.conversations import AccountPolicy, Session
+from spine.errors import NotConfiguredError
+
+Reason = Literal["open_question", "unconfirmed_order"]
+
+
+def reason_of(session: Session) -> Reason | None:
+    """What is open in the conversation; None when nothing waits for the person."""
+    if session.pending_order_id is not None:
+        return "unconfirmed_order"
+    return "open_question" if session.open_question else None
+
+
+def followup_due(session: Session, policy: AccountPolicy) -> datetime | None:
+    """When the next follow-up is due (UTC); None when there is nothing to follow up, or enough were sent.
+
+    The silence begins with the last thing that either side said, so a second follow-up waits as long as the first.
+    Nothing is due in quiet hours: it is put off to their end.
+    """
+    if reason_of(session) is None or session.followups_sent >= policy.followup_limit or session.last_reply_at is None:
+        return None
+    silent_since = max(filter(None, [session.last_user_at, session.last_reply_at]))
+    return after_quiet_hours(silent_since + timedelta(hours=policy.followup_after_hours), policy)
+
+
+def is_quiet(moment: datetime, policy: AccountPolicy) -> bool:
+    """Whether the account's clock shows a time from `quiet_from` to just before `quiet_until`; equal bounds: never."""
+    begin, end = time.fromisoformat(policy.quiet_from), time.fromisoformat(policy.quiet_until)
+    clock = moment.astimezone(zone_of(policy)).time()
+    return begin <= clock < end if begin <= end else clock >= begin or clock < end
+
+
+def after_quiet_hours(moment: datetime, policy: AccountPolicy) -> datetime:
+    """The moment itself, or the end of the quiet hours that it falls into (UTC).
+
+    An end that the clocks skip in spring is the moment of the change; of one that they show twice in autumn the first
+    counts, unless the moment is past it.
+    """
+    if not is_quiet(moment, policy):
+        return moment.astimezone(UTC)
+    local = moment.astimezone(zone_of(policy))
+    end = time.fromisoformat(policy.quiet_until)
+    day = local.date() if local.time() < end else local.date() + timedelta(days=1)
+    ends = [datetime.combine(day, end, zone_of(policy)).replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
+    # The two differ only where the clocks change near the end; the true end is then between them.
+    coming, last = min(ends), max(ends)
+    while coming < last and (coming < moment or is_quiet(coming, policy)):
+        coming += timedelta(minutes=1)
+    return coming
+
+
+def zone_of(policy: AccountPolicy) -> ZoneInfo:
+    try:
+        return ZoneInfo(policy.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise NotConfiguredError(
+            f"There is no time zone {policy.time_zone!r}; use an IANA name such as Europe/Bucharest.", what="time_zone"
+        ) from None

@@ -1,0 +1,1 @@
+"""Graphs of small modules: declared as data, run as jobs."""

@@ -1,0 +1,167 @@
+"""Which modules there are, found without running any; and the class of one when it is to run.
+
+They come from, in this order of precedence: the folder of the user's modules (`MILLRACE_MODULES`, else
+`MILLRACE_HOME/modules`), entry points of the group `millrace.modules`, and the modules that Millrace ships.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from spine.errors import InvalidInputError, NotFoundError
+from tasks.module_graph.worker import ModuleWorker, module_name
+
+SHIPPED: Final = Path(__file__).parent / "modules"
+GROUP: Final = "millrace.modules"
+_BASE: Final = "ModuleWorker"
+
+Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModule:
+    """Where a module is: a class in a file, or an entry point."""
+
+    name: str
+    file: Path | None = None
+    class_name: str = ""
+    entry_point: EntryPoint | None = None
+
+    @property
+    def source(self) -> str:
+        return str(self.file) if self.file else f"entry point {self.entry_point.value}" if self.entry_point else ""
+
+
+def find_modules(folder: Path) -> dict[str, FoundModule]:
+    """Every module by its name. Files are read, not run; one that is no Python is left out until it is mended."""
+    found = {one.name: one for one in _in_folder(SHIPPED)}
+    found |= {point.name: FoundModule(point.name, entry_point=point) for point in _entry_points()}
+    return found | {one.name: one for one in _in_folder(folder)}
+
+
+def load_module(found: FoundModule) -> type[ModuleWorker[Any, Any]]:
+    """The module's class. A file that has changed since it was loaded is loaded anew.
+
+    Raises `InvalidInputError` when its code cannot be loaded; the cause is in the message.
+    """
+    try:
+        loaded = found.entry_point.load() if found.entry_point else getattr(_imported(found), found.class_name)
+    except Exception as error:
+        raise InvalidInputError(
+            f"Module {found.name} ({found.source}) cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, ModuleWorker)):
+        raise InvalidInputError(f"Module {found.name} ({found.source}) is no subclass of ModuleWorker.")
+    return loaded
+
+
+def module_of(folder: Path, name: str) -> type[ModuleWorker[Any, Any]]:
+    found = find_modules(folder).get(name)
+    if found is None:
+        raise NotFoundError(f"There is no module {name!r}; `millrace graph new-module {name}` writes one.")
+    return load_module(found)
+
+
+@lru_cache(maxsize=1)
+def _entry_points() -> tuple[EntryPoint, ...]:
+    """Packages are installed before a process starts; looking through all of them takes its time."""
+    return tuple(entry_points(group=GROUP))
+
+
+# -- reading files ---------------------------------------------------------------------------------------------------
+
+_read: dict[Path, tuple[Stamp, list[FoundModule]]] = {}
+_loaded: dict[Path, tuple[Stamp, Any]] = {}
+"""What was read and loaded in this process, by file; replaced when the file changes, gone with the process."""
+
+
+def _in_folder(folder: Path) -> Iterator[FoundModule]:
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.glob("*.py")):
+        if not file.name.startswith(("_", "test_")):
+            yield from _in_file(file)
+
+
+def _in_file(file: Path) -> list[FoundModule]:
+    stamp = _stamp(file)
+    known = _read.get(file)
+    if known is None or known[0] != stamp:
+        known = _read[file] = (stamp, list(_classes(file)))
+    return known[1]
+
+
+def _classes(file: Path) -> Iterator[FoundModule]:
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    workers = {_BASE}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and any(_base_name(base) in workers for base in node.bases):
+            workers.add(node.name)
+            yield FoundModule(_declared_name(node) or module_name(node.name), file, node.name)
+
+
+def _base_name(base: ast.expr) -> str:
+    """`ModuleWorker`, `worker.ModuleWorker` and `ModuleWorker[In, Out]` are all ModuleWorker."""
+    match base:
+        case ast.Subscript(value=value):
+            return _base_name(value)
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case _:
+            return ""
+
+
+def _declared_name(node: ast.ClassDef) -> str | None:
+    for statement in node.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        targets = [statement.target] if isinstance(statement, ast.AnnAssign) else targets
+        value = getattr(statement, "value", None)
+        named = any(isinstance(target, ast.Name) and target.id == "name" for target in targets)
+        if named and isinstance(value, ast.Constant) and isinstance(value.value, str):
+            return value.value
+    return None
+
+
+def _imported(found: FoundModule) -> Any:
+    file = found.file
+    assert file is not None
+    if file.parent == SHIPPED:
+        return importlib.import_module(f"tasks.module_graph.modules.{file.stem}")
+    stamp = _stamp(file)
+    known = _loaded.get(file)
+    if known is None or known[0] != stamp:
+        known = _loaded[file] = (stamp, _executed(file, stamp))
+    return known[1]
+
+
+def _executed(file: Path, stamp: Stamp) -> Any:
+    """Run the file as a module under a name of its own, so that it hides nothing and nothing hides it."""
+    name = f"millrace_modules.{file.stem}_{stamp[0]}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        # Compiled here: a cached byte code is trusted by the second, and files are edited faster than that.
+        exec(compile(file.read_bytes(), file, "exec"), module.__dict__)  # noqa: S102 - the user's own module
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _stamp(file: Path) -> Stamp:
+    state = file.stat()
+    return state.st_mtime_ns, state.st_size

@@ -1,0 +1,1 @@
+"""The modules that Millrace ships: one file with one class each."""

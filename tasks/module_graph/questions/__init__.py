@@ -1,0 +1,1 @@
+"""Reading customers' questions in Portuguese and English, without a model."""

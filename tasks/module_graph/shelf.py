@@ -1,0 +1,82 @@
+"""The declared graphs: the user's folder before those that Millrace ships, read when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+from spine.contracts.graphs import Graph, GraphSummary
+from spine.errors import InvalidInputError, MillraceError, NotFoundError
+from spine.settings import Settings
+from tasks.module_graph.declaration import SUFFIXES, read_graph
+from tasks.module_graph.discovery import find_modules
+from tasks.module_graph.validation import check_modules
+
+SHIPPED: Final = Path(__file__).parent / "graphs"
+
+_read: dict[Path, tuple[tuple[int, int], Graph | MillraceError]] = {}
+"""What was read in this process, by file; replaced when the file changes, gone with the process."""
+
+
+class DeclaredGraphs:
+    """A `GraphShelf` over `MILLRACE_GRAPHS` (else `MILLRACE_HOME/graphs`) and the shipped declarations.
+
+    A graph is called as it says itself, else like its file. A file that changes counts from the next job on.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._folders = (settings.graphs_dir, SHIPPED)
+        self._modules = settings.modules_dir
+
+    def listed(self) -> list[GraphSummary]:
+        known = find_modules(self._modules)
+        summaries: dict[str, GraphSummary] = {}
+        for path, read in self._declarations():
+            summary = _summary(path, read, known)
+            summaries.setdefault(summary.name, summary)
+        return sorted(summaries.values(), key=lambda one: one.name)
+
+    def get(self, name: str) -> Graph:
+        for path, read in self._declarations():
+            if isinstance(read, MillraceError) and path.stem == name:
+                raise InvalidInputError(f"Graph {name} cannot be used: {read.message}")
+            if isinstance(read, Graph) and read.name == name:
+                check_modules(read, find_modules(self._modules))
+                return read
+        there = ", ".join(one.name for one in self.listed() if one.error is None)
+        raise NotFoundError(f"There is no graph {name!r}; there are: {there}.")
+
+    def _declarations(self) -> Iterator[tuple[Path, Graph | MillraceError]]:
+        for folder in self._folders:
+            if folder.is_dir():
+                for path in sorted(folder.iterdir()):
+                    if path.suffix in SUFFIXES and not path.name.startswith(("_", ".")):
+                        yield path, _declared(path)
+
+
+def _declared(path: Path) -> Graph | MillraceError:
+    state = path.stat()
+    stamp = (state.st_mtime_ns, state.st_size)
+    known = _read.get(path)
+    if known is None or known[0] != stamp:
+        known = _read[path] = (stamp, _read_or_error(path))
+    return known[1]
+
+
+def _read_or_error(path: Path) -> Graph | MillraceError:
+    try:
+        return read_graph(path)
+    except MillraceError as error:
+        return error
+
+
+def _summary(path: Path, read: Graph | MillraceError, known: Collection[str]) -> GraphSummary:
+    if isinstance(read, MillraceError):
+        return GraphSummary(name=path.stem, source=str(path), error=read.message)
+    summary = GraphSummary(name=read.name, description=read.description, modules=list(read.modules), source=str(path))
+    try:
+        check_modules(read, known)
+    except InvalidInputError as error:
+        return summary.model_copy(update={"error": error.message})
+    return summary

@@ -1,0 +1,124 @@
+"""The one class that a module subclasses.
+
+    class Words(ModuleWorker[Text, Count]):
+        async def process(self, data: Text) -> Count:
+            return Count(words=len(data.text.split()))
+
+The class above is the module `words`. `process` may also be a plain `def`; it then runs in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from spine.errors import InvalidInputError, PermanentError
+from spine.services import Services, current_services
+
+
+class AnyFields(BaseModel):
+    """Input or output of a module that does not say which fields it has."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ModuleContext(BaseModel):
+    """Whose work a module does."""
+
+    job_id: str = ""
+    run_id: str = ""
+    graph: str = ""
+    module: str = ""
+    round: int = 1
+
+
+In = TypeVar("In", bound=BaseModel)
+Out = TypeVar("Out", bound=BaseModel)
+
+
+class ModuleWorker(ABC, Generic[In, Out]):
+    """One module of a graph. An instance is made for each run of it and keeps nothing for the next one.
+
+    What a run must not do twice outside (send, order, pay) belongs under a key (`spine.effects.EffectLedger`): a
+    process that dies between the effect and its record is followed by another that runs the module again.
+    """
+
+    name: ClassVar[str] = ""
+    """What graphs call it; without it, the class's name in small letters (`IntentValidator`: intent_validator)."""
+
+    input_model: ClassVar[type[BaseModel]] = AnyFields
+    output_model: ClassVar[type[BaseModel]] = AnyFields
+
+    def __init__(self, context: ModuleContext | None = None) -> None:
+        self.context = context or ModuleContext(module=self.name)
+        self.logger = logging.getLogger(f"millrace.modules.{self.name}")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = module_name(cls.__name__)
+        for base in getattr(cls, "__orig_bases__", ()):
+            if get_origin(base) is not None and issubclass(get_origin(base), ModuleWorker):
+                cls._take_types(*get_args(base))
+
+    @classmethod
+    def _take_types(cls, given: Any, made: Any) -> None:
+        if isinstance(given, type) and issubclass(given, BaseModel):
+            cls.input_model = given
+        if isinstance(made, type) and issubclass(made, BaseModel):
+            cls.output_model = made
+
+    @abstractmethod
+    def process(self, data: In) -> Out | Awaitable[Out]:
+        """The module's work.
+
+        A `RetryableError`, a lost connection or the time limit is tried again as the graph says; every other error
+        ends the job, which can be put back to work from this module on.
+        """
+        ...
+
+    @property
+    def services(self) -> Services:
+        """Documents, models, pages and the rest. They belong to the event loop: not for a `process` in a thread."""
+        return current_services()
+
+    async def run(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON of the output for the JSON of the input; fields that the input does not know are left out.
+
+        Raises `InvalidInputError` when the input does not fit, `PermanentError` when the output does not.
+        """
+        given: Any = self._read(data)
+        if inspect.iscoroutinefunction(self.process):
+            made: Any = await self.process(given)
+        else:
+            made = await asyncio.to_thread(self.process, given)
+            made = await made if inspect.isawaitable(made) else made
+        return self._checked(made).model_dump(mode="json")
+
+    def _read(self, data: Mapping[str, Any]) -> BaseModel:
+        try:
+            return self.input_model.model_validate(dict(data))
+        except ValidationError as error:
+            raise InvalidInputError(f"The input of module {self.name} does not fit: {_told(error)}.") from None
+
+    def _checked(self, made: Any) -> BaseModel:
+        try:
+            return made if isinstance(made, self.output_model) else self.output_model.model_validate(made)
+        except ValidationError as error:
+            raise PermanentError(f"The output of module {self.name} does not fit: {_told(error)}.") from None
+
+
+def module_name(class_name: str) -> str:
+    """`HistoryPreferences` → `history_preferences`, `HTTPCheck` → `http_check`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_name).lower()
+
+
+def _told(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors()[:5])

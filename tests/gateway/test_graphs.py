@@ -1,0 +1,134 @@
+"""Graphs over HTTP: lists, pictures, jobs, queues."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from spine.settings import Settings
+from tasks.module_graph.shelf import DeclaredGraphs
+from tests.gateway.gateway_desk import Desk, open_desk
+
+QUESTION = {"username": "ana", "projeto": "loja", "pergunta": "Onde está o meu pedido?"}
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> Desk:
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "modules").mkdir()
+    trap = f"from pathlib import Path; Path({str(tmp_path / 'ran')!r}).touch()\n"
+    (tmp_path / "modules" / "trap.py").write_text(trap + "class Trap(ModuleWorker): pass\n")
+    (tmp_path / "graphs" / "plain.py").write_text(trap + "GRAPH_CONNECTIONS = {'trap': ['intent_validator'], "
+                                                  "'intent_validator': []}\n")  # fmt: skip
+    (tmp_path / "graphs" / "broken.yaml").write_text("modules: {a: [b], b: [a]}\n")
+    return await open_desk(graphs=DeclaredGraphs(Settings(home=tmp_path)))
+
+
+@pytest.fixture
+async def client(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+    async with desk.client() as caller:
+        yield caller
+
+
+async def start(client: httpx.AsyncClient, name: str = "customer-question", **body: Any) -> httpx.Response:
+    headers = body.pop("headers", {})
+    return await client.post(f"/api/graphs/{name}/jobs", json={"input": QUESTION, **body}, headers=headers)
+
+
+async def test_the_list_has_every_declared_graph_and_says_what_is_wrong_with_one(client: httpx.AsyncClient) -> None:
+    listed = (await client.get("/api/graphs")).json()
+
+    by_name = {one["name"]: one for one in listed["items"]}
+    assert (listed["total"], listed["next"]) == (3, None)
+    assert by_name["customer-question"]["modules"] == ["intent_validator", "history_preferences"]
+    assert "cycle" in by_name["broken"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "part"),
+    [
+        ("json", "application/json", '"nodes"'),
+        ("mermaid", "text/vnd.mermaid", "m0 -->"),
+        ("dot", "text/vnd.graphviz", '"trap" -> "intent_validator"'),
+    ],
+)
+async def test_a_picture_is_drawn_without_running_any_code(
+    client: httpx.AsyncClient, tmp_path: Path, form: str, kind: str, part: str
+) -> None:
+    answer = await client.get("/api/graphs/plain", params={"format": form})
+
+    assert answer.headers["content-type"].startswith(kind)
+    assert part in answer.text
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_a_job_is_accepted_stored_and_handed_over(desk: Desk, client: httpx.AsyncClient) -> None:
+    answer = await start(client)
+
+    accepted = answer.json()
+    assert (answer.status_code, accepted["status"], accepted["graph"]) == (202, "PENDING", "customer-question")
+    assert [job.job_id for job in desk.starter.started] == [accepted["job_id"]]
+    assert desk.starter.started[0].queue == "graphs"
+    shown = (await client.get(f"/api/graphs/customer-question/jobs/{accepted['job_id']}")).json()
+    assert {name: state["status"] for name, state in shown["modules"].items()} == {
+        "intent_validator": "waiting",
+        "history_preferences": "waiting",
+    }
+    assert shown["input"] == QUESTION
+
+
+async def test_the_same_key_gives_the_same_job_and_other_input_is_refused(client: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "abc"}
+    first, second = await start(client, headers=key), await start(client, headers=key)
+    other = await start(client, headers=key, input={**QUESTION, "pergunta": "Outra?"})
+
+    assert first.json()["job_id"] == second.json()["job_id"]
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert (await start(client)).json()["job_id"] != (await start(client)).json()["job_id"]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "told"),
+    [
+        pytest.param("no-such", {}, 404, "customer-question", id="unknown graph"),
+        pytest.param("broken", {}, 422, "cycle", id="broken graph"),
+        pytest.param("customer-question", {"input": {"username": "ana"}}, 422, "pergunta", id="input"),
+        pytest.param("customer-question", {"start_module": "nowhere"}, 422, "history_preferences", id="start"),
+        pytest.param("customer-question", {"inptu": {}}, 422, "inptu", id="unknown field"),
+    ],
+)
+async def test_what_cannot_be_started_says_why_and_stores_nothing(
+    desk: Desk, client: httpx.AsyncClient, name: str, body: dict[str, Any], status: int, told: str
+) -> None:
+    answer = await start(client, name, **body)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert told in answer.text
+    assert await desk.documents.count("jobs") == await desk.documents.count("graph_jobs") == 0
+
+
+async def test_a_job_of_another_graph_or_pipeline_is_not_found(desk: Desk, client: httpx.AsyncClient) -> None:
+    job_id = (await start(client)).json()["job_id"]
+    review = (await desk.submission())["job_id"]
+
+    assert (await client.get(f"/api/graphs/plain/jobs/{job_id}")).status_code == 404
+    assert (await client.get(f"/api/graphs/customer-question/jobs/{review}")).status_code == 404
+
+
+async def test_the_queues_name_every_module_and_count_what_waits(client: httpx.AsyncClient) -> None:
+    await start(client)
+    found = {one["queue"]: one for one in (await client.get("/api/queues")).json()["items"]}
+
+    assert found["queue:intent_validator"]["depth"] == 1
+    assert found["queue:intent_validator"]["graphs"] == ["customer-question", "plain"]
+    assert found["queue:history_preferences"]["depth"] == 0
+
+
+async def test_strangers_see_no_graph(desk: Desk) -> None:
+    async with desk.client(token=None) as stranger:
+        for path in ("/api/graphs", "/api/graphs/plain", "/api/queues", "/api/graphs/plain/jobs/job_1"):
+            assert (await stranger.get(path)).status_code == 401

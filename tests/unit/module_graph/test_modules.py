@@ -1,0 +1,135 @@
+"""Modules: one class in one file, found without being run, loaded when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from spine.errors import InvalidInputError, NotFoundError, PermanentError
+from tasks.module_graph.discovery import find_modules, module_of
+from tasks.module_graph.worker import ModuleWorker, module_name
+
+
+class Text(BaseModel):
+    text: str
+
+
+class Count(BaseModel):
+    words: int
+
+
+class WordCount(ModuleWorker[Text, Count]):
+    async def process(self, data: Text) -> Count:
+        return Count(words=len(data.text.split()))
+
+
+class InThread(ModuleWorker[Text, Count]):
+    name = "threaded"
+
+    def process(self, data: Text) -> Count:
+        assert threading.current_thread() is not threading.main_thread()
+        return Count(words=1)
+
+
+class Untyped(ModuleWorker[Any, Any]):
+    async def process(self, data: Any) -> Any:
+        return {"seen": data.anything}
+
+
+async def test_a_module_has_typed_input_and_output() -> None:
+    assert (WordCount.name, WordCount.input_model, WordCount.output_model) == ("word_count", Text, Count)
+    assert await WordCount().run({"text": "one two", "more": "left out"}) == {"words": 2}
+
+
+async def test_a_plain_function_runs_in_a_thread() -> None:
+    assert await InThread().run({"text": ""}) == {"words": 1}
+
+
+async def test_a_module_that_names_no_types_takes_and_gives_what_there_is() -> None:
+    assert await Untyped().run({"anything": 5}) == {"seen": 5}
+
+
+async def test_input_and_output_that_do_not_fit_are_told_by_their_field() -> None:
+    class Wrong(ModuleWorker[Text, Count]):
+        async def process(self, data: Text) -> Count:
+            return {"words": "many"}  # type: ignore[return-value]
+
+    with pytest.raises(InvalidInputError, match=r"input of module wrong.*text"):
+        await Wrong().run({})
+    with pytest.raises(PermanentError, match=r"output of module wrong.*words"):
+        await Wrong().run({"text": ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("HistoryPreferences", "history_preferences"),
+        ("HTTPCheck", "http_check"),
+        ("A1b", "a1b"),
+        ("Step2Do", "step2_do"),
+    ],
+)
+def test_a_modules_name_is_its_classs_in_small_letters(name: str, made: str) -> None:
+    assert module_name(name) == made
+
+
+MODULE = """
+from pathlib import Path
+from tasks.module_graph.worker import ModuleWorker
+Path({trap!r}).touch()
+class {name}(ModuleWorker):
+    async def process(self, data):
+        return {{"version": {version}}}
+"""
+
+
+async def test_modules_are_found_in_a_folder_without_running_it(tmp_path: Path) -> None:
+    trap = tmp_path / "ran"
+    (tmp_path / "mine.py").write_text(MODULE.format(trap=str(trap), name="MyOwn", version=1))
+    (tmp_path / "broken.py").write_text("class Broken(ModuleWorker")
+    (tmp_path / "other.py").write_text("class NoModule: pass")
+
+    found = find_modules(tmp_path)
+
+    assert "my_own" in found and "intent_validator" in found and "broken" not in found
+    assert not trap.exists()
+    assert await module_of(tmp_path, "my_own")().run({}) == {"version": 1}
+
+
+async def test_an_edited_module_is_loaded_anew(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    for version in (1, 2):
+        file.write_text(MODULE.format(trap=str(tmp_path / "x"), name="Edited", version=version) + "\n" * version)
+        assert await module_of(tmp_path, "edited")().run({}) == {"version": version}
+
+
+def test_a_users_module_goes_before_a_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MODULE.format(trap=str(tmp_path / "x"), name="IntentValidator", version=1))
+
+    assert find_modules(tmp_path)["intent_validator"].file == tmp_path / "mine.py"
+
+
+def test_code_that_cannot_be_loaded_says_so(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import nothing_of_this_name\nclass Mine(ModuleWorker): pass\n")
+
+    with pytest.raises(InvalidInputError, match=r"mine.*nothing_of_this_name"):
+        module_of(tmp_path, "mine")
+    with pytest.raises(NotFoundError, match="new-module absent"):
+        module_of(tmp_path, "absent")
+
+
+async def test_runs_of_a_module_beside_each_other_share_nothing() -> None:
+    class Keeps(ModuleWorker[Text, Count]):
+        seen = 0
+
+        async def process(self, data: Text) -> Count:
+            self.seen += 1
+            await asyncio.sleep(0)
+            return Count(words=self.seen)
+
+    assert await asyncio.gather(*(Keeps().run({"text": ""}) for _ in range(3))) == [{"words": 1}] * 3

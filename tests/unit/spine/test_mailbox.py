@@ -1,0 +1,157 @@
+"""A session's mailbox: its oldest open job decides, and one living holder at a time may run it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from spine.adapters.sqlite_documents import open_sqlite_documents
+from spine.contracts.jobs import Job, JobStatus
+from spine.contracts.timestamps import iso, utc_now
+from spine.documents import JOBS, SESSION_LEASES, ensure_indexes
+from spine.jobs import JobLedger
+from spine.mailbox import SessionMailbox, Step, next_step
+from spine.ports import Documents
+from spine.testing.memory_documents import MemoryDocuments
+
+NOW = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
+LATER = NOW + timedelta(seconds=30)
+EARLIER = NOW - timedelta(seconds=30)
+S = JobStatus
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
+    store = MemoryDocuments() if request.param == "memory" else open_sqlite_documents(tmp_path / "documents.sqlite3")
+    await ensure_indexes(store)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def mailbox(documents: Documents) -> SessionMailbox:
+    return SessionMailbox(documents)
+
+
+# the oldest open job → when it may run; the later ones wait for it
+STEPS = [
+    pytest.param(S.PENDING, None, None, None, id="a new message runs now"),
+    pytest.param(S.RETRY, EARLIER, None, None, id="a retry that is due runs now"),
+    pytest.param(S.RETRY, None, None, None, id="a message that was given back runs now"),
+    pytest.param(S.RETRY, LATER, None, LATER, id="a retry that is not due blocks the session until then"),
+    pytest.param(S.STARTED, None, LATER, LATER + timedelta(seconds=2.5), id="a running message blocks until its lease"),
+    pytest.param(S.PROGRESS, None, LATER, LATER + timedelta(seconds=2.5), id="the same with progress"),
+]
+
+
+@pytest.mark.parametrize(("status", "run_after", "lease", "at"), STEPS)
+def test_the_oldest_open_job_decides(
+    status: JobStatus, run_after: datetime | None, lease: datetime | None, at: datetime | None
+) -> None:
+    job = Job(
+        job_id="j",
+        pipeline="conversation",
+        subject_id="s",
+        idempotency_key="k",
+        status=status,
+        run_after=run_after,
+        lease_until=lease,
+    )
+    assert next_step(job, NOW) == Step(job, at)
+
+
+def test_an_empty_mailbox_asks_for_nothing() -> None:
+    assert next_step(None, NOW) == Step()
+
+
+async def put(ledger: JobLedger, session: str, number: int) -> Job:
+    job, _ = await ledger.create("conversation", session, queue="llm", idempotency_key=f"{session}:{number}")
+    return job
+
+
+async def test_messages_come_in_the_order_of_arrival_and_those_that_ended_make_way(
+    documents: Documents, mailbox: SessionMailbox
+) -> None:
+    ledger = JobLedger(documents)
+    first, second, third = [await put(ledger, "s1", number) for number in range(3)]
+    await put(ledger, "s2", 1)
+    for number, job in enumerate((first, second, third)):
+        moment = iso(NOW + timedelta(milliseconds=number))
+        await documents.update(JOBS, {"_id": job.job_id}, set={"created": moment})
+    looked: list[str] = []
+    for ending in (S.SUCCESS, S.DEAD, S.REVOKED):
+        step = await mailbox.look("s1")
+        assert step.job is not None and step.at is None
+        looked.append(step.job.job_id)
+        await documents.update(JOBS, {"_id": step.job.job_id}, set={"status": str(ending)})
+    assert looked == [first.job_id, second.job_id, third.job_id]
+    assert await mailbox.look("s1") == Step()
+
+
+async def test_a_redriven_message_comes_after_those_that_wait(documents: Documents, mailbox: SessionMailbox) -> None:
+    ledger = JobLedger(documents)
+    old, new = await put(ledger, "s1", 1), await put(ledger, "s1", 2)
+    for number, job in enumerate((old, new)):
+        moment = iso(NOW + timedelta(milliseconds=number))
+        await documents.update(JOBS, {"_id": job.job_id}, set={"created": moment})
+    await documents.update(JOBS, {"_id": old.job_id}, set={"status": str(S.DEAD)})
+    await ledger.redrive(old.job_id)
+    step = await mailbox.look("s1")
+    assert step.job is not None and step.job.job_id == new.job_id
+
+
+async def test_other_jobs_about_the_session_are_not_in_its_mailbox(
+    documents: Documents, mailbox: SessionMailbox
+) -> None:
+    await JobLedger(documents).create("conversation", "s1", queue="summarization")
+    assert await mailbox.look("s1") == Step()
+    assert await mailbox.waiting() == []
+
+
+async def test_a_session_has_one_holder_until_it_is_given_back(documents: Documents, mailbox: SessionMailbox) -> None:
+    other = SessionMailbox(documents)
+    await mailbox.say_alive()
+    await other.say_alive()
+    assert await mailbox.take("s1") is None
+    refused = await other.take("s1")
+    assert refused is not None and refused > utc_now()
+    await mailbox.give_back("s1")
+    assert await other.take("s1") is None
+
+
+async def test_nobody_gives_back_what_another_holds(documents: Documents, mailbox: SessionMailbox) -> None:
+    await mailbox.say_alive()
+    await mailbox.take("s1")
+    await SessionMailbox(documents).give_back("s1")
+    assert await SessionMailbox(documents).take("s1") is not None
+
+
+async def test_a_holder_that_fell_silent_loses_its_sessions_to_one_other(documents: Documents) -> None:
+    dead = SessionMailbox(documents, lease=timedelta(seconds=-1))
+    await dead.say_alive()
+    assert not dead.is_alive
+    assert await dead.take("s1") is None
+    alive = [SessionMailbox(documents) for _ in range(3)]
+    for one in alive:
+        await one.say_alive()
+    assert [await one.take("s1") is None for one in alive] == [True, False, False]
+
+
+async def test_a_holder_that_ends_leaves_nothing_behind(documents: Documents, mailbox: SessionMailbox) -> None:
+    await mailbox.say_alive()
+    await mailbox.take("s1")
+    await mailbox.take("s2")
+    await mailbox.withdraw()
+    assert not mailbox.is_alive
+    assert await documents.count(SESSION_LEASES) == 0
+
+
+async def test_a_session_named_like_a_holder_is_only_a_session(documents: Documents, mailbox: SessionMailbox) -> None:
+    await mailbox.say_alive()
+    assert await mailbox.take(mailbox.holder) is None
+    await mailbox.give_back(mailbox.holder)
+    assert await SessionMailbox(documents).take("s1") is None
+    assert await documents.count(SESSION_LEASES, {"_id": mailbox.holder}) == 1
