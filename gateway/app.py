@@ -39,6 +39,9 @@ from gateway.pages import (
     cards as card_pages,
 )
 from gateway.pages import (
+    graphs as graph_pages,
+)
+from gateway.pages import (
     personas as persona_pages,
 )
 from gateway.pages import (
@@ -79,6 +82,7 @@ PAGES = (
     persona_pages,
     conversations,
     card_pages,
+    graph_pages,
     run,
     queue_pages,
     workers,

@@ -37,6 +37,7 @@ GROUPS: Final[Sequence[Group]] = (
             Place("/personas", "Personas", ("/persona/",)),
             Place("/conversations", "Conversations", ("/conversation/",)),
             Place("/cards", "Cards", ("/card/",)),
+            Place("/graphs", "Graphs", ("/graph/",)),
         ),
     ),
     Group(

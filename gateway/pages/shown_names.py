@@ -7,10 +7,12 @@ from typing import Final, get_args
 from gateway.pages.views import words
 from spine.contracts.cards import CardStatus
 from spine.contracts.conversations import Delivery, Followup, FollowupStatus, OrderStatus, TaskName, Turn
+from spine.contracts.graphs import ModuleStatus
 from spine.contracts.personas import COLLECTIONS, CollectionStatus, PersonaStatus
 
 _SHOWN = (
     CardStatus,
+    ModuleStatus,
     PersonaStatus,
     CollectionStatus,
     COLLECTIONS,

@@ -9,6 +9,7 @@ from gateway.pages.views import segment
 from spine.cards import CARD_EXECUTION
 from spine.contracts.conversations import CONVERSATION, TaskName
 from spine.contracts.jobs import Job
+from spine.graphs import MODULE_GRAPH
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE
 
@@ -30,5 +31,7 @@ def subject_page(job: Job) -> str | None:
     """The page of the job's subject; None for pipelines whose subjects have none."""
     if job.params.get("task") in _WITHOUT_SESSION:
         return None
+    if job.pipeline == MODULE_GRAPH:
+        return f"/graph/{segment(str(job.params.get('graph', '')))}?job={segment(job.job_id)}"
     pattern = PAGES.get(job.pipeline)
     return pattern.format(segment(job.subject_id)) if pattern else None

@@ -17,7 +17,8 @@ from spine.conversations import followup_document, order_document, session_docum
 from spine.documents import CONVERSATIONS, FOLLOWUPS, MESSAGES, ORDERS, PERSONAS
 from spine.personas import persona_document
 from spine.presence import LaneStatus
-from tests.gateway.gateway_desk import Desk
+from tests.gateway.furnishing import add_graph_job, declared
+from tests.gateway.gateway_desk import Desk, open_desk
 
 EVIL = """<script>alert(1)</script><img src=x onerror=alert(1)>"'--></textarea>"""
 
@@ -102,3 +103,11 @@ async def add_evil_cards(desk: Desk) -> list[str]:
     await desk.tell(job.job_id, 5, type="log", message=f"\x1b[31m{EVIL}\x1b[0m{EVIL}", stream=EVIL, current_step=EVIL)
     await ledger.fail(job, JobError(error_class=EVIL, message=EVIL, step=EVIL), Usage())
     return ["/cards", f"/cards?status=FAILED&squad={quote(EVIL)}", "/card/evil"]
+
+
+async def add_evil_graphs(desk: Desk) -> list[str]:
+    return ["/graphs", *await add_graph_job(desk, EVIL)]
+
+
+async def open_evil_desk() -> Desk:
+    return await open_desk(search_passages=evil_passages, graphs=declared(EVIL, EVIL))

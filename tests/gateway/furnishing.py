@@ -21,6 +21,15 @@ from spine.contracts.conversations import (
     Session,
     Turn,
 )
+from spine.contracts.graphs import (
+    Edge,
+    Graph,
+    GraphSubmission,
+    GraphSummary,
+    ModuleRules,
+    ModuleState,
+    ModuleStatus,
+)
 from spine.contracts.jobs import JobError, Usage
 from spine.contracts.personas import (
     CollectionName,
@@ -40,7 +49,9 @@ from spine.conversations import (
     session_document,
     turn_document,
 )
-from spine.documents import CONVERSATIONS, FOLLOWUPS, MESSAGES, ORDERS, PERSONAS
+from spine.documents import CONVERSATIONS, FOLLOWUPS, GRAPH_JOBS, MESSAGES, ORDERS, PERSONAS
+from spine.errors import NotFoundError
+from spine.graphs import GraphDesk, run_document
 from spine.personas import PersonaDesk, persona_document
 from tests.gateway.gateway_desk import Desk
 
@@ -215,3 +226,46 @@ async def add_cards(desk: Desk) -> list[str]:
     await cards.note(failed, CardStatus.FAILED, message)
     await ledger.fail(failed, JobError(error_class="AgentFailedError", message=message, step="agent"), Usage())
     return [f"/card/{card.card_id}" for card in CARDS_LOADED]
+
+
+class OneGraph:
+    """A shelf with one declared graph and one that is wrong."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def listed(self) -> list[GraphSummary]:
+        graph = self._graph
+        good = GraphSummary(name=graph.name, description=graph.description, modules=list(graph.modules))
+        return [good, GraphSummary(name="broken", error=f"{graph.description}: modules: a → b → a is a cycle")]
+
+    def get(self, name: str) -> Graph:
+        if name != self._graph.name:
+            raise NotFoundError(f"There is no graph {name!r}.")
+        return self._graph
+
+
+def declared(description: str = "Answers a question", when: str = "answerable == true") -> OneGraph:
+    modules = {
+        "validate": ModuleRules(to=[Edge(to="history", when=when), Edge(to="facts")]),
+        "history": ModuleRules(to=[Edge(to="answer")]),
+        "facts": ModuleRules(to=[Edge(to="answer")]),
+        "answer": ModuleRules(to=[Edge(to="validate", max_rounds=2)]),
+    }
+    return OneGraph(Graph(name="question", description=description, start=["validate"], modules=modules))
+
+
+async def add_graph_job(desk: Desk, message: str = "The model gave no answer.") -> list[str]:
+    """One that has done a module, runs the next and failed in a third; the paths of its pages."""
+    graphs = GraphDesk(desk.documents, desk.context.ledger, desk.context.graphs)
+    run, job = await graphs.submit("question", GraphSubmission())
+    await desk.context.ledger.begin(job.job_id, "lane-1")
+    begun = utc_now() - timedelta(seconds=4)
+    error = JobError(error_class="ModelError", message=message)
+    states = {
+        "validate": ModuleState(status=ModuleStatus.DONE, started=begun, finished=begun + timedelta(seconds=2)),
+        "history": ModuleState(status=ModuleStatus.RUNNING, started=begun + timedelta(seconds=2)),
+        "facts": ModuleState(status=ModuleStatus.FAILED, error=error),
+    }
+    await desk.documents.upsert(GRAPH_JOBS, run_document(run.model_copy(update={"modules": states})))
+    return ["/graph/question", f"/graph/question?job={job.job_id}"]

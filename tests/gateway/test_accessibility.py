@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page
 from gateway.pages.navigation import GROUPS
 from spine.documents import PROMPTS
 from tests.gateway.browsing import a_page, chromium, log_in
-from tests.gateway.furnishing import add_cards, add_conversation, add_personas, found_passages
+from tests.gateway.furnishing import add_cards, add_conversation, add_graph_job, add_personas, declared, found_passages
 from tests.gateway.gateway_desk import Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
@@ -27,7 +27,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 async def furnished() -> tuple[Desk, list[str]]:
     """A desk with something of everything, and the addresses of all its pages."""
-    desk = await open_desk(search_passages=found_passages)
+    desk = await open_desk(search_passages=found_passages, graphs=declared())
     running, ready, failed = [await desk.submission() for _ in range(3)]
     await desk.article(ready["submission_id"])
     await desk.article(ready["submission_id"], content="Another text.")
@@ -56,6 +56,7 @@ async def furnished() -> tuple[Desk, list[str]]:
         *await add_personas(desk),
         *await add_conversation(desk),
         *await add_cards(desk),
+        *await add_graph_job(desk),
     ]
     return desk, [*places, *details]
 

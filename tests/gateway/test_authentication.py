@@ -30,6 +30,8 @@ PAGES = {
     "/conversations",
     "/cards",
     "/card/{card_id}",
+    "/graphs",
+    "/graph/{name}",
     "/queues",
     "/conversation/{session_id:path}",
     "/jobs",
