@@ -56,16 +56,16 @@ def drawing_of(graph: Graph) -> Drawing:
         row = rows[layer] = rows.get(layer, -1) + 1
         label = name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
         nodes[name] = Node(name, label, _MARGIN + layer * _ACROSS, _MARGIN + row * _DOWN, name in graph.start)
+    floor = _MARGIN + max(rows.values(), default=0) * _DOWN + HEIGHT
     ways = [
-        Way(name, edge.to, _curve(nodes[name], nodes[edge.to], back), back, told_of(edge))
+        Way(name, edge.to, _curve(nodes[name], nodes[edge.to], floor if back else None), back, told_of(edge))
         for name, rules in graph.modules.items()
         for edge in rules.to
         for back in (edge.max_rounds is not None,)
     ]
-    deepest = max(rows.values(), default=0)
-    below = _DOWN // 2 if any(way.back for way in ways) else 0
+    below = 2 * _MARGIN if any(way.back for way in ways) else _MARGIN
     width = 2 * _MARGIN + max(layers.values(), default=0) * _ACROSS + WIDTH
-    return Drawing(width, 2 * _MARGIN + deepest * _DOWN + HEIGHT + below, list(nodes.values()), ways)
+    return Drawing(width, floor + below, list(nodes.values()), ways)
 
 
 def _layers(graph: Graph) -> dict[str, int]:
@@ -78,10 +78,13 @@ def _layers(graph: Graph) -> dict[str, int]:
     return layers
 
 
-def _curve(origin: Node, target: Node, back: bool) -> str:
-    if back:
+def _curve(origin: Node, target: Node, floor: int | None) -> str:
+    """With a floor it is a way back, which passes under everything that stands above the floor."""
+    if floor is not None:
         x1, y1, x2, y2 = origin.x + WIDTH // 2, origin.y + HEIGHT, target.x + WIDTH // 2, target.y + HEIGHT
-        return f"M {x1} {y1} C {x1} {y1 + _DOWN // 2}, {x2} {y2 + _DOWN // 2}, {x2} {y2}"
+        # In its middle such a curve comes three quarters of the way to the points that pull it.
+        low = min(y1, y2) + (floor + _MARGIN - min(y1, y2)) * 4 // 3
+        return f"M {x1} {y1} C {x1} {low}, {x2} {low}, {x2} {y2}"
     x1, y1, x2, y2 = origin.x + WIDTH, origin.y + HEIGHT // 2, target.x, target.y + HEIGHT // 2
     middle = (x1 + x2) // 2
     return f"M {x1} {y1} C {middle} {y1}, {middle} {y2}, {x2} {y2}"
