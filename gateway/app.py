@@ -25,6 +25,7 @@ from gateway.metrics import GatewayMetrics, RequestTimes
 from gateway.pages import (
     api_docs,
     configuration_pages,
+    conversations,
     dashboard,
     home,
     login,
@@ -33,6 +34,18 @@ from gateway.pages import (
     settings_page,
     usage_page,
     workers,
+)
+from gateway.pages import (
+    cards as card_pages,
+)
+from gateway.pages import (
+    graphs as graph_pages,
+)
+from gateway.pages import (
+    personas as persona_pages,
+)
+from gateway.pages import (
+    queues as queue_pages,
 )
 from gateway.pages.rendering import STATIC, problem_page
 from gateway.problems import Problem, UnexpectedErrors, install_problems
@@ -66,7 +79,12 @@ PAGES = (
     home,
     dashboard,
     review_tools,
+    persona_pages,
+    conversations,
+    card_pages,
+    graph_pages,
     run,
+    queue_pages,
     workers,
     usage_page,
     configuration_pages,

@@ -17,6 +17,7 @@ from gateway.health import DEPENDENCIES
 from gateway.pages.navigation import GROUPS
 from gateway.pages.script_texts import NAMES, SCRIPT_TEXTS
 from gateway.pages.settings_page import ROLES
+from gateway.pages.shown_names import SHOWN_NAMES
 from gateway.pages.usage_page import TITLES
 from gateway.pages.views import words
 
@@ -49,6 +50,7 @@ def _messages() -> Iterator[str | tuple[str, str]]:
         yield from (place.title for place in group.places)
     yield from SCRIPT_TEXTS.values()
     yield from NAMES
+    yield from SHOWN_NAMES
     yield from (words(name) for name in DEPENDENCIES)
     yield from TITLES
     yield from ROLES

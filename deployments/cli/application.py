@@ -28,7 +28,7 @@ def new_application() -> typer.Typer:
 def run(app: typer.Typer) -> int:
     """Run the command line; the exit code. Errors that Millrace raises on purpose become one line on stderr."""
     try:
-        app()
+        app(prog_name="millrace")
     except MillraceError as error:
         return _complain(error.message)
     except KeyboardInterrupt:

@@ -34,12 +34,17 @@ GROUPS: Final[Sequence[Group]] = (
         (
             Place("/", "Home"),
             Place("/reviews", "Reviews", ("/review/",)),
+            Place("/personas", "Personas", ("/persona/",)),
+            Place("/conversations", "Conversations", ("/conversation/",)),
+            Place("/cards", "Cards", ("/card/",)),
+            Place("/graphs", "Graphs", ("/graph/",)),
         ),
     ),
     Group(
         "Operations",
         (
             Place("/jobs", "Jobs", ("/run/",)),
+            Place("/queues", "Queues"),
             Place("/workers", "Workers"),
             Place("/usage", "Usage"),
         ),

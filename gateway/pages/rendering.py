@@ -16,7 +16,7 @@ from gateway.languages import Language, chosen_language, languages
 from gateway.pages.article_html import article_html
 from gateway.pages.navigation import shown_to
 from gateway.pages.script_texts import NAMES, SCRIPT_TEXTS
-from gateway.pages.views import duration, moment, tone, took, words
+from gateway.pages.views import duration, moment, segment, tone, took, words
 from gateway.paths import is_page
 from gateway.problems import Problem
 
@@ -45,7 +45,8 @@ def _environment(code: str) -> Environment:
 
 def _filters(language: Language) -> dict[str, Any]:
     def name(value: object) -> str:
-        return language.gettext(words(str(value)))
+        plain = words(str(value))
+        return language.gettext(plain) if plain else ""  # the translation of nothing is the catalogue's header
 
     def number(value: float) -> str:
         return format_decimal(value, locale=language.locale)
@@ -60,6 +61,7 @@ def _filters(language: Language) -> dict[str, Any]:
         "moment": moment,
         "took": took,
         "article": article_html,
+        "segment": segment,
         "number": number,
         "money": money,
     }

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from spine.contracts.books import ConsolidatedBook, Money, SourcedValue
 from spine.contracts.jobs import Job
 from spine.contracts.submissions import StageRecord, Submission, SubmissionStatus
 
 _TONES = {
-    "good": {"ready_for_review", "approved", "published", "SUCCESS", "completed", "healthy", "active", "sent", "DONE"},
-    "bad": {"failed", "rejected", "FAILURE", "DEAD", "unhealthy", "FAILED", "ambiguous"},
-    "idle": {"pending", "PENDING", "REVOKED", "skipped", "disabled", "draft", "cancelled"},
+    "good": {
+        *("ready_for_review", "approved", "published", "SUCCESS", "completed", "healthy", "active"),
+        *("sent", "inline", "created", "DONE", "done"),
+    },
+    "bad": {"failed", "rejected", "FAILURE", "DEAD", "unhealthy", "FAILED", "BLOCKED", "ambiguous"},
+    "idle": {"pending", "PENDING", "REVOKED", "skipped", "disabled", "draft", "cancelled", "kept", "waiting"},
 }
 
 
@@ -27,6 +30,11 @@ def tone(status: str) -> str:
 def words(name: str) -> str:
     """`ready_for_review` or `SUCCESS` as people write it."""
     return name.replace("_", " ").lower()
+
+
+def segment(value: str) -> str:
+    """An id as one part of an address, whatever it is made of."""
+    return quote(value, safe="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +159,11 @@ def duration(seconds: float | None) -> str:
 def moment(value: datetime) -> str:
     """For people who read no JavaScript: minutes, in UTC. The browser turns it into local time."""
     return value.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def since(start: datetime | None, end: datetime) -> float | None:
+    """Seconds; None for what has not begun."""
+    return max(0.0, (end - start).total_seconds()) if start else None
 
 
 def took(job: Job) -> float | None:

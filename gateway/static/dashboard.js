@@ -1,6 +1,7 @@
 // Keeps a page of the dashboard live: progress bars and log lines from events, everything else rendered by the server.
 
 import { Live } from "./live.js";
+import { paint } from "./terminal.js";
 
 const LOG_LINES = 2_000;
 const REFRESH_EVERY = 1_000;
@@ -42,7 +43,7 @@ async function refresh() {
   refreshing = true;
   refreshedAt = Date.now();
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(main.dataset.refresh ?? location.href, { headers: { Accept: "text/html" } });
     if (answer.redirected) return location.reload();
     if (answer.ok) replaceFragments(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
@@ -144,8 +145,9 @@ function addLine(event) {
   time.dateTime = event.timestamp;
   time.dataset.local = "";
   time.textContent = new Date(event.timestamp).toLocaleTimeString();
-  message.textContent = text;
-  line.className = `${event.type} ${event.level ?? ""}`;
+  if ("terminal" in log.dataset) paint(message, text);
+  else message.textContent = text;
+  line.className = `${event.type} ${event.level ?? ""} ${event.stream ?? ""}`;
   line.append(time, message);
   line.hidden = !fits(line);
   if (pending.push(line) === 1) requestAnimationFrame(showLines);

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page
 from gateway.pages.navigation import GROUPS
 from spine.documents import PROMPTS
 from tests.gateway.browsing import a_page, chromium, log_in
+from tests.gateway.furnishing import add_cards, add_conversation, add_graph_job, add_personas, declared, found_passages
 from tests.gateway.gateway_desk import Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
@@ -26,13 +27,14 @@ async def browser() -> AsyncIterator[Browser]:
 
 async def furnished() -> tuple[Desk, list[str]]:
     """A desk with something of everything, and the addresses of all its pages."""
-    desk = await open_desk()
+    desk = await open_desk(search_passages=found_passages, graphs=declared())
     running, ready, failed = [await desk.submission() for _ in range(3)]
     await desk.article(ready["submission_id"])
     await desk.article(ready["submission_id"], content="Another text.")
     await desk.finish(ready["job_id"])
     await desk.fail(failed["job_id"])
     await desk.tell(running["job_id"], 42, current_step="internet_research")
+    await desk.context.ledger.create("conversation", "s", queue="llm")
     prompt = {
         "_id": "p@1",
         "prompt_id": "p",
@@ -51,6 +53,10 @@ async def furnished() -> tuple[Desk, list[str]]:
         f"/run/{failed['job_id']}",
         "/configuration/pipelines/book-review",
         "/configuration/prompts/p",
+        *await add_personas(desk),
+        *await add_conversation(desk),
+        *await add_cards(desk),
+        *await add_graph_job(desk),
     ]
     return desk, [*places, *details]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import httpx
 import pytest
@@ -15,9 +14,8 @@ from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.submissions import StageRecord, StepError, Submission, SubmissionStatus, SubmitRequest
 from spine.contracts.texts import Claim
 from spine.documents import BOOKS, SUBMISSIONS
+from tests.gateway.evil_data import EVIL, evil_elements
 from tests.gateway.gateway_desk import Desk
-
-EVIL = """<script>alert(1)</script><img src=x onerror=alert(1)>"'--></textarea>"""
 
 
 async def test_an_empty_desk_says_what_to_do(client: httpx.AsyncClient) -> None:
@@ -102,23 +100,6 @@ async def test_nothing_in_the_data_becomes_markup(client: httpx.AsyncClient, des
         text = (await client.get(path, params=params)).text
         assert "alert(1)" in text or path in ("/", "/jobs"), path
         assert evil_elements(text) == [], path
-
-
-def evil_elements(html: str) -> list[str]:
-    """Elements and attributes that only a slip in escaping can have made."""
-    found: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            for name, value in attrs:
-                ours = name not in ("src", "href") or (value or "").startswith(("/", "#", "https://"))
-                if name.startswith("on") or not ours:
-                    found.append(f"{tag} {name}={value}")
-            if tag in ("script", "img") and not (dict(attrs).get("src") or "").startswith("/static/"):
-                found.append(tag)
-
-    Reader().feed(html)
-    return found
 
 
 def test_the_reader_of_the_test_above_sees_what_it_should() -> None:

@@ -1,0 +1,42 @@
+"""The queues: what waits and runs in each, and the dead letters with their way back to work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from gateway.dependencies import Caller, Context
+from gateway.identity import Role
+from gateway.listing import NEWEST_FIRST, Cursor
+from gateway.pages.rendering import page
+from gateway.queue_figures import queue_figures
+from spine.contracts.jobs import JobStatus
+from spine.documents import JOBS, page_of
+from spine.jobs import from_document
+
+router = APIRouter(include_in_schema=False)
+
+PAGE_SIZE = 25
+DEAD_LETTERS: Final = {"status": {"$in": [str(JobStatus.DEAD), str(JobStatus.FAILURE)]}}
+"""Jobs that ended without success and can be put back to work."""
+
+
+@router.get("/queues")
+async def queues(request: Request, context: Context, caller: Caller, cursor: Cursor = None) -> Response:
+    figures, dead = await asyncio.gather(
+        queue_figures(context),
+        page_of(context.documents, JOBS, DEAD_LETTERS, sort=NEWEST_FIRST, limit=PAGE_SIZE, cursor=cursor),
+    )
+    return page(
+        request,
+        "queues.html",
+        queues=figures,
+        may_purge=caller.role.includes(Role.ADMIN),
+        dead=[from_document(document) for document in dead.items],
+        total=dead.total,
+        next=dead.next,
+        first=cursor is None,
+    )
