@@ -126,7 +126,7 @@ async def test_leftovers_are_told_in_a_dry_run_then_removed_and_nothing_else_is(
     monkeypatch.setattr("tasks.maintenance.cleanup.results_folder", lambda: storage)
     world: World = await make_world()
     left = await _leave_behind(world, storage)
-    counts = {"result files": 1, "progress streams": 1, "rotated logs": 1, "article revisions": 2}
+    counts = {"result files": 1, "progress streams": 1, "rotated logs": 1, "article revisions": 2, "card logs": 0}
 
     with using(world.services):
         told = await cleanup_old_results(dry_run=True)

@@ -259,12 +259,16 @@ async def test_the_same_key_gives_the_same_ingestion_and_no_other(world: Persona
         await world.accept("works", key="monday")
 
 
-async def test_two_calls_from_python_at_once_are_one_ingestion_and_one_refusal(world: PersonaWorld) -> None:
+async def test_a_call_from_python_is_refused_while_another_one_ingests(world: PersonaWorld) -> None:
     fill(world)
+    gate = world.embedder.gate = Gate(0)
     with using(world.services):
-        calls = (persona_ingestion(persona_id=world.persona_id) for _ in range(2))
-        outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert sorted(type(one).__name__ for one in outcomes) == ["ConflictError", "IngestionResult"]
+        first = asyncio.ensure_future(persona_ingestion(persona_id=world.persona_id))
+        await asyncio.wait_for(gate.reached.wait(), 30)
+        with pytest.raises(ConflictError):
+            await persona_ingestion(persona_id=world.persona_id)
+        gate.open.set()
+        await first
     persona = await world.desk.get(world.persona_id)
     assert persona.status == "active" and persona.total_vectors == world.embedder.embedded
 

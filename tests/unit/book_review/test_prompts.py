@@ -11,6 +11,8 @@ from spine.errors import InvalidInputError
 from tasks.book_review.link_summary import summary_material
 from tasks.book_review.prompt_data import fenced, inline
 from tasks.book_review.prompts import DEFAULT_PROMPTS, PLACEHOLDERS, placeholders_of, render
+from tasks.conversation import prompts as conversation
+from tasks.module_graph.questions import prompts as questions
 
 PURPOSE = "book_review_link_summary"
 
@@ -27,7 +29,8 @@ def test_each_default_prompt_uses_every_placeholder_of_its_purpose(default: Prom
 
 
 def test_there_is_one_default_for_each_purpose() -> None:
-    assert sorted(p.purpose for p in DEFAULT_PROMPTS) == sorted(PLACEHOLDERS)
+    every = [*DEFAULT_PROMPTS, *conversation.DEFAULT_PROMPTS, *questions.DEFAULT_PROMPTS]
+    assert sorted(prompt.purpose for prompt in every) == sorted(PLACEHOLDERS)
 
 
 def test_braces_in_a_value_are_harmless() -> None:
