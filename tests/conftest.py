@@ -16,10 +16,7 @@ SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest first, so that two processes end at about the same time. No test relies on it."""
-    longest = ("test_whole_stack", "tests/flows", "tests/stack", "tests/ingestion", "tests/security")
-    items.sort(
-        key=lambda item: next((place for place, name in enumerate(longest) if name in item.nodeid), len(longest))
-    )
+    items.sort(key=lambda item: ("test_whole_stack" not in item.nodeid, "flows" not in item.nodeid))
 
 
 @pytest.fixture(scope="session")
