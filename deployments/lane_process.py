@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from deployments.job_handler import JobHandler
 from deployments.lane_runs import lane_runs
@@ -16,13 +16,15 @@ from deployments.lease_thread import LeaseThread
 from deployments.live_lane.sessions import LiveSessions
 from deployments.live_lane.warming import load_the_agent
 from deployments.loop_watchdog import LoopWatchdog
+from deployments.presence_thread import PresenceThread
 from deployments.publishing_watch import publish_waiting_forever
 from deployments.queue_widths import with_widths
 from deployments.sweeper import sweep_forever
 from spine.adapters.docket_queue import DocketQueue, consume
 from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_presence import RedisPresence
-from spine.errors import MillraceError, NotConfiguredError
+from spine.contracts.timestamps import utc_now
+from spine.errors import NotConfiguredError
 from spine.live_queues import LIVE_QUEUES
 from spine.mailbox import LIVE_LEASE, MAILBOX_QUEUE
 from spine.presence import LaneStatus, Presence
@@ -33,7 +35,6 @@ from tasks.opening import open_run_services
 _logger = logging.getLogger("millrace.lane")
 
 DRAIN_SECONDS = 20.0
-ANNOUNCE_EVERY = 2.0
 DEFAULT_CONCURRENCY = 4
 ANNOUNCEMENTS_AT_ONCE = 50
 """Announcements of messages cost one read each; the slots of their queue are given by `LiveSessions`."""
@@ -85,12 +86,12 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
             asyncio.create_task(LoopWatchdog(lambda: sorted(handler.running)).beat_forever()),
             asyncio.create_task(sweep_forever(services, presence, starter, services.worker)),
             asyncio.create_task(publish_waiting_forever(services, presence, starter, services.worker)),
-            asyncio.create_task(_announce_forever(presence, handler, status)),
             asyncio.create_task(_stop_after(handler, _max_jobs(), stop)),
         ]
         consumers = [
             asyncio.create_task(_consume(url, queue, width, handler, sessions)) for queue, width in queues.items()
         ]
+        stack.enter_context(PresenceThread(lambda: _presence(url), lambda: _now(status, handler)))
         _logger.info("lane %s takes jobs of %s", name, ", ".join(queues))
         ended = asyncio.create_task(stop.wait())
         await asyncio.wait([ended, *consumers], return_when=asyncio.FIRST_COMPLETED)
@@ -98,8 +99,6 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
         for task in [*helpers, ended]:
             task.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
-        with suppress(MillraceError):
-            await presence.withdraw(status)
         await starter.close()
         await redis.aclose()
         _raise_crash(consumers)
@@ -146,12 +145,16 @@ async def _drain(
     await asyncio.gather(idle, *consumers, return_exceptions=True)
 
 
-async def _announce_forever(presence: Presence, handler: JobHandler, status: LaneStatus) -> None:
-    while True:
-        status.running, status.jobs, status.done = len(handler.running), sorted(handler.running), handler.done
-        with suppress(MillraceError):
-            await presence.announce(status.model_copy(update={"last_seen": LaneStatus(name="").last_seen}))
-        await asyncio.sleep(ANNOUNCE_EVERY)
+@asynccontextmanager
+async def _presence(url: str) -> AsyncGenerator[Presence]:
+    async with open_redis(url) as redis:
+        yield RedisPresence(redis)
+
+
+def _now(status: LaneStatus, handler: JobHandler) -> LaneStatus:
+    jobs = sorted(handler.running)
+    news = {"running": len(jobs), "jobs": jobs, "done": handler.done, "last_seen": utc_now()}
+    return status.model_copy(update=news)
 
 
 async def _stop_after(handler: JobHandler, max_jobs: int, stop: asyncio.Event) -> None:
