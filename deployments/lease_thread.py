@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
-from typing import Self
 
+from deployments.side_thread import SideThread
 from spine.contracts.jobs import Job
 from spine.errors import MillraceError
 from spine.jobs import JobLedger
@@ -38,30 +36,15 @@ class _Kept:
             self.news.set_result(job)
 
 
-class LeaseThread:
-    """A `LeaseKeeper` with its own event loop and its own connection to the store, from `start` to `close`.
-
-    A loop that is stuck for good is not its business: `deployments.loop_watchdog` ends such a process, and the leases
-    with it.
-    """
+class LeaseThread(SideThread):
+    """A `LeaseKeeper` with its own connection to the store, from entering until leaving."""
 
     def __init__(self, open_store: Callable[[], Documents], lease: timedelta) -> None:
+        super().__init__("leases")
         self._open_store = open_store
         self._lease = lease
         self._kept: set[_Kept] = set()
         self._also: list[Also] = []
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._renew_forever()), name="leases", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ending.set()
-        self._thread.join()
 
     def also(self, renew: Also) -> None:
         """Call this in every round."""
@@ -78,11 +61,11 @@ class LeaseThread:
             self._kept.discard(kept)
             kept.news.cancel()
 
-    async def _renew_forever(self) -> None:
+    async def _work(self) -> None:
         store = self._open_store()
         ledger = JobLedger(store, self._lease)
         try:
-            while not await asyncio.to_thread(self._ending.wait, self._lease.total_seconds() / 5):
+            while await self._pause(self._lease.total_seconds() / 5):
                 renewals = [self._renew(ledger, kept) for kept in self._by_job()]
                 for failed in await asyncio.gather(*renewals, self._renew_rest(store), return_exceptions=True):
                     if failed is not None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from types import TracebackType
-from typing import Self
 
+from deployments.side_thread import SideThread
 from spine.errors import MillraceError
 from spine.presence import LaneStatus, Presence
 
@@ -18,11 +15,10 @@ ANNOUNCE_EVERY = 2.0
 OpenPresence = Callable[[], AbstractAsyncContextManager[Presence]]
 
 
-class PresenceThread:
+class PresenceThread(SideThread):
     """Says from entering until leaving that the lane is there, and withdraws it then.
 
-    Where lanes are announced may be away for a while: the next round tries again. A loop that is stuck for good is
-    the business of `deployments.loop_watchdog`, which ends the process and this thread with it.
+    Where lanes are announced may be away for a while: the next round tries again.
 
     Args:
         open_presence: Opens the place of announcements; called in the thread, its connections belong to that loop.
@@ -32,27 +28,17 @@ class PresenceThread:
     def __init__(
         self, open_presence: OpenPresence, status: Callable[[], LaneStatus], *, every: float = ANNOUNCE_EVERY
     ) -> None:
+        super().__init__("presence")
         self._open_presence = open_presence
         self._status = status
         self._every = every
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._announce()), name="presence", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ending.set()
-        self._thread.join()
-
-    async def _announce(self) -> None:
+    async def _work(self) -> None:
         async with self._open_presence() as presence:
-            while not self._ending.is_set():
+            going_on = True
+            while going_on:
                 with suppress(MillraceError):
                     await presence.announce(self._status())
-                await asyncio.to_thread(self._ending.wait, self._every)
+                going_on = await self._pause(self._every)
             with suppress(MillraceError):
                 await presence.withdraw(self._status())

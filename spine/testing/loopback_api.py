@@ -18,11 +18,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from spine.testing.loopback_server import ConnectionHandler, LoopbackServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,57 +62,23 @@ Fault = Callable[[ApiCall], ApiAnswer | None]
 """What goes wrong with a call; None: nothing does. An answer with a delay and status 200 only delays."""
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
-
-
-class LoopbackApi:
+class LoopbackApi(LoopbackServer):
     """The server; subclasses say in `answer` what a call does. `calls` keeps every request in order of arrival."""
 
     def __init__(self, *, port: int = 0, delay: float = 0.0) -> None:
+        super().__init__(_Connection, port=port)
         self.delay = delay
         self.fault: Fault = lambda call: None
         self.calls: list[ApiCall] = []
         self.lock = threading.Lock()
-        self.connections: set[socket.socket] = set()
-        self._closing = threading.Event()
-        self._server = _Listener(("127.0.0.1", port), _handler_for(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def answer(self, call: ApiCall) -> ApiAnswer:
         """Do what the call asks for. Called with `lock` held."""
         raise NotImplementedError
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    @property
     def count(self) -> int:
         return len(self.calls)
-
-    def start(self) -> Self:
-        self._thread.start()
-        return self
-
-    def close(self) -> None:
-        """Stop listening and break off what is open; a second time does nothing."""
-        if self._closing.is_set():
-            return
-        self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        for connection in list(self.connections):
-            with suppress(OSError):  # its client was quicker
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def respond(self, call: ApiCall) -> ApiAnswer:
         """Record the call and decide on its answer; the caller waits for its delay."""
@@ -126,74 +92,44 @@ class LoopbackApi:
                 return fault if fault.breaks or fault.body else ApiAnswer(made.status, made.body, delay=fault.delay)
             return fault
 
-    def pause(self, seconds: float) -> None:
-        self._closing.wait(seconds)
 
-    def serve(self) -> None:
-        """Print the address and serve until interrupted."""
-        with self:
-            print(self.url, flush=True)
-            try:
-                threading.Event().wait()
-            except KeyboardInterrupt:
-                return
+class _Connection(ConnectionHandler[LoopbackApi]):
+    def do_GET(self) -> None:
+        self._handle()
 
+    def do_POST(self) -> None:
+        self._handle()
 
-def _handler_for(api: LoopbackApi) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def setup(self) -> None:
-            super().setup()
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-            api.connections.add(self.connection)
-
-        def finish(self) -> None:
-            api.connections.discard(self.connection)
-            with suppress(OSError):
-                super().finish()
-
-        def do_GET(self) -> None:
-            self._handle()
-
-        def do_POST(self) -> None:
-            self._handle()
-
-        def _handle(self) -> None:
-            target = urlsplit(self.path)
-            call = ApiCall(
-                method=self.command,
-                path=target.path,
-                query=dict(parse_qsl(target.query)),
-                headers={name.lower(): value for name, value in self.headers.items()},
-                raw=self.rfile.read(int(self.headers.get("content-length") or 0)),
-                at=time.time(),
-            )
-            if target.path == "/__calls":
-                self._send(ApiAnswer(body=[_told(one) for one in list(api.calls)]))
-                return
-            answer = api.respond(call)
-            api.pause(answer.delay + api.delay)
-            if answer.breaks:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            self._send(answer)
-
-        def _send(self, answer: ApiAnswer) -> None:
-            body = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
-            self.send_response(answer.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
+    def _handle(self) -> None:
+        api, target = self.served, urlsplit(self.path)
+        call = ApiCall(
+            method=self.command,
+            path=target.path,
+            query=dict(parse_qsl(target.query)),
+            headers=self.named(),
+            raw=self.content(),
+            at=time.time(),
+        )
+        if target.path == "/__calls":
+            self._send(ApiAnswer(body=[_told(one) for one in list(api.calls)]))
             return
+        answer = api.respond(call)
+        api.closing.wait(answer.delay + api.delay)
+        if answer.breaks:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self._send(answer)
 
-    return Handler
+    def _send(self, answer: ApiAnswer) -> None:
+        body = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
 
 def _told(call: ApiCall) -> dict[str, Any]:

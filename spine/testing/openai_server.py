@@ -19,9 +19,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
+from spine.testing.loopback_server import ConnectionHandler, LoopbackServer
 from spine.testing.schema_example import example_of
 
 _LONGEST_HANG = 600.0
@@ -132,26 +132,15 @@ def example(call: Call) -> Answer:
     return tool(made, call.tool["name"]) if call.tool else text(json.dumps(made))
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256  # the usual 5 makes a burst of callers wait a second for their connection
-
-
-class OpenAiServer:
-    """Serves from threads of its own between `start` and `close` (or in a `with` block); usable from any event loop."""
+class OpenAiServer(LoopbackServer):
+    """Answers by its script, which may be replaced at any time. `calls` keeps every request in order of arrival."""
 
     def __init__(self, script: Script = example, *, port: int = 0, models: Sequence[str] = ("gpt-4",)) -> None:
+        super().__init__(_Connection, port=port)
         self.script = script
         self.models = list(models)
         self.calls: list[Call] = []
         self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._server = _Listener(("127.0.0.1", port), _handler_for(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def base_url(self) -> str:
@@ -161,25 +150,6 @@ class OpenAiServer:
     @property
     def count(self) -> int:
         return len(self.calls)
-
-    def start(self) -> OpenAiServer:
-        self._thread.start()
-        return self
-
-    def close(self) -> None:
-        """Stop listening and let go of every hanging call; a second time does nothing."""
-        if self._closing.is_set():
-            return
-        self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def __enter__(self) -> OpenAiServer:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def answer_to(self, call: Call) -> Answer:
         """Record the call and take the script's next answer."""
@@ -192,9 +162,9 @@ class OpenAiServer:
     def pause(self, answer: Answer) -> bool:
         """Wait as the answer says; False when there is nothing to send afterwards."""
         if answer.hangs:
-            self._closing.wait(_LONGEST_HANG)
+            self.closing.wait(_LONGEST_HANG)
             return False
-        return not self._closing.wait(answer.delay) if answer.delay else True
+        return not self.closing.wait(answer.delay) if answer.delay else True
 
 
 def completion(call: Call, answer: Answer) -> dict[str, Any]:
@@ -219,45 +189,35 @@ def completion(call: Call, answer: Answer) -> dict[str, Any]:
     return made
 
 
-def _handler_for(server: OpenAiServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # else head and body, sent apart, wait 40 ms for each other's acknowledgement
+class _Connection(ConnectionHandler[OpenAiServer]):
+    def do_GET(self) -> None:
+        if not self.path.rstrip("/").endswith("/models"):
+            self._send(Answer(status=404), {"error": {"message": f"no page {self.path}"}})
+            return
+        models = self.served.models
+        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "scripted"} for name in models]
+        self._send(Answer(), {"object": "list", "data": listed})
 
-        def do_GET(self) -> None:
-            if not self.path.rstrip("/").endswith("/models"):
-                self._send(Answer(status=404), {"error": {"message": f"no page {self.path}"}})
-                return
-            listed = [{"id": name, "object": "model", "created": 0, "owned_by": "scripted"} for name in server.models]
-            self._send(Answer(), {"object": "list", "data": listed})
+    def do_POST(self) -> None:
+        call = Call(self.path, self.named(), json.loads(self.content() or b"{}"))
+        answer = self.served.answer_to(call)
+        if not self.served.pause(answer):
+            self.close_connection = True
+            return
+        self._send(answer, completion(call, answer) if answer.body is None else answer.body)
 
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            call = Call(self.path, headers, json.loads(raw or b"{}"))
-            answer = server.answer_to(call)
-            if not server.pause(answer):
-                self.close_connection = True
-                return
-            self._send(answer, completion(call, answer) if answer.body is None else answer.body)
-
-        def _send(self, answer: Answer, body: object) -> None:
-            payload = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(answer.status)
-            for name, value in {"Content-Type": answer.content_type, **answer.headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.close_connection = self.close_connection or answer.keep_bytes is not None
-            try:
-                self.wfile.write(payload[: answer.keep_bytes])
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True  # the caller has given up
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Calls are recorded instead."""
-
-    return Handler
+    def _send(self, answer: Answer, body: object) -> None:
+        payload = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(answer.status)
+        for name, value in {"Content-Type": answer.content_type, **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.close_connection = self.close_connection or answer.keep_bytes is not None
+        try:
+            self.wfile.write(payload[: answer.keep_bytes])
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the caller has given up
 
 
 def _plain(content: object) -> str:
@@ -278,13 +238,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--retry-after", type=float, metavar="SECONDS", help="with --status")
     parser.add_argument("--fail-first", type=int, metavar="N", help="only the first N calls fail")
     options = parser.parse_args(arguments)
-    with OpenAiServer(port=options.port) as server:
-        server.script = _command_script(options, server)
-        print(server.base_url, flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return
+    server = OpenAiServer(port=options.port)
+    server.script = _command_script(options, server)
+    server.serve(server.base_url)
 
 
 def _command_script(options: argparse.Namespace, server: OpenAiServer) -> Callable[[Call], Answer]:
