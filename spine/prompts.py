@@ -7,6 +7,7 @@ back to an older version is activating it again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from spine.contracts.pipelines import Prompt
@@ -95,6 +96,10 @@ class PromptShelf:
         except DuplicateError:
             return False
         return True
+
+    async def seed_all(self, prompts: Iterable[Prompt]) -> list[str]:
+        """`seed` for each; says what was added."""
+        return [f"prompt {one.purpose} v{one.version}" for one in prompts if await self.seed(one)]
 
     async def activate(self, prompt_id: str, version: int) -> Prompt:
         """Use this version from now on; it is in use when this returns, unless somebody else chose after it."""

@@ -12,6 +12,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 IpAddress = IPv4Address | IPv6Address
 
+_OWN_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".test")
+
 _SPECIAL_V4 = tuple(
     IPv4Network(network)
     for network in (
@@ -61,3 +63,11 @@ def is_public(address: IpAddress) -> bool:
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _SPECIAL_V4)
     return address in _UNICAST_V6 and not any(address in network for network in _SPECIAL_V6)
+
+
+def on_own_network(host: str) -> bool:
+    """Whether a host that the operator has named is this machine or stands beside it, so that plain HTTP may do."""
+    ip = parse_ip(host)
+    if ip is not None:
+        return not is_public(ip)
+    return "." not in host or host.endswith(_OWN_SUFFIXES)

@@ -14,12 +14,11 @@ from spine.adapters.bounded_body import ACCEPTED_ENCODINGS, read_bounded
 from spine.adapters.guarded_transport import GuardedTransport
 from spine.adapters.system_resolver import SystemResolver
 from spine.errors import ExternalServiceError, MillraceError, NotConfiguredError, PermanentError
-from spine.public_addresses import is_public, parse_ip
+from spine.public_addresses import on_own_network
 from spine.url_guard import Resolver, UrlGuard, WebAddress, read_address
 
 _CONNECT_SECONDS = 5.0
 _MAX_ANSWER_BYTES = 1_000_000
-_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".test")
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -146,19 +145,12 @@ def checked_base(url: str, service: str, *, may_have_query: bool = False) -> Web
         raise NotConfiguredError(f"The address of {service} is no web address.", what=service) from error
     if "?" in address.url and not may_have_query:
         raise NotConfiguredError(f"The address of {service} must not have a query in it.", what=service)
-    if address.scheme == "http" and not _is_local(address.host):
+    if address.scheme == "http" and not on_own_network(address.host):
         raise NotConfiguredError(
             f"The address of {service} must start with https://, or its key crosses the internet in the clear.",
             what=service,
         )
     return address
-
-
-def _is_local(host: str) -> bool:
-    ip = parse_ip(host)
-    if ip is not None:
-        return not is_public(ip)
-    return "." not in host or host.endswith(_LOCAL_SUFFIXES)
 
 
 def _json(raw: bytes) -> Any:

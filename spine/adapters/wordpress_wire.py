@@ -17,13 +17,12 @@ from spine.adapters.system_resolver import SystemResolver
 from spine.adapters.wordpress_errors import answer_error
 from spine.errors import ExternalServiceError, InvalidInputError, NotFoundError, TimeLimitError
 from spine.http_status import REDIRECTS
-from spine.public_addresses import is_public, parse_ip
+from spine.public_addresses import on_own_network
 from spine.publishing_port import SiteLogin
 from spine.url_guard import Resolver, UrlGuard, WebAddress, blocked, read_address
 
 _CONNECT_SECONDS = 10.0
 _MAX_ANSWER_BYTES = 10_000_000
-_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".test")
 
 
 class WordPressWire:
@@ -153,19 +152,12 @@ def _checked_home(url: str) -> WebAddress:
     address = read_address(url.strip())
     if "?" in address.url:
         raise InvalidInputError(f"The WordPress address {address.url!r} has a query in it; give the site's home.")
-    if address.scheme == "http" and not _is_local(address.host):
+    if address.scheme == "http" and not on_own_network(address.host):
         raise InvalidInputError(
             f"The WordPress address {address.url!r} must start with https://, or the password crosses the internet "
             "in the clear."
         )
     return address
-
-
-def _is_local(host: str) -> bool:
-    ip = parse_ip(host)
-    if ip is not None:
-        return not is_public(ip)
-    return "." not in host or host.endswith(_LOCAL_SUFFIXES)
 
 
 def _parsed(raw: bytes) -> Any:

@@ -42,14 +42,8 @@ async def settled_step(services: Services, pipeline: PipelineConfig, step_id: st
 
 async def seed(documents: Documents) -> list[str]:
     """Store the template and the default prompts where nothing is stored yet; says what was added."""
-    added: list[str] = []
-    if await PipelineShelf(documents).seed(TEMPLATE):
-        added.append(f"pipeline {SLUG} v{TEMPLATE.version}")
-    shelf = PromptShelf(documents)
-    for prompt in DEFAULT_PROMPTS:
-        if await shelf.seed(prompt):
-            added.append(f"prompt {prompt.purpose} v{prompt.version}")
-    return added
+    added = [f"pipeline {SLUG} v{TEMPLATE.version}"] if await PipelineShelf(documents).seed(TEMPLATE) else []
+    return [*added, *await PromptShelf(documents).seed_all(DEFAULT_PROMPTS)]
 
 
 async def _prompt(documents: Documents, step: StepConfig) -> Prompt:

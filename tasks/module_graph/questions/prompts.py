@@ -59,5 +59,4 @@ The question now:
 
 async def seed(documents: Documents) -> list[str]:
     """Store the prompts where nothing is stored yet; says what was added."""
-    shelf = PromptShelf(documents)
-    return [f"prompt {one.purpose} v{one.version}" for one in DEFAULT_PROMPTS if await shelf.seed(one)]
+    return await PromptShelf(documents).seed_all(DEFAULT_PROMPTS)
