@@ -52,6 +52,7 @@ from gateway.problems import Problem, UnexpectedErrors, install_problems
 from gateway.routes import (
     batches,
     cards,
+    effects,
     graphs,
     jobs,
     messages,
@@ -124,6 +125,7 @@ def create_app(context: GatewayContext) -> FastAPI:
         pipelines,
         messages,
         queues,
+        effects,
         usage,
         tokens,
         operations,

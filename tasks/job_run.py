@@ -155,9 +155,11 @@ async def job_run(
 
 def is_prefect_away(error: BaseException) -> bool:
     """Whether it was Prefect's own client that got no answer: our adapters translate the errors of all others."""
-    return isinstance(error, httpx.TransportError) or (
-        isinstance(error, PrefectHTTPStatusError) and error.response.status_code >= 500
-    )
+    if isinstance(error, PrefectHTTPStatusError):
+        return error.response.status_code >= 500
+    # A process that has not met the server yet is told so with no class of its own.
+    unmet = isinstance(error, RuntimeError) and "Failed to reach API" in str(error)
+    return unmet or isinstance(error, httpx.TransportError)
 
 
 def later(attempt: int) -> float:

@@ -270,7 +270,8 @@ def _verdict(job: dict[str, Any]) -> str:
             return f"{job['job_id']} finished {result['total']} cards: {counts}"
         if "batch_id" in result:
             counts = ", ".join(f"{result[name]} {name}" for name in ("succeeded", "failed", "cancelled", "refused"))
-            return f"{job['job_id']} finished {result['total']} reviews: {counts}"
+            reviews = "review" if result["total"] == 1 else "reviews"
+            return f"{job['job_id']} finished {result['total']} {reviews}: {counts}"
         if "collections" in result:
             return f"{job['job_id']} ingested {ingested(result)}"
         told = f": {result['title']} ({result['word_count']} words)" if "word_count" in result else ""

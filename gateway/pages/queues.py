@@ -13,6 +13,7 @@ from gateway.identity import Role
 from gateway.listing import NEWEST_FIRST, Cursor
 from gateway.pages.rendering import page
 from gateway.queue_figures import queue_figures
+from gateway.routes.effects import list_ambiguous
 from spine.contracts.jobs import JobStatus
 from spine.documents import JOBS, page_of
 from spine.jobs import from_document
@@ -26,8 +27,9 @@ DEAD_LETTERS: Final = {"status": {"$in": [str(JobStatus.DEAD), str(JobStatus.FAI
 
 @router.get("/queues")
 async def queues(request: Request, context: Context, caller: Caller, cursor: Cursor = None) -> Response:
-    figures, dead = await asyncio.gather(
+    figures, doubtful, dead = await asyncio.gather(
         queue_figures(context),
+        list_ambiguous(context, PAGE_SIZE),
         page_of(context.documents, JOBS, DEAD_LETTERS, sort=NEWEST_FIRST, limit=PAGE_SIZE, cursor=cursor),
     )
     return page(
@@ -35,6 +37,7 @@ async def queues(request: Request, context: Context, caller: Caller, cursor: Cur
         "queues.html",
         queues=figures,
         may_purge=caller.role.includes(Role.ADMIN),
+        doubtful=doubtful,
         dead=[from_document(document) for document in dead.items],
         total=dead.total,
         next=dead.next,

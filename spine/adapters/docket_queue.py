@@ -29,6 +29,10 @@ async def run_job(job_id: str) -> None:
     raise AssertionError(f"job {job_id} was delivered to a process that runs no jobs")
 
 
+STARTS_AT_ONCE = 16
+"""A burst beyond this waits its turn here: docket's connections are few, and it refuses instead of waiting."""
+
+
 def docket_name(queue: str) -> str:
     return f"millrace-{queue}"
 
@@ -41,12 +45,14 @@ class DocketQueue:
         self._open: dict[str, Docket] = {}
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
+        self._room = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def start(self, job: Job) -> None:
         """Enqueue the job's next attempt; the attempt is part of the key, so that twice is once."""
         try:
             docket = await self._docket(job.queue)
-            await docket.add(RUN_JOB, when=job.run_after, key=f"{job.job_id}:{job.attempts}")(job.job_id)
+            async with self._room:
+                await docket.add(RUN_JOB, when=job.run_after, key=f"{job.job_id}:{job.attempts}")(job.job_id)
         except (RedisError, OSError, TimeoutError) as error:
             raise ExternalServiceError(
                 f"The queue did not take job {job.job_id}; the sweeper will hand it over.", service="redis"

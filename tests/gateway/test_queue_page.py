@@ -9,6 +9,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from spine.contracts.jobs import Job, JobStatus
+from spine.effects import EffectLedger, Outcome
+from spine.errors import TimeLimitError
 from spine.presence import LaneStatus
 from tests.gateway.browsing import a_page, chromium, log_in
 from tests.gateway.gateway_desk import Desk, open_desk, serving
@@ -50,6 +52,20 @@ async def test_dead_letters_are_served_in_pages_with_their_error(client: httpx.A
     text = (await client.get("/queues")).text
     assert "26 jobs failed for good" in text and text.count('name="chosen"') == 25 and 'rel="next"' in text
     assert "The shop asked for a captcha." in text
+
+
+async def test_replies_in_doubt_are_listed_with_their_job_and_reason(client: httpx.AsyncClient, desk: Desk) -> None:
+    assert "In doubt" not in (await client.get("/queues")).text.replace('aria-label="In doubt"', "")
+    effects = EffectLedger(desk.context.documents, job_id="job_7")
+
+    async def cut_off() -> Outcome:
+        raise TimeLimitError("the connection broke while we waited")
+
+    assert await effects.at_most_once("effect:v1:job_7:reply", cut_off) is None
+    listed = (await client.get("/api/effects/ambiguous")).json()
+    assert listed["total"] == 1 and listed["items"][0]["reason"] == "the connection broke while we waited"
+    text = (await client.get("/queues")).text
+    assert "1 call may or may not have arrived" in text and 'href="/run/job_7"' in text
 
 
 @pytest.mark.browser

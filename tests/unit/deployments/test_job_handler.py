@@ -39,6 +39,12 @@ async def services() -> Services:
             httpx.ConnectError("refused"), JobStatus.RETRY, SubmissionStatus.PENDING, id="Prefect's server is away"
         ),
         pytest.param(
+            RuntimeError("Failed to reach API at http://127.0.0.1:4200/api/"),
+            JobStatus.RETRY,
+            SubmissionStatus.PENDING,
+            id="Prefect's server was never there",
+        ),
+        pytest.param(
             InvalidInputError("no such pipeline"), JobStatus.FAILURE, SubmissionStatus.FAILED, id="a permanent error"
         ),
         pytest.param(KeyError("surprise"), JobStatus.FAILURE, SubmissionStatus.FAILED, id="an unexpected error"),
