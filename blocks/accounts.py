@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from blocks.saved_blocks import SavedValues
 from spine.accounts import Accounts, EnvironmentAccounts
 from spine.contracts.accounts import CrmAccount, ManyChatAccount, TelegramAccount, WebhookSourceAccount
 
 _logger = logging.getLogger("millrace.accounts")
 REFRESH_SECONDS = 15.0
 
-ReadBlocks = Callable[[str], Awaitable[Mapping[str, Mapping[str, Any]]]]
-"""The slug of a block type to the values of its saved blocks by name, secrets included."""
+ReadBlocks = Callable[[Iterable[str]], Awaitable[SavedValues]]
+"""The saved blocks of these types, secrets included."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -74,13 +75,12 @@ class BlockAccounts:
         """Read the saved blocks again; when that fails, the last known ones stay in force."""
         assert self._read is not None
         try:
-            read = await asyncio.gather(*(self._read(slug) for slug in _KINDS))
+            read = await self._read(_KINDS)
         except Exception as error:
             # Prefect's client raises whatever its HTTP met; a message must not be lost because that server is away.
             _logger.warning("saved accounts could not be read (%s); the last known ones stay", type(error).__name__)
             return
-        for (slug, kind), found in zip(_KINDS.items(), read, strict=True):
-            self._saved[slug] = _understood(slug, kind, found)
+        self._saved = {slug: _understood(slug, kind, read.get(slug, {})) for slug, kind in _KINDS.items()}
 
     async def _refresh_forever(self) -> None:
         while True:

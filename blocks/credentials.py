@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 import ssl
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
-from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -20,6 +20,7 @@ from blocks.accounts import BlockAccounts
 from blocks.agent_command import AgentCommand
 from blocks.graph_sink import GraphSink
 from blocks.language_model import LanguageModelCredentials
+from blocks.saved_blocks import FILTER, SavedValues, read_saved
 from blocks.search_provider import SearchProvider
 from blocks.wordpress_site import WordPressSite
 from spine.contracts.pipelines import Credential
@@ -35,6 +36,8 @@ DEFAULT = "default"
 """Name of the block that is used where nothing names another."""
 
 B = TypeVar("B", bound=Block)
+
+_KINDS: tuple[type[Block], ...] = (LanguageModelCredentials, WordPressSite, SearchProvider, AgentCommand, GraphSink)
 
 
 class BlockCredentials:
@@ -114,13 +117,12 @@ class BlockCredentials:
     async def refresh(self) -> None:
         """Read the saved blocks again; when that fails, the last known ones stay in force."""
         try:
-            self._saved, self._sites, self._searches, self._agents, self._sinks = await asyncio.gather(
-                saved(LanguageModelCredentials),
-                saved(WordPressSite),
-                saved(SearchProvider),
-                saved(AgentCommand),
-                saved(GraphSink),
-            )
+            read = await saved_values(kind.get_block_type_slug() for kind in _KINDS)
+            self._saved = _blocks(LanguageModelCredentials, read)
+            self._sites = _blocks(WordPressSite, read)
+            self._searches = _blocks(SearchProvider, read)
+            self._agents = _blocks(AgentCommand, read)
+            self._sinks = _blocks(GraphSink, read)
         except Exception as error:
             # Prefect raises whatever its HTTP client met; a review must not fail because the UI's server is away.
             _logger.warning("saved credentials could not be read (%s); the last known ones stay", type(error).__name__)
@@ -145,25 +147,20 @@ def _as_credential(block: LanguageModelCredentials | None) -> ProviderCredential
     return ProviderCredential(api_key=block.api_key, base_url=block.base_url) if block is not None else None
 
 
-async def saved(kind: type[B]) -> dict[str, B]:
-    """Every saved block of the kind by its name; empty when the kind was never registered."""
-    values = await saved_values(kind.get_block_type_slug())
-    return {name: kind.model_validate(fields) for name, fields in values.items()}
+def _blocks(kind: type[B], read: SavedValues) -> dict[str, B]:
+    return {name: kind.model_validate(fields) for name, fields in read[kind.get_block_type_slug()].items()}
 
 
-async def saved_values(slug: str) -> dict[str, dict[str, Any]]:
-    """The values of every saved block of the type by name, secrets included."""
+async def saved_values(slugs: Iterable[str]) -> SavedValues:
+    """The values of every saved block of the types by name, secrets included."""
     from prefect.client.orchestration import get_client
-    from prefect.exceptions import PrefectHTTPStatusError
 
     async with get_client(httpx_settings=_tls()) as client:
-        try:
-            documents = await client.read_block_documents_by_type(slug, include_secrets=True)
-        except PrefectHTTPStatusError as error:
-            if error.response.status_code == HTTPStatus.NOT_FOUND:
-                return {}
-            raise
-    return {document.name: document.data for document in documents if document.name is not None}
+
+        async def ask(body: dict[str, Any]) -> list[dict[str, Any]]:
+            return (await client.request("POST", FILTER, json=body)).json()
+
+        return await read_saved(ask, slugs)
 
 
 def _tls() -> dict[str, Any]:

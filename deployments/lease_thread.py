@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from deployments.side_thread import SideThread
@@ -26,6 +27,7 @@ class _Kept:
     job: Job
     news: asyncio.Future[Job | None]
     loop: asyncio.AbstractEventLoop
+    since: float = field(default_factory=time.monotonic)
 
     def tell(self, job: Job | None) -> None:
         with suppress(RuntimeError):  # that loop was closed; nobody waits there any more
@@ -65,18 +67,19 @@ class LeaseThread(SideThread):
         store = self._open_store()
         ledger = JobLedger(store, self._lease)
         try:
-            while await self._pause(self._lease.total_seconds() / 5):
-                renewals = [self._renew(ledger, kept) for kept in self._by_job()]
+            while await self._pause(pause := self._lease.total_seconds() / 5):
+                renewals = [self._renew(ledger, kept) for kept in self._by_job(time.monotonic() - pause)]
                 for failed in await asyncio.gather(*renewals, self._renew_rest(store), return_exceptions=True):
                     if failed is not None:
                         _logger.error("a lease was not renewed", exc_info=failed)
         finally:
             await store.close()
 
-    def _by_job(self) -> list[list[_Kept]]:
-        """A job that is kept in two places is renewed once."""
+    def _by_job(self, kept_before: float) -> list[list[_Kept]]:
+        """A job that is kept in two places is renewed once; one that has just begun has a fresh lease yet, and has
+        often ended by the next round."""
         jobs: dict[str, list[_Kept]] = {}
-        for kept in list(self._kept):
+        for kept in [one for one in list(self._kept) if one.since < kept_before]:
             jobs.setdefault(kept.job.job_id, []).append(kept)
         return list(jobs.values())
 

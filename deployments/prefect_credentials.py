@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
 
+from blocks.saved_blocks import FILTER, SavedValues, read_saved
 from spine.contracts.pipelines import Credential
 from spine.errors import ExternalServiceError
 
@@ -15,24 +17,17 @@ _SLUG = "language-model-credentials"
 
 async def saved_credentials(client: httpx.AsyncClient) -> dict[str, Credential]:
     """Every saved credential by its name; `ExternalServiceError` when the server does not answer."""
-    values = await saved_values(client, _SLUG, include_secrets=False)
-    return {name: Credential(name=name, provider=data.get("provider")) for name, data in values.items()}
+    values = await saved_values(client, [_SLUG], include_secrets=False)
+    return {name: Credential(name=name, provider=data.get("provider")) for name, data in values[_SLUG].items()}
 
 
-async def saved_values(
-    client: httpx.AsyncClient, slug: str, *, include_secrets: bool = True
-) -> dict[str, dict[str, Any]]:
-    """The values of every saved block of the type by name; empty when the type was never registered.
+async def saved_values(client: httpx.AsyncClient, slugs: Iterable[str], *, include_secrets: bool = True) -> SavedValues:
+    """The values of every saved block of the types by name; `ExternalServiceError` when the server does not answer."""
 
-    `ExternalServiceError` when the server does not answer.
-    """
-    try:
-        answer = await client.get(
-            f"/block_types/slug/{slug}/block_documents", params={"include_secrets": include_secrets}
-        )
-        if answer.status_code == 404:
-            return {}
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
-        raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from error
-    return {block["name"]: block["data"] for block in answer.json() if block.get("name")}
+    async def ask(body: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            return (await client.post(FILTER, json=body)).raise_for_status().json()
+        except httpx.HTTPError as error:
+            raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from error
+
+    return await read_saved(ask, slugs, include_secrets=include_secrets)

@@ -12,7 +12,7 @@ from deployments.stack.environment import settled
 from deployments.stack.home import Home
 from deployments.stack.logs import open_log
 from deployments.stack.parts import HELD_FOLDER, Part
-from deployments.stack.processes import PART_MARK, STACK_MARK, die_with_parent
+from deployments.stack.processes import PART_MARK, STACK_MARK, begin_child
 
 _PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 """What a program of somebody else is told about the world: no key of a model provider is among it."""
@@ -36,7 +36,7 @@ async def launch(part: Part, home: Home, environment: Mapping[str, str], stack_i
             cwd=part.folder or "/",
             start_new_session=True,
             pass_fds=() if held is None else (held,),
-            preexec_fn=die_with_parent(part.death_signal),
+            preexec_fn=begin_child(part.death_signal, part.niceness),
             **_as_user(part),
         )
     finally:

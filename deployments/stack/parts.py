@@ -54,7 +54,8 @@ class Part:
     `prepare` runs in a thread before every start (write a configuration, initialise a store); it may raise.
     `held_folder` is opened by the supervisor and inherited: the child reaches it as `HELD_FOLDER` even where its
     user may not walk the folders above. `bare` parts are told nothing of the stack's environment. `orphans_end` says
-    whether what the process leaves behind ends with it. A part that needs more than `start_seconds` to become
+    whether what the process leaves behind ends with it. `niceness` (0 to 19) is how far the part steps back where the
+    processor is scarce. A part that needs more than `start_seconds` to become
     healthy, fails `probe_patience` probes in a row or passes `memory_limit` is asked to end (`retire_seconds` to do
     so) and started again.
     """
@@ -80,6 +81,7 @@ class Part:
     death_signal: signal.Signals = signal.SIGKILL
     memory_limit: int | None = None
     orphans_end: bool = True
+    niceness: int = 0
     probe_every: float = 10.0
     probe_patience: int = 6
 

@@ -156,16 +156,27 @@ def reap_orphans(own: Iterable[int]) -> None:
                 os.waitpid(pid, os.WNOHANG)
 
 
-def die_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """What a child calls between fork and exec, after it changed user (which would clear the request).
+def begin_child(death_signal: signal.Signals, niceness: int = 0) -> Callable[[], None]:
+    """What a child calls between fork and exec, as the leader of its session: it dies with its parent, and steps back.
+
+    The request comes after the change of user, which would clear it.
 
     The parent may have died before the request was made: then nobody would send the signal, so the child ends itself.
     """
     parent = os.getpid()
 
     def request() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
+        if niceness:
+            _step_back(niceness)
 
     return request
+
+
+def _step_back(niceness: int) -> None:
+    os.nice(niceness)
+    # Where the kernel groups processes by session, niceness counts inside a session only; the group has its own.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness))

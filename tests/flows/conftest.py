@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_API_URL
-from prefect.testing.utilities import prefect_test_harness
 
 from deployments.demo_site import pages as demo_pages
 from deployments.job_handler import JobHandler
@@ -22,6 +21,7 @@ from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_pages import MemoryPages
 from spine.testing.memory_progress import MemoryProgressLog
 from spine.testing.scripted_models import ScriptedModels
+from tests.flows.prefect_for_tests import prefect_for_tests
 
 SHOP = "https://shop.example/dp/1940021316"
 CIRCLE = "https://circle.example/books/tide-clock"
@@ -38,7 +38,7 @@ def prefect_server() -> Generator[None]:
     if _servers:
         yield
         return
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_for_tests():
         _servers.append(str(PREFECT_API_URL.value()))
         yield
         _servers.clear()

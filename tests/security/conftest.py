@@ -16,8 +16,7 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from blocks.credentials import BlockCredentials
-from blocks.credentials import saved as saved_blocks
+from blocks.credentials import BlockCredentials, saved_values
 from blocks.language_model import LanguageModelCredentials
 from blocks.search_provider import SearchProvider
 from blocks.wordpress_site import WordPressSite
@@ -78,9 +77,10 @@ async def sites() -> AsyncIterator[LoopbackSite]:
 @pytest.fixture
 async def saved(environment: None, server: OpenAiServer, sites: LoopbackSite) -> AsyncIterator[BlockCredentials]:
     """Credentials in Prefect, beside those in the environment; what other tests saved there is gone."""
-    for kind in (LanguageModelCredentials, WordPressSite, SearchProvider):
-        for name in await saved_blocks(kind):
-            await kind.delete(name)
+    kinds = {kind.get_block_type_slug(): kind for kind in (LanguageModelCredentials, WordPressSite, SearchProvider)}
+    for slug, values in (await saved_values(kinds)).items():
+        for name in values:
+            await kinds[slug].adelete(name)
     blocks: dict[str, Any] = {
         "openai": LanguageModelCredentials(
             provider="openai", api_key=SecretStr(CANARIES["BLOCK_OPENAI"]), base_url=server.base_url

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from blocks import accounts as block_accounts
 from blocks.accounts import BlockAccounts
+from blocks.saved_blocks import SavedValues
 from spine.accounts import EnvironmentAccounts, policy_of
 from spine.adapters.account_clients import AccountClients
 from spine.adapters.crm_snitkix import SnitkixCrm
@@ -38,8 +39,8 @@ SAVED: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-async def read_saved(slug: str) -> Mapping[str, Mapping[str, Any]]:
-    return SAVED.get(slug, {})
+async def read_saved(slugs: Iterable[str]) -> SavedValues:
+    return {slug: SAVED.get(slug, {}) for slug in slugs}
 
 
 def test_the_environment_describes_the_default_account() -> None:
@@ -75,10 +76,10 @@ async def test_a_changed_block_counts_without_a_restart_and_a_server_that_is_awa
     saved: dict[str, dict[str, Any]] = {"bot": {"token": "1:a"}}
     away = False
 
-    async def read(slug: str) -> Mapping[str, Mapping[str, Any]]:
+    async def read(slugs: Iterable[str]) -> SavedValues:
         if away:
             raise ConnectionError("no server")
-        return saved if slug == "telegram-bot" else {}
+        return {slug: saved if slug == "telegram-bot" else {} for slug in slugs}
 
     async with BlockAccounts(read) as accounts:
         clients = AccountClients(accounts)
