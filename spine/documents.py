@@ -36,6 +36,7 @@ USAGE: Final = "usage"
 SESSION_LEASES: Final = "session_leases"
 ARRIVALS: Final = "arrivals"
 TOKENS: Final = "tokens"
+STEP_TIMES: Final = "step_times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     BATCHES: (Index(("created",)),),
     ARRIVALS: (),
     TOKENS: (Index(("created",)),),
+    STEP_TIMES: (),  # found by pipeline, which is the `_id`
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""

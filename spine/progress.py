@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -39,12 +39,18 @@ def eta_seconds(elapsed: float, percent: float) -> float | None:
 
 @dataclass
 class ProgressReporter:
-    """Reports one attempt of one job. Lives as long as the attempt; its high-water mark is never lowered."""
+    """Reports one attempt of one job. Lives as long as the attempt; its high-water mark is never lowered.
+
+    `expected` says how many seconds are left when a step begins, as far as earlier jobs have taught it; `begun` fills
+    with the seconds at which the steps of this attempt began.
+    """
 
     job: Job
     log_store: ProgressLog
     ledger: JobLedger
+    expected: Mapping[str, float] = field(default_factory=dict[str, float])
     clock: float = field(default_factory=time.monotonic)
+    begun: dict[str, float] = field(default_factory=dict[str, float])
     _percent: float = 0.0
     _step: str = ""
     _recorded_at: float = 0.0
@@ -56,6 +62,7 @@ class ProgressReporter:
     async def progress(self, percent: float, step: str, message: str = "") -> None:
         """`percent` below what was said before counts as what was said before."""
         self._percent = max(self._percent, min(100.0, percent))
+        self.begun.setdefault(step, self.elapsed)
         await self._publish(ProgressEvent(type="progress", job_id=self.job.job_id, message=message), step)
         now = time.monotonic()
         if step != self._step or now - self._recorded_at >= RECORD_EVERY_SECONDS:
@@ -94,11 +101,20 @@ class ProgressReporter:
                 "progress": round(self._percent, 2),
                 "current_step": step,
                 "elapsed": elapsed,
-                "eta": 0.0 if self._percent >= 100 else eta_seconds(elapsed, self._percent),
+                "eta": self._eta(step, elapsed),
                 "worker": self.job.worker or "",
                 "attempt": max(1, self.job.attempts),
             }
         )
+
+    def _eta(self, step: str, elapsed: float) -> float | None:
+        if self._percent >= 100:
+            return 0.0
+        if step in self.expected:
+            left = self.expected[step] - (elapsed - self.begun.get(step, elapsed))
+            if left > 0:  # else this one takes longer than the others, and nobody knows how much
+                return round(left, 1)
+        return eta_seconds(elapsed, self._percent)
 
 
 async def announce_state(log: ProgressLog, job: Job, message: str = "") -> None:

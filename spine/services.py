@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,6 +57,7 @@ from spine.research_port import PostJson, ResearchSource
 from spine.saved_agents import FindAgent, no_saved_agents
 from spine.settings import Settings, settings
 from spine.sink_port import PostCallback, SinkAddress, no_sink, post_nowhere
+from spine.step_times import StepTimes
 from spine.testing.memory_progress import MemoryProgressLog
 from spine.workdirs_port import Workdirs
 
@@ -147,6 +148,11 @@ class Services:
     @property
     def ledger(self) -> JobLedger:
         return JobLedger(self.documents, self.lease)
+
+    @cached_property
+    def step_times(self) -> StepTimes:
+        """What the steps of earlier jobs took."""
+        return StepTimes(self.documents)
 
 
 _active: ContextVar[Services | None] = ContextVar("millrace_services", default=None)

@@ -118,7 +118,8 @@ async def job_run(
     one the job fails at once (its flow has retried what is worth it). Raises what the block raised; `TimeLimitError`
     at the hard limit, `JobCancelledError` after a cancel.
     """
-    reporter = ProgressReporter(job, services.progress, services.ledger)
+    expected = await services.step_times.expected(job.pipeline)
+    reporter = ProgressReporter(job, services.progress, services.ledger, expected)
     run = JobRun(job=job, services=services, reporter=reporter, limits=limits)
     block = asyncio.current_task()
     assert block is not None
@@ -250,3 +251,6 @@ async def _end(run: JobRun, status: JobStatus, error: Exception | None = None) -
         _logger.warning("job %s had been ended or taken over when this attempt came to %s", job.job_id, status)
         return
     await run.reporter.state(status, str(error) if error else "")
+    if status is JobStatus.SUCCESS and job.attempts == 1:  # a later attempt is spared what the first one has done
+        with suppress(MillraceError):  # an estimate; the job's end stands already
+            await run.services.step_times.remember(job.pipeline, run.reporter.begun, run.reporter.elapsed)
