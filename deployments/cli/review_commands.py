@@ -233,11 +233,13 @@ def _bar(quiet: bool) -> Generator[Any]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(*columns, TimeElapsedColumn()) as progress:
-        task = progress.add_task("waiting", total=100)
+    with Progress(*columns, TimeElapsedColumn(), TextColumn("{task.fields[left]}")) as progress:
+        task = progress.add_task("waiting", total=100, left="")
 
         def show(event: dict[str, Any]) -> None:
-            progress.update(task, completed=event["progress"], description=event["current_step"] or "waiting")
+            left = f"about {event['eta']:.0f} s left" if event.get("eta") else ""
+            step = event["current_step"] or "waiting"
+            progress.update(task, completed=event["progress"], description=step, left=left)
             if event["type"] == "log":
                 progress.console.print(_line(event), markup=False, highlight=False)
 

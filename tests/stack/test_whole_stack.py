@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -197,6 +198,19 @@ def test_nonsense_is_asked_again_then_passed_over_and_a_retry_repeats_only_the_f
     assert again["job_id"] != accepted["job_id"]
     assert stack.ended(again["job_id"])["status"] == "SUCCESS"
     assert model.asked - before == {"article": 1}
+
+
+def test_watching_goes_on_over_a_killed_gateway_and_misses_nothing(stack: WholeStack, site: Site, model: Model) -> None:
+    model.slow["article"] = 8
+    accepted = stack.submit(site.url("product.html?watched=yes"), other_links=[site.url("review.html?watched=yes")])
+    with ThreadPoolExecutor(1) as beside:
+        watching = beside.submit(stack.command, "watch", accepted["job_id"])
+        stack.wait(lambda: stack.job(accepted["job_id"])["current_step"] == "article_generation", "the article's stage")
+        stack.process_of("deployments.cli gateway").kill()
+        *told, verdict = watching.result().stdout.splitlines()
+    messages = [event["message"] for event in stack.events(accepted["job_id"])[1:]]
+    assert all(line.endswith(message) for line, message in zip(told, messages, strict=True))
+    assert verdict.startswith(f"{accepted['job_id']} succeeded: The Tide Clock")
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,12 @@ class WholeStack:
                     return heard
 
     def lane(self, name: str = "pipelines") -> psutil.Process:
-        """The lane's process, found as an operator would: by its command line."""
-        mine = [process for process in self.processes() if f"lane {name}" in " ".join(process.cmdline())]
-        assert mine, f"no lane {name} runs"
+        return self.process_of(f"lane {name}")
+
+    def process_of(self, words: str) -> psutil.Process:
+        """A process of the stack, found as an operator would: by its command line."""
+        mine = [process for process in self.processes() if words in " ".join(process.cmdline())]
+        assert mine, f"nothing runs as {words}"
         return mine[0]
 
     def processes(self) -> list[psutil.Process]:
