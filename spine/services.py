@@ -166,6 +166,11 @@ def current_services() -> Services:
     return services
 
 
+def services_in_use() -> Services | None:
+    """Those that surround the caller; None outside of any."""
+    return _active.get()
+
+
 @contextmanager
 def using(services: Services) -> Generator[Services]:
     """Make `services` the current ones inside the block."""
@@ -181,8 +186,7 @@ async def open_services(
     given: Settings | None = None, credentials: Credentials = Credentials()
 ) -> AsyncGenerator[Services]:
     """The surrounding services when there are some, else real ones that are closed at the end of the block."""
-    surrounding = _active.get()
-    if surrounding is not None and given is None:
+    if given is None and (surrounding := services_in_use()) is not None:
         yield surrounding
         return
     async with AsyncExitStack() as stack:
