@@ -14,9 +14,16 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest first, so that two processes end at about the same time. No test relies on it."""
-    items.sort(key=lambda item: ("test_whole_stack" not in item.nodeid, "flows" not in item.nodeid))
+    """Divide the tests among two processes: whole stacks in one, file by file in the other, the longest first.
+
+    Two stacks at once would make each other late on two processors. No test relies on it.
+    """
+    items.sort(key=lambda item: ("tests/stack/" not in item.nodeid, "/flows/" not in item.nodeid))
+    for item in items:
+        group = "stack" if "tests/stack/" in item.nodeid else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
