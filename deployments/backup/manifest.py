@@ -37,6 +37,7 @@ class Manifest(BaseModel):
     format: int = FORMAT
     millrace: str = Field(default_factory=lambda: version("millrace"))
     created: datetime = Field(default_factory=utc_now)
+    store: str | None = Field(default=None, description="the name of the document store; a copy has the same")
     running: bool = Field(description="whether the stack was at work meanwhile")
     stores: dict[str, str] = Field(description="what is in it: the store, and how it was saved")
     left_out: list[str] = Field(description="what is not in it, and why")

@@ -22,8 +22,8 @@ from deployments.backup.manifest import MANIFEST, Manifest, listed
 from deployments.backup.own_servers import Servers, addresses, started
 from deployments.backup.redis_snapshot import save_redis
 from deployments.backup.vectors_copy import save_vectors
+from deployments.document_store import with_settled_store
 from deployments.stack.control import running_state
-from deployments.stack.environment import settled
 from deployments.stack.home import PRIVATE_DIRECTORY, Home
 from deployments.stack.leftovers import end_leftovers
 from deployments.stack.plan import Externals, externals_of
@@ -34,6 +34,7 @@ from deployments.stack.state import load_state
 from spine.adapters.chroma_vectors import ChromaVectors
 from spine.adapters.sqlite_documents import open_sqlite_documents
 from spine.errors import ConflictError, InvalidInputError
+from spine.migration_steps import store_name
 from spine.services import open_documents
 from spine.settings import Settings
 
@@ -83,9 +84,9 @@ def _check_place(home: Home, file: Path) -> None:
 
 def _source(home: Home, settings: Settings) -> _Source:
     secrets, state = load_secrets(home), load_state(home)
-    mongo = settled(home).get("MILLRACE_MONGO_URL")
-    told = Settings.model_validate({**settings.model_dump(), "mongo_url": mongo}) if mongo else settings
-    return _Source(home, told, secrets, externals_of(settings, secrets, state.ports if state else {}))
+    return _Source(
+        home, with_settled_store(home, settings), secrets, externals_of(settings, secrets, state.ports if state else {})
+    )
 
 
 async def _collect(source: _Source, folder: Path) -> Manifest:
@@ -94,7 +95,8 @@ async def _collect(source: _Source, folder: Path) -> Manifest:
         stores = {"documents": await _save_documents(source, folder / DOCUMENTS)}
         left_out = _save_files(source, folder)
         stores |= await _save_servers(source, servers, folder)
-    return Manifest(running=running, stores=stores, left_out=[*left_out, *_elsewhere(source)])
+        store = await _name_of(folder / DOCUMENTS)
+    return Manifest(store=store, running=running, stores=stores, left_out=[*left_out, *_elsewhere(source)])
 
 
 @asynccontextmanager
@@ -124,6 +126,14 @@ async def _save_documents(source: _Source, target: Path) -> str:
         return f"MongoDB, {await copy_documents(documents, copy)} documents one after the other"
     finally:
         await copy.close()
+        await documents.close()
+
+
+async def _name_of(file: Path) -> str | None:
+    documents = open_sqlite_documents(file)
+    try:
+        return await store_name(documents)
+    finally:
         await documents.close()
 
 

@@ -10,6 +10,7 @@ import typer
 def register(app: typer.Typer) -> None:
     app.command()(lane)
     app.command()(gateway)
+    app.command()(setup)
     app.command("demo-pages")(demo_pages)
 
 
@@ -26,6 +27,13 @@ def lane(
 def gateway() -> None:
     """Run the gateway in this process."""
     from deployments.gateway_process import run  # pyright: ignore
+
+    run()
+
+
+def setup() -> None:
+    """Prepare the stores and the Prefect server that the environment names; once for each version, any time again."""
+    from deployments.register import run
 
     run()
 

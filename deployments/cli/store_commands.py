@@ -1,4 +1,4 @@
-"""Commands for what a stack keeps: a backup of it, and a stack made from one."""
+"""Commands for what a stack keeps: a backup, a stack made from one, and the version of its documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BackupFile = Annotated[Path, typer.Argument(help="The backup, one file: NAME.tar
 
 
 def register(app: typer.Typer) -> None:
-    for command in (backup, restore):
+    for command in (backup, restore, migrate):
         app.command()(command)
 
 
@@ -47,6 +47,23 @@ def restore(
         return
     _tell(manifest)
     print(f"Restored into {home.root}, as of {manifest.created:%Y-%m-%d %H:%M:%S} UTC. Start it with `millrace up`.")
+
+
+def migrate(
+    to: Annotated[int | None, typer.Option(help="The version to reach; the newest without it.")] = None,
+    json: Json = False,
+) -> None:
+    """Bring the documents to the version that this Millrace works with, or back to an earlier one."""
+    from deployments.document_store import with_settled_store
+    from deployments.migrating import bring_to
+
+    moved = asyncio.run(bring_to(with_settled_store(stack_home(), checked_settings()), to))
+    if json:
+        print_json({"from": moved.before, "to": moved.after, "steps": [step.name for step in moved.steps]})
+        return
+    for step in moved.steps:
+        print(f"{step.direction}: {step.number}, {step.name}")
+    print(f"The documents are at version {moved.after}" + ("." if moved.steps else " already."))
 
 
 def _tell(manifest: Any) -> None:
