@@ -14,6 +14,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from deployments.stack.postgres_server import find_postgres
 from deployments.stack.redis_server import find_redis
@@ -30,6 +31,8 @@ pytestmark = [
     pytest.mark.skipif(find_redis() is None or not find_postgres(), reason="no redis-server or no PostgreSQL"),
 ]
 
+COME_AGAIN = 1012
+"""The code of a WebSocket whose server restarts: the dashboard connects again and reads on from its last event."""
 SECRET = "secret-of-a-test"
 WITHIN = 240.0
 """Seconds, on a machine that does other things as well."""
@@ -142,8 +145,8 @@ async def watch(gateway: Node, heard: list[dict[str, Any]], ready: asyncio.Event
     """Everything that this gateway tells about jobs, from `ready` on."""
     address = f"ws://127.0.0.1:{gateway.port}/ws/tasks"
     async with connect(address, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as socket:
-        async for text in socket:
-            heard.append(json.loads(text))
+        while True:  # a loop over the socket would take some closings for an orderly end
+            heard.append(json.loads(await socket.recv()))
             ready.set()
 
 
@@ -175,6 +178,47 @@ async def test_a_work_of_each_lane_runs_with_its_flow_recorded_through_either_ap
         return (await world.job(b, graph))["status"] == "SUCCESS"
 
     await until(over, within=WITHIN)
+
+
+async def test_lanes_and_a_gateway_are_replaced_one_by_one_while_messages_flow(world: World) -> None:
+    """A rolling upgrade: each is asked to end, gives back what it cannot end, and its successor starts."""
+    nodes, stop = world.cluster.nodes, asyncio.Event()
+    before = set(world.jobs)
+
+    async def load() -> None:
+        number = 0
+        while not stop.is_set():
+            for chat in range(300, 310):
+                await world.write(nodes["gateway-b"], chat, number)
+            number += 1
+            await asyncio.sleep(0.2)
+
+    loading = asyncio.create_task(load())
+    heard: list[dict[str, Any]] = []
+    ready = asyncio.Event()
+    watching = asyncio.create_task(watch(nodes["gateway-a"], heard, ready))
+    await ready.wait()
+    for name, start in (
+        ("live-1", lambda: world.cluster.lane("live-1", "live")),
+        ("live-2", lambda: world.cluster.lane("live-2", "live")),
+        ("gateway-a", lambda: world.cluster.gateway("gateway-a")),
+    ):
+        nodes[name].ask_to_end()
+        assert await asyncio.to_thread(nodes[name].process.wait, 60) == 0, nodes[name].log.read_text()[-2000:]
+        start()
+    with pytest.raises(ConnectionClosed) as closed:
+        await watching
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == COME_AGAIN
+    await answers(nodes["gateway-a"], "/health")
+    stop.set()
+    await loading
+    ended = await world.all_ended(nodes["gateway-b"])
+
+    new = [job for job in ended if job["job_id"] in {id for text, id in world.jobs.items() if text not in before}]
+    assert Counter(job["status"] for job in new) == {"SUCCESS": len(new)}
+    assert max(job["attempts"] for job in new) == 1
+    assert not [text for text, id in world.jobs.items() if _in_doubt(ended, id)]
+    world.assert_answered_once_in_order(set())
 
 
 async def test_one_of_each_is_killed_under_load_and_nothing_is_lost_or_doubled(world: World) -> None:
