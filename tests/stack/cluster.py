@@ -106,6 +106,11 @@ class Cluster:
     def documents(self) -> Path:
         return self.root / "shared" / "documents.sqlite3"
 
+    @property
+    def personas(self) -> Path:
+        """Sources of personas: files that gateways and lanes read, so a folder that all of them see."""
+        return self.root / "shared" / "personas"
+
     def prefect_server(self, name: str) -> Node:
         port = free_port()
         arguments = ("server", "start", "--no-services", "--host", "127.0.0.1", "--port", str(port))
@@ -174,6 +179,7 @@ class Cluster:
             "MILLRACE_TOKEN": TOKEN,
             "MILLRACE_SESSION_KEY": "session-key-of-the-test-cluster",
             "MILLRACE_REDIS_URL": str(self.servers.redis),
+            "MILLRACE_PERSONAS": str(self.personas),
             "MILLRACE_CHROMA_URL": str(self.servers.chroma),
             "PREFECT_API_URL": f"http://127.0.0.1:{self.prefect_port}/api",
             "PREFECT_API_AUTH_STRING": self.prefect_auth,

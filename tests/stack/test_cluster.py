@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.skipif(find_redis() is None or not find_postgres(), reason="no redis-server or no PostgreSQL"),
 ]
 
+QUOTE = "The tide keeps no clock but its own, and pays nobody for the hours."
 COME_AGAIN = 1012
 """The code of a WebSocket whose server restarts: the dashboard connects again and reads on from its last event."""
 SECRET = "secret-of-a-test"
@@ -178,6 +179,24 @@ async def test_a_work_of_each_lane_runs_with_its_flow_recorded_through_either_ap
         return (await world.job(b, graph))["status"] == "SUCCESS"
 
     await until(over, within=WITHIN)
+
+
+async def test_a_persona_that_one_gateway_was_given_is_found_through_the_other(world: World) -> None:
+    quotes = world.cluster.personas / "marrow" / "quotes"
+    quotes.mkdir(parents=True)
+    (quotes / "quotes.json").write_text(json.dumps([{"text": QUOTE, "source": "The Tide Clock"}]))
+    with (
+        world.cluster.http(world.cluster.nodes["gateway-a"]) as a,
+        world.cluster.http(world.cluster.nodes["gateway-b"]) as b,
+    ):
+        job_id = (await asyncio.to_thread(a.post, "/api/personas/marrow/ingest", json={})).json()["job_id"]
+
+        async def over() -> bool:
+            return (await world.job(world.cluster.nodes["gateway-b"], job_id))["status"] == "SUCCESS"
+
+        await until(over, within=WITHIN)
+        found = await asyncio.to_thread(b.get, "/api/personas/marrow/search", params={"q": "tide clock hours"})
+        assert [hit["text"] for hit in found.raise_for_status().json()["items"]] == [QUOTE]
 
 
 async def test_lanes_and_a_gateway_are_replaced_one_by_one_while_messages_flow(world: World) -> None:
