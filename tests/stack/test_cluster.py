@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from deployments.stack.postgres_server import find_postgres
 from deployments.stack.redis_server import find_redis
 from spine.testing.loopback_telegram import LoopbackTelegram
-from spine.testing.openai_server import Answer, OpenAiServer
+from spine.testing.openai_server import Answer, Call, OpenAiServer
 from tests.conftest import until
 from tests.stack.cluster import TOKEN, Balancer, Cluster, Node, answers, ended_afterwards, shared_servers
 
@@ -50,9 +50,9 @@ class World:
     jobs: dict[str, str] = field(default_factory=dict[str, str])
     """The jobs that were acked, by the message."""
 
-    async def write(self, gateway: Node, chat: int, number: int) -> str:
+    async def write(self, gateway: Node, chat: int, number: int, kind: str = "") -> str:
         """A customer's message at this gateway; its job. Whoever is not acked tries again, as Telegram does."""
-        text = f"message {number} of chat {chat}"
+        text = f"{kind} message {number} of chat {chat}".strip()
         update = {
             "update_id": chat * 1000 + number,
             "message": {
@@ -94,6 +94,18 @@ class World:
             assert self.telegram.texts(chat) in (expected, unsure), chat
 
 
+class Model:
+    """Repeats what it is asked. It takes its time with what is called slow, when it hears that first."""
+
+    def __init__(self) -> None:
+        self._slow: set[str] = set()
+
+    def answer(self, call: Call) -> Answer:
+        slow = "slow" in call.prompt and call.prompt not in self._slow
+        self._slow.add(call.prompt)
+        return Answer(text=f"re: {call.prompt}", delay=60.0 if slow else 0.3)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[World]:
     root = tmp_path_factory.mktemp("cluster")
@@ -101,7 +113,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Worl
     telegram.start()
     async with AsyncExitStack() as stack:
         stack.callback(telegram.close)
-        model = OpenAiServer(lambda call: Answer(text=f"re: {call.prompt}", delay=0.3))
+        model = OpenAiServer(Model().answer)
         model.start()
         stack.callback(model.close)
         servers, auth = await stack.enter_async_context(shared_servers(root))
@@ -238,6 +250,27 @@ async def test_lanes_and_a_gateway_are_replaced_one_by_one_while_messages_flow(w
     assert max(job["attempts"] for job in new) == 1
     assert not [text for text, id in world.jobs.items() if _in_doubt(ended, id)]
     world.assert_answered_once_in_order(set())
+
+
+async def test_a_lane_gives_back_what_it_cannot_end_in_time_and_another_one_does_it(world: World) -> None:
+    nodes = world.cluster.nodes
+    job_id = await world.write(nodes["gateway-b"], 400, 0, kind="slow")
+
+    async def at_work() -> bool:
+        return (await world.job(nodes["gateway-b"], job_id))["status"] in ("STARTED", "PROGRESS")
+
+    await until(at_work, within=60)
+    worker = (await world.job(nodes["gateway-b"], job_id))["worker"]
+    [lane] = [node for node in nodes.values() if worker.endswith(f":{node.process.pid}")]
+    lane.ask_to_end()
+    assert await asyncio.to_thread(lane.process.wait, 90) == 0, lane.log.read_text()[-2000:]
+    await world.all_ended(nodes["gateway-b"])
+    world.cluster.lane(lane.name, "live")
+
+    ended = await world.job(nodes["gateway-b"], job_id)
+    assert (ended["status"], ended["attempts"]) == ("SUCCESS", 1)
+    assert ended["worker"] != worker
+    assert world.telegram.texts(400) == ["re: slow message 0 of chat 400"]
 
 
 async def test_one_of_each_is_killed_under_load_and_nothing_is_lost_or_doubled(world: World) -> None:
