@@ -32,7 +32,7 @@ PATIENCE: Final = 120.0
 
 _LOCK: Final = "lock"
 _VERSION: Final = "version"
-_FREE: Final = ""  # earlier than every moment
+_FREE: Final = "0"  # sorts before every moment
 
 
 @dataclass(frozen=True, slots=True)

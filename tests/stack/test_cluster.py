@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.stack,
     pytest.mark.chaos,
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(find_redis() is None or not find_postgres(), reason="no redis-server or no PostgreSQL"),
 ]
 
