@@ -45,15 +45,16 @@ REDIS: Final = "redis.rdb"
 POSTGRES: Final = "prefect.pgdump"
 PREFECT_SQLITE: Final = "prefect.sqlite3"
 VECTORS: Final = "vectors"
+_ELSEWHERE: Final = "by hand"
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The stack that is saved."""
+    """The stack that is saved. Without secrets of its own it is one whose parts and servers were started by hand."""
 
     home: Home
     settings: Settings
-    secrets: Secrets
+    secrets: Secrets | None
     externals: Externals
 
 
@@ -83,10 +84,12 @@ def _check_place(home: Home, file: Path) -> None:
 
 
 def _source(home: Home, settings: Settings) -> _Source:
+    if settings.redis_url is not None and not home.secrets_file.exists():
+        elsewhere = Externals(settings.redis_url.get_secret_value(), _ELSEWHERE, settings.chroma_url)
+        return _Source(home, settings, None, elsewhere)
     secrets, state = load_secrets(home), load_state(home)
-    return _Source(
-        home, with_settled_store(home, settings), secrets, externals_of(settings, secrets, state.ports if state else {})
-    )
+    externals = externals_of(settings, secrets, state.ports if state else {})
+    return _Source(home, with_settled_store(home, settings), secrets, externals)
 
 
 async def _collect(source: _Source, folder: Path) -> Manifest:
@@ -103,6 +106,9 @@ async def _collect(source: _Source, folder: Path) -> Manifest:
 async def _servers(source: _Source) -> AsyncGenerator[tuple[Servers, bool]]:
     """The servers, and whether they are those of a stack at work."""
     home = source.home
+    if source.secrets is None:
+        yield Servers(None, None, None), True
+        return
     state = running_state(home)
     if state is not None:
         if state.state != "running":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -27,46 +28,11 @@ from deployments.stack.home import Home
 from deployments.stack.plan import Externals
 from deployments.stack.postgres_server import find_postgres, postgres_part
 from deployments.stack.secret_store import ensure_secrets
+from tests.stack.networks import Network
 from tests.stack.whole_stack import free_port
 
 TOKEN = "token-of-the-test-cluster"
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Balancer:
-    """One address for several servers, as a proxy gives it: a connection goes to the first that takes it, in turns."""
-
-    def __init__(self, ports: list[int]) -> None:
-        self._ports = ports
-        self._turn = 0
-        self.port = 0
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncGenerator[Balancer]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._turn += 1
-        for number in range(len(self._ports)):
-            port = self._ports[(self._turn + number) % len(self._ports)]
-            with suppress(OSError):
-                there, back = await asyncio.open_connection("127.0.0.1", port)
-                await asyncio.gather(_pump(reader, back), _pump(there, writer))
-                return
-        writer.close()
-
-
-async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
-    target.close()
 
 
 @dataclass
@@ -76,7 +42,12 @@ class Node:
     name: str
     home: Path
     process: subprocess.Popen[bytes]
+    host: str
     port: int = 0
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -97,6 +68,7 @@ class Cluster:
     root: Path
     servers: Servers
     prefect_auth: str
+    network: Network
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     prefect_port: int = 0
@@ -113,7 +85,7 @@ class Cluster:
 
     def prefect_server(self, name: str) -> Node:
         port = free_port()
-        arguments = ("server", "start", "--no-services", "--host", "127.0.0.1", "--port", str(port))
+        arguments = ("server", "start", "--no-services", "--host", self.network.address(name), "--port", str(port))
         return self._start(name, ("-m", "prefect", *arguments), self._of_prefect(), port)
 
     def prefect_services(self) -> Node:
@@ -121,7 +93,10 @@ class Cluster:
 
     def gateway(self, name: str) -> Node:
         port = free_port()
-        return self._start(name, ("-m", "deployments.cli", "gateway"), {"MILLRACE_PORT": str(port)}, port)
+        return self._start(name, ("-m", "deployments.cli", "gateway"), self._of_gateway(name, port), port)
+
+    def _of_gateway(self, name: str, port: int) -> dict[str, str]:
+        return {"MILLRACE_HOST": self.network.address(name), "MILLRACE_PORT": str(port)}
 
     def lane(self, name: str, kind: str) -> Node:
         return self._start(name, ("-m", "deployments.cli", "lane", kind), {})
@@ -136,7 +111,7 @@ class Cluster:
 
     def http(self, node: Node) -> httpx.Client:
         return httpx.Client(
-            base_url=f"http://127.0.0.1:{node.port}",
+            base_url=f"http://{node.address}",
             headers={"Authorization": f"Bearer {TOKEN}"},
             timeout=30,
             trust_env=False,
@@ -151,13 +126,23 @@ class Cluster:
         home = self.root / name
         if not home.exists():
             self._make_home(home)
-        environment = {**self._shared(home), **own}
+        environment = self._as_seen_from_there({**self._shared(home), **own})
         with home.with_suffix(".log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, *words], env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.network.inside(name, [sys.executable, *words]),
+                env=environment,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
-        self.nodes[name] = Node(name, home, process, port)
+        self.nodes[name] = Node(name, home, process, self.network.address(name), port)
         return self.nodes[name]
+
+    def _as_seen_from_there(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """The servers listen on loopback: a process elsewhere is told where it finds them."""
+        there = rf"\g<1>{self.network.servers}:"
+        return {name: re.sub(r"(//|@)127\.0\.0\.1:", there, value) for name, value in environment.items()}
 
     def _make_home(self, home: Path) -> None:
         home.mkdir(parents=True)
@@ -238,7 +223,7 @@ async def answers(node: Node, path: str, within: float = 120) -> None:
         while time.monotonic() < deadline:
             assert node.process.poll() is None, f"{node.name} ended:\n{node.log.read_text()[-3000:]}"
             with suppress(httpx.HTTPError):
-                if (await client.get(f"http://127.0.0.1:{node.port}{path}")).status_code < 400:
+                if (await client.get(f"http://{node.address}{path}")).status_code < 400:
                     return
             await asyncio.sleep(0.1)
     raise AssertionError(f"{node.name} does not answer:\n{node.log.read_text()[-3000:]}")

@@ -1,4 +1,7 @@
-"""Two gateways, three lanes and two Prefect API servers as processes of their own: one of each may die."""
+"""Two gateways, three lanes and two Prefect API servers as processes of their own: one of each may die.
+
+Where network namespaces can be made, each process has one, with an address of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -21,7 +25,8 @@ from deployments.stack.redis_server import find_redis
 from spine.testing.loopback_telegram import LoopbackTelegram
 from spine.testing.openai_server import Answer, Call, OpenAiServer
 from tests.conftest import until
-from tests.stack.cluster import TOKEN, Balancer, Cluster, Node, answers, ended_afterwards, shared_servers
+from tests.stack.cluster import TOKEN, Cluster, Node, answers, ended_afterwards, shared_servers
+from tests.stack.networks import Balancer, Namespaces, some_network
 
 pytestmark = [
     pytest.mark.stack,
@@ -65,7 +70,7 @@ class World:
         }
         headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
-            address = f"http://127.0.0.1:{gateway.port}/webhooks/telegram/default"
+            address = f"http://{gateway.address}/webhooks/telegram/default"
             answer = (await client.post(address, json=update, headers=headers)).raise_for_status()
         self.written.setdefault(chat, []).append(text)
         self.jobs[text] = answer.json()["job_id"]
@@ -74,7 +79,7 @@ class World:
     async def job(self, gateway: Node, job_id: str) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(timeout=30, trust_env=False, headers=headers) as client:
-            answer = await client.get(f"http://127.0.0.1:{gateway.port}/api/jobs/{job_id}")
+            answer = await client.get(f"http://{gateway.address}/api/jobs/{job_id}")
         return answer.raise_for_status().json()
 
     async def all_ended(self, gateway: Node) -> list[dict[str, Any]]:
@@ -124,9 +129,20 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Worl
             "TELEGRAM_WEBHOOK_SECRET": SECRET,
             "TELEGRAM_API_URL": telegram.url,
         }
-        cluster = stack.enter_context(ended_afterwards(Cluster(root, servers, auth, environment)))
+        network = some_network()
+        if isinstance(network, Namespaces):
+            stack.callback(network.close)
+        outside = [
+            port_of(url) for url in (servers.redis, servers.postgres, servers.chroma, telegram.url, model.base_url)
+        ]
+        await stack.enter_async_context(network.reaching(outside))
+        cluster = stack.enter_context(ended_afterwards(Cluster(root, servers, auth, network, environment)))
         await _start(cluster, stack)
         yield World(cluster, telegram, model)
+
+
+def port_of(url: str | None) -> int:
+    return int(urlsplit(str(url)).port or 0)
 
 
 async def _start(cluster: Cluster, stack: AsyncExitStack) -> None:
@@ -136,8 +152,9 @@ async def _start(cluster: Cluster, stack: AsyncExitStack) -> None:
     apis = [first, cluster.prefect_server("prefect-b")]
     cluster.prefect_services()
     await answers(apis[1], "/api/health")
-    balancer = await stack.enter_async_context(Balancer([api.port for api in apis]).serving())
+    balancer = await stack.enter_async_context(Balancer([(api.host, api.port) for api in apis]).serving())
     cluster.prefect_port = balancer.port
+    await stack.enter_async_context(cluster.network.reaching([balancer.port]))
     await asyncio.to_thread(cluster.setup)
     gateways = [cluster.gateway("gateway-a"), cluster.gateway("gateway-b")]
     cluster.lane("live-1", "live")
@@ -148,7 +165,7 @@ async def _start(cluster: Cluster, stack: AsyncExitStack) -> None:
 
     async def complete() -> bool:
         async with httpx.AsyncClient(timeout=10, trust_env=False, headers=headers) as client:
-            health = (await client.get(f"http://127.0.0.1:{gateways[1].port}/health")).json()
+            health = (await client.get(f"http://{gateways[1].address}/health")).json()
         return health["status"] == "healthy" and len(health["lanes"]) == 3
 
     await until(complete, within=120)
@@ -156,7 +173,7 @@ async def _start(cluster: Cluster, stack: AsyncExitStack) -> None:
 
 async def watch(gateway: Node, heard: list[dict[str, Any]], ready: asyncio.Event) -> None:
     """Everything that this gateway tells about jobs, from `ready` on."""
-    address = f"ws://127.0.0.1:{gateway.port}/ws/tasks"
+    address = f"ws://{gateway.address}/ws/tasks"
     async with connect(address, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as socket:
         while True:  # a loop over the socket would take some closings for an orderly end
             heard.append(json.loads(await socket.recv()))

@@ -15,6 +15,7 @@ from deployments.backup.saving import save
 from deployments.backup.vectors_copy import load_vectors, save_vectors
 from deployments.stack.home import Home
 from deployments.stack.secret_store import ensure_secrets
+from spine.adapters.sqlite_documents import open_sqlite_documents
 from spine.documents import JOBS, PROMPTS
 from spine.errors import ConflictError, InvalidInputError, NotConfiguredError
 from spine.settings import Settings
@@ -119,6 +120,24 @@ async def test_saving_where_no_stack_is_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotConfiguredError, match="There is no stack"):
         await save(empty, settings_of(empty), tmp_path / "backup.tar.gz")
     assert not (tmp_path / "backup.tar.gz").exists()
+
+
+async def test_of_parts_that_were_started_by_hand_the_servers_are_left_out_by_name(tmp_path: Path) -> None:
+    home, file = Home(tmp_path / "home"), tmp_path / "backup.tar.gz"
+    told = {"home": home.root, "redis_url": "redis://:password@redis/0", "chroma_url": "http://chroma:8000"}
+    documents = open_sqlite_documents(home.root / "documents.sqlite3")
+    await documents.insert(JOBS, {"_id": "job", "idempotency_key": "key"})
+    await documents.close()
+
+    manifest = await save(home, Settings.model_validate(told), file)
+
+    assert set(manifest.stores) == {"documents"}
+    names = [line.partition(":")[0] for line in manifest.left_out]
+    assert names == ["MILLRACE_REDIS_URL", "MILLRACE_DATABASE_URL", "MILLRACE_CHROMA_URL"]
+    assert "password" not in manifest.model_dump_json()
+    again = Home(tmp_path / "again")
+    await restore(file, again, Settings.model_validate({"home": again.root}))
+    assert (again.root / "documents.sqlite3").exists()
 
 
 async def test_a_backup_is_kept_outside_the_home_and_replaces_nothing(home: Home, tmp_path: Path) -> None:
