@@ -14,7 +14,8 @@ from spine.errors import ExternalServiceError
 async def dump(binaries: PostgresBinaries, url: str, file: Path) -> None:
     """Save the database at `url`, as it is at one moment; `ExternalServiceError` with the program's own words."""
     await asyncio.to_thread(file.touch, mode=0o600, exist_ok=False)
-    await _run(binaries.program("pg_dump"), url, "--format=custom", "--compress=0", f"--file={file}")
+    patience = "--lock-wait-timeout=60s"  # a table that is being changed holds a backup up, and not for ever
+    await _run(binaries.program("pg_dump"), url, "--format=custom", "--compress=0", patience, f"--file={file}")
 
 
 async def load(binaries: PostgresBinaries, url: str, file: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.stack.whole_stack import WholeStack
 
-pytestmark = [pytest.mark.stack, pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.chaos, pytest.mark.timeout(600)]
 
 OVER = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "limit": 200}
 CHAT = "chat-of-a-test"
