@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments.prefect_address import prefect_client
-from deployments.stack.environment import settle
+from deployments.stack.environment import settle, settled
 from deployments.stack.home import Home
 from spine.errors import ExternalServiceError, MillraceError, NotConfiguredError
 from spine.services import open_documents
@@ -59,6 +59,12 @@ async def settle_documents(config: Settings, *, ignore_block: bool = False) -> S
         await _require_usable(found, config)
     settle(Home(config.home), {_VARIABLE: found.url.get_secret_value()} if found else {})
     return found
+
+
+def with_settled_store(home: Home, config: Settings) -> Settings:
+    """The settings with the document store that the stack in `home` settled on, for commands from another shell."""
+    found = settled(home).get(_VARIABLE)
+    return config.model_copy(update={"mongo_url": SecretStr(found)}) if found else config
 
 
 async def saved_database() -> SavedDatabase | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -67,7 +68,24 @@ async def _serve(config: Settings) -> None:
                 ws_per_message_deflate=False,  # events are short: packing each for each watcher doubled its cost
             )
         )
-        await server.serve()
+        with _asked_to_end(server):
+            await server.serve()
+
+
+@contextmanager
+def _asked_to_end(server: uvicorn.Server) -> Generator[None]:
+    """Uvicorn raises the signal that ended it once more; without a handler the process would die of it there, before
+    its services are closed and what runs in place is given back."""
+
+    def ask(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @asynccontextmanager

@@ -25,6 +25,8 @@ from deployments.deploying import deploy_all
 from deployments.prefect_address import WORK_POOL
 from deployments.stack.environment import RESULTS_BLOCK
 from spine.documents import ensure_indexes
+from spine.migration_steps import STEPS
+from spine.migrations import migrate
 from spine.services import open_documents
 from spine.settings import Settings, settings
 from tasks.book_review.configuration import seed
@@ -61,6 +63,8 @@ async def _seed_documents(config: Settings) -> None:
     documents = open_documents(config)
     try:
         await ensure_indexes(documents)
+        for step in await migrate(documents, STEPS):
+            _logger.info("documents: version %d, %s", step.number, step.name)
         seeded = [*await seed(documents), *await seed_conversation(documents), *await seed_questions(documents)]
         for added in seeded:
             _logger.info("added %s", added)
@@ -107,7 +111,12 @@ async def _create_work_pool() -> None:
             return
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """What the set-up step of a stack does, with its log on stderr."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(register())
+
+
+if __name__ == "__main__":
+    run()

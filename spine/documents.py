@@ -37,6 +37,7 @@ SESSION_LEASES: Final = "session_leases"
 ARRIVALS: Final = "arrivals"
 TOKENS: Final = "tokens"
 STEP_TIMES: Final = "step_times"
+MIGRATIONS: Final = "migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     ARRIVALS: (),
     TOKENS: (Index(("created",)),),
     STEP_TIMES: (),  # found by pipeline, which is the `_id`
+    MIGRATIONS: (),  # the version of the store, its lock, its name and its history
     USAGE: (Index(("key",), unique=True), Index(("day",)), Index(("submission_id",)), Index(("at",))),
 }
 """The indexes of every collection, besides the one on `_id`."""

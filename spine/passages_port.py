@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spine.keywords_port import KeywordIndex
 from spine.vectors_port import Embedder, VectorStore
@@ -16,6 +16,8 @@ class PassageStores:
     embedder: Embedder
     vectors: VectorStore
     keywords: KeywordIndex
+    looked_at: dict[str, float] = field(default_factory=dict[str, float])
+    """When each collection's words were last held against its passages; it lives as long as the stores are open."""
 
 
 OpenPassages = Callable[[], Awaitable[PassageStores]]

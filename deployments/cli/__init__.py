@@ -16,12 +16,14 @@ from deployments.cli import (
     process_commands,
     review_commands,
     stack_commands,
+    store_commands,
     token_commands,
 )
 from deployments.cli.application import new_application, run
 
 GROUPS = (
     stack_commands,
+    store_commands,
     review_commands,
     persona_commands,
     conversation_commands,

@@ -10,6 +10,8 @@ import typer
 def register(app: typer.Typer) -> None:
     app.command()(lane)
     app.command()(gateway)
+    app.command()(setup)
+    app.command("lane-health")(lane_health)
     app.command("demo-pages")(demo_pages)
 
 
@@ -28,6 +30,23 @@ def gateway() -> None:
     from deployments.gateway_process import run  # pyright: ignore
 
     run()
+
+
+def setup() -> None:
+    """Prepare the stores and the Prefect server that the environment names; once for each version, any time again."""
+    from deployments.register import run
+
+    run()
+
+
+def lane_health() -> None:
+    """Exit 0 while a lane of this machine announces itself: the health check of a container."""
+    import asyncio
+
+    from deployments.cli.configuration import checked_settings
+    from deployments.lane_health import require_lane
+
+    asyncio.run(require_lane(checked_settings()))
 
 
 def demo_pages() -> None:

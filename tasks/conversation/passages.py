@@ -76,7 +76,7 @@ class PersonaSearch:
             self.trouble = f"there is no persona {persona_id!r}"
             return []
         stores = await self.services.passages()
-        search = HybridSearch(stores.embedder, stores.vectors, stores.keywords)
+        search = HybridSearch(stores.embedder, stores.vectors, stores.keywords, stores.looked_at)
         hits = await search.search(question, collection_names(persona_id), limit=limit)
         relevant = [hit for hit in hits if hit.score >= _RELEVANT]
         self.found.update((hit.id, hit) for hit in relevant)

@@ -25,6 +25,6 @@ async def search_persona(
 
     `where` filters by metadata: `work`, `language`, `trust`, `author`, … Raises what `HybridSearch.search` raises.
     """
-    search = HybridSearch(stores.embedder, stores.vectors, stores.keywords)
+    search = HybridSearch(stores.embedder, stores.vectors, stores.keywords, stores.looked_at)
     stored = {name: collection_name(persona_id, name) for name in collections}
     return await search.search(question, stored, limit=limit, where=where or None)

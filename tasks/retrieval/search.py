@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
 from typing import Final
@@ -15,7 +15,9 @@ from spine.keywords_port import KeywordIndex
 from spine.vector_values import check_same_model
 from spine.vectors_port import Embedder, Entry, Filter, Scalar, Vector, VectorCollection, VectorStore
 from spine.words import words
+from tasks.retrieval.indexed_collection import IndexedCollection
 from tasks.retrieval.ranking import Candidate, rank, weigh
+from tasks.retrieval.words_elsewhere import catch_up
 
 _CANDIDATES: Final = 50  # from each search of each collection, at least
 _WIDEST: Final = 5000  # keyword candidates looked at when a filter refuses the best ones
@@ -33,11 +35,13 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class HybridSearch:
-    """Reads what `IndexedCollection` wrote. It keeps nothing between searches."""
+    """Reads what `IndexedCollection` wrote. It keeps nothing between searches but, where the caller gives a place for
+    it, when each collection's words were last held against its passages (`words_elsewhere`)."""
 
     embedder: Embedder
     vectors: VectorStore
     keywords: KeywordIndex
+    looked_at: dict[str, float] | None = None
 
     async def search(
         self, question: str, collections: Mapping[str, str], *, limit: int = 10, where: Filter | None = None
@@ -52,6 +56,7 @@ class HybridSearch:
         present = await self._present(collections)
         if not present:
             return []
+        await self._catch_up(present.values())
         [vector] = await self.embedder.embed([question])
         wanted = max(_CANDIDATES, limit)
         searches = [self._candidates(name, one, question, vector, wanted, where) for name, one in present.items()]
@@ -70,6 +75,11 @@ class HybridSearch:
         for one in present.values():
             check_same_model(one.name, (one.model, one.dimension), (self.embedder.name, self.embedder.dimension))
         return present
+
+    async def _catch_up(self, collections: Iterable[VectorCollection]) -> None:
+        if self.looked_at is not None:
+            for one in collections:
+                await catch_up(IndexedCollection(one, self.keywords), self.looked_at)
 
     async def _candidates(
         self, name: str, collection: VectorCollection, question: str, vector: Vector, wanted: int, where: Filter | None

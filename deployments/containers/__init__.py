@@ -1,0 +1,1 @@
+"""What containers need beside the programs that run in them."""
