@@ -41,6 +41,7 @@ class Work:
     subject: str = ""
     text: str = ""
     poison: bool = False
+    publishes: bool = False
 
 
 @dataclass
@@ -82,15 +83,15 @@ class Load:
 
     async def review(self, book: int) -> str:
         shop = f"{self.target.outside.shop.url}/{book}"
-        body = {"amazon_url": f"{shop}/product.html", "other_links": [f"{shop}/review.html"]}
+        body = {"amazon_url": f"{shop}/product.html", "other_links": [f"{shop}/review.html"], "auto_publish": True}
         made = await self._post("/submit", body, f"review-{book}")
-        self.work.append(Work("review", str(book), made["job_id"], made["submission_id"]))
+        self.work.append(Work("review", str(book), made["job_id"], made["submission_id"], publishes=True))
         return made["job_id"]
 
     async def adopt(self, book: int, job_id: str) -> None:
         """A review that was started in another way than over HTTP."""
         job = await self.target.get(f"/api/jobs/{job_id}") or {}
-        self.work.append(Work("review", str(book), job_id, job.get("subject_id", ""), text="no links"))
+        self.work.append(Work("review", str(book), job_id, job.get("subject_id", "")))
 
     async def _ingest(self, number: int) -> None:
         name = f"persona{number}"
@@ -177,7 +178,7 @@ class Load:
         facts: dict[str, Any] = {"status": job["status"] if job else None, "poison": work.poison}
         facts["in_doubt"] = work.job_id in in_doubt
         facts["note"] = _note(job)
-        if job and job["status"] == "SUCCESS":
+        if job and job["status"] in FINAL:
             facts |= await getattr(self, f"_look_at_{work.kind}")(work, job)
         return Seen(work.kind, work.name, **facts)
 
@@ -192,7 +193,9 @@ class Load:
 
     async def _look_at_review(self, work: Work, job: dict[str, Any]) -> dict[str, Any]:
         article = await self.target.get(f"/submissions/{work.subject}/article")
-        facts: dict[str, Any] = {"effects": article["revision"] if article else 0}
+        posts = self.target.outside.posts_of(int(work.name)) if work.publishes else 1
+        revisions = article["revision"] if article else 0
+        facts: dict[str, Any] = {"effects": revisions if posts == 1 else posts}
         asked = self.target.outside.model.of_book(int(work.name))
         usual = self.usual_calls or asked
         spare = 0 if self.forgets else repeated(asked.total(), usual.total(), job["attempts"])

@@ -17,11 +17,13 @@ from spine.testing.loopback_api import ApiAnswer, ApiCall, LoopbackApi
 from spine.testing.loopback_crm import LoopbackCrm
 from spine.testing.loopback_server import ConnectionHandler, LoopbackServer
 from spine.testing.loopback_telegram import LoopbackTelegram
+from spine.testing.loopback_wordpress import LoopbackWordPress
 from spine.testing.openai_server import Answer, Call, OpenAiServer, example, text, tool
 
 BOT_TOKEN: Final = "123456:token-of-the-chaos-bot"
 BOT_SECRET: Final = "secret-of-the-chaos-bot"
 CRM_KEY: Final = "key-of-the-chaos-crm"
+WORDPRESS_LOGIN: Final = ("chaos", "abcd efgh ijkl mnop")
 WANTS_TO_BUY: Final = "I want to buy a ribbon for"
 
 _BOOK = re.compile(r"The Tide Clock of Harbour (\d+)")
@@ -32,6 +34,10 @@ _ARTICLE = (
     + "\n\n## The book\n\n"
     + "Nell learns the trade and the town learns the price of its safety. " * 25
 )
+
+
+def book_title(book: int | str) -> str:
+    return f"The Tide Clock of Harbour {book}"
 
 
 def reply_to(message: str) -> str:
@@ -49,8 +55,7 @@ class Shop(LoopbackServer):
     def page(self, path: str) -> bytes | None:
         book, _, name = path.strip("/").partition("/")
         found = self._pages.get(name)
-        title = f"The Tide Clock of Harbour {book}"
-        return found.replace(b"The Tide Clock", title.encode()) if found else None
+        return found.replace(b"The Tide Clock", book_title(book).encode()) if found else None
 
 
 class _ShopDoor(ConnectionHandler[Shop]):
@@ -101,7 +106,8 @@ class Model(OpenAiServer):
             self.asked[int(found[1]), "article" if is_article else ",".join(wanted) or "text"] += 1
         if not is_article:
             return _slowly(example(call), self.seconds)
-        return tool({"title": "The Tide Clock", "content": _ARTICLE}, _tool_names(call)[0], delay=self.seconds)
+        title = found[0] if found else "The Tide Clock"
+        return tool({"title": title, "content": _ARTICLE}, _tool_names(call)[0], delay=self.seconds)
 
     def _converse(self, call: Call) -> Answer:
         buyer = _BUYER.search(call.prompt)
@@ -115,11 +121,11 @@ class Outside:
 
     def __init__(self) -> None:
         self.model, self.telegram, self.shop, self.marks = Model(), LoopbackTelegram(), Shop(), Marks()
-        self.crm = LoopbackCrm(key=CRM_KEY)
+        self.crm, self.wordpress = LoopbackCrm(key=CRM_KEY), LoopbackWordPress(login=WORDPRESS_LOGIN)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        for server in (self.model, self.telegram, self.shop, self.marks, self.crm):
+        for server in (self.model, self.telegram, self.shop, self.marks, self.crm, self.wordpress):
             self._open.enter_context(server)
         return self
 
@@ -129,7 +135,7 @@ class Outside:
     @property
     def environment(self) -> dict[str, str]:
         """What a stack has to be told to find everything here, and only here."""
-        named = (self.shop, self.marks, self.crm)
+        named = (self.shop, self.marks, self.crm, self.wordpress)
         return {
             "MILLRACE_ALLOW_PRIVATE_HOSTS": ",".join(server.url.removeprefix("http://") for server in named),
             "OPENAI_API_KEY": "sk-chaos",
@@ -142,6 +148,9 @@ class Outside:
             "TELEGRAM_POLICY": json.dumps({"crm": "shop"}),
             "CHAOS_MARKS": self.marks.url,
         }
+
+    def posts_of(self, book: int) -> int:
+        return len(self.wordpress.titled(book_title(book)))
 
     def orders_of(self, contact: str) -> int:
         with self.crm.lock:

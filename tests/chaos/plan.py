@@ -30,7 +30,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One blow: seconds after the load began, for how many seconds, and a number between 0 and 1 to choose by."""
+    """One blow: `at` seconds after the load began or the blow before it ended, for `lasts` seconds; `choice`, between
+    0 and 1, decides what the fault leaves open."""
 
     at: float
     lasts: float
@@ -47,10 +48,8 @@ class Round:
 
     def told(self) -> str:
         """The round as it is printed, the same for the same seed."""
-        blows = ", ".join(
-            f"at {one.at:.1f} s" + (f" for {one.lasts:.1f} s" if one.lasts else "") for one in self.strikes
-        )
-        return f"round {self.number}: {self.fault.name} ({blows or 'no blow'})"
+        blows = [f"after {one.at:.1f} s" + (f" for {one.lasts:.1f} s" if one.lasts else "") for one in self.strikes]
+        return f"round {self.number}: {self.fault.name} ({', '.join(blows) or 'no blow'})"
 
 
 LOAD_SECONDS = 12.0

@@ -13,18 +13,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "chaos.json"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGINS, ENDS = "<!-- chaos: begin -->", "<!-- chaos: end -->"
 
-_COLUMNS = (
-    "fault",
-    "blows",
-    "runs",
-    "lost",
-    "duplicated",
-    "stuck",
-    "failed",
-    "out of order",
-    "in doubt",
-    "quiet after",
-)
+_COUNTS = ("blows", "runs", "lost", "duplicated", "stuck", "failed", "out of order", "in doubt")
+_COLUMNS = ("fault", *_COUNTS, "quiet after")
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -51,7 +41,9 @@ def summary(seed: int, minutes: float, rows: Sequence[Row]) -> str:
     """What stands in the documentation: which run it was, and its table."""
     back = [row.back_to_work_seconds for row in rows if row.back_to_work_seconds is not None]
     words = f"Seed {seed}, {minutes:g} minutes, {sum(row.rounds for row in rows)} rounds."
-    return f"{words}{f' Back to work after worker and flow were killed: {max(back):.1f} s.' if back else ''}\n\n{table(rows)}"
+    if back:
+        words += f" Back to work after worker and flow were killed: {max(back):.1f} s."
+    return f"{words}\n\n{table(rows)}"
 
 
 def _cells(row: Row) -> list[str]:

@@ -1,4 +1,4 @@
-"""The stack that chaos is done to: a real one in a home of its own, reached by its commands, its HTTP and its processes."""
+"""The stack that chaos is done to: a real one in a home of its own, reached as a user and an operator reach it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import httpx
 import psutil
 
 from blocks.accounts import REFRESH_SECONDS
-from tests.chaos.outside import BOT_SECRET, CRM_KEY, Outside
+from tests.chaos.outside import BOT_SECRET, CRM_KEY, WORDPRESS_LOGIN, Outside
 from tests.stack.whole_stack import WholeStack
 
 _MODULE = """
@@ -58,10 +58,13 @@ class Poison(ModuleWorker[Step, Done]):
         return Done()
 """
 
-_SAVE_CRM = """
+_SAVE_BLOCKS = """
 import os
 from blocks.crm_connection import CrmConnection
+from blocks.wordpress_site import WordPressSite
 CrmConnection(url=os.environ["CRM_URL"], secret=os.environ["CRM_KEY"]).save("shop", overwrite=True)
+login = {"username": os.environ["SITE_USER"], "application_password": os.environ["SITE_PASSWORD"]}
+WordPressSite(url=os.environ["SITE_URL"], **login).save("default", overwrite=True)
 """
 
 STEPS = ("wash", "dry", "fold")
@@ -90,7 +93,7 @@ class Target:
     async def open(self) -> None:
         self._declare_graphs()
         await asyncio.to_thread(self.stack.command, "up", "--no-demo", timeout=300)
-        await asyncio.to_thread(self._save_crm)
+        await asyncio.to_thread(self._save_blocks)
         await asyncio.sleep(REFRESH_SECONDS + 1)  # that is how long the processes believe in the accounts they know
 
     async def close(self) -> None:
@@ -157,8 +160,11 @@ class Target:
 
     # -- furnishing ----------------------------------------------------------------------------------------
 
-    def _save_crm(self) -> None:
-        self.run("-c", _SAVE_CRM, CRM_URL=self.outside.crm.url, CRM_KEY=CRM_KEY)
+    def _save_blocks(self) -> None:
+        """What the environment cannot say: where orders go, and where articles are published."""
+        user, password = WORDPRESS_LOGIN
+        site = {"SITE_URL": self.outside.wordpress.url, "SITE_USER": user, "SITE_PASSWORD": password}
+        self.run("-c", _SAVE_BLOCKS, CRM_URL=self.outside.crm.url, CRM_KEY=CRM_KEY, **site)
 
     def _declare_graphs(self) -> None:
         for folder in ("graphs", "modules"):

@@ -38,9 +38,8 @@ class Flaw:
 
     def __str__(self) -> str:
         one = self.seen
-        return (
-            f"{self.what}: {one.kind} {one.name} is {one.status}, {one.effects} of {one.expected} {one.note}".rstrip()
-        )
+        counted = f"{one.effects} of {one.expected}" + (f", {one.spare} again" if one.spare else "")
+        return f"{self.what}: {one.kind} {one.name} is {one.status}, {counted} {one.note}".rstrip()
 
 
 def flaw_of(seen: Seen) -> Flaw | None:
