@@ -16,6 +16,7 @@ from spine.errors import MillraceError, RetryableError
 from spine.jobs import describe
 from spine.progress import announce_state
 from spine.services import Services
+from tasks.job_run import is_prefect_away, later
 
 T = TypeVar("T")
 
@@ -52,6 +53,10 @@ async def _run_leased(services: Services, job: Job, run: RunJob) -> None:
     except MillraceError as error:
         await services.ledger.fail(job, describe(error), Usage())  # unless it has recorded its own end
     except Exception as error:
+        if is_prefect_away(error):
+            _logger.warning("job %s is tried again later: the Prefect server does not answer", job.job_id)
+            await services.ledger.retry_later(job, describe(error), later(job.attempts))
+            return
         _logger.exception("job %s met an unexpected error", job.job_id)
         await services.ledger.fail(job, describe(error), Usage())
 
