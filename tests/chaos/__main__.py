@@ -15,6 +15,8 @@ from tests.chaos.campaign import Campaign
 from tests.chaos.catalogue import FAULTS
 from tests.chaos.load import Mix
 from tests.chaos.plan import Fault
+from tests.chaos.small_disk import small_disk
+from tests.chaos.verdict import Row
 
 SHORT_MINUTES = 6.0
 """Runs below this leave the long faults out."""
@@ -29,10 +31,17 @@ def main() -> int:
     print(f"seed {seed}; again with: python -m tests.chaos --seed {seed} --minutes {asked.minutes:g}", flush=True)
     campaign = Campaign(seed, faults, Mix(), longest_blow=10.0 if is_short else 60.0)
     with tempfile.TemporaryDirectory(prefix="millrace-chaos-", ignore_cleanup_errors=True) as folder:
-        home = Path(asked.home) if asked.home else Path(folder) / "home"
-        rows = asyncio.run(campaign.run(home, asked.minutes))
+        rows = _run(campaign, Path(folder) / "home", asked)
     _leave(seed, asked.minutes, campaign, write=asked.write)
     return 0 if all(row.is_good for row in rows) else 1
+
+
+def _run(campaign: Campaign, own: Path, asked: argparse.Namespace) -> Sequence[Row]:
+    """In the home that was asked for, which is not filled, else in one on a small disk where that can be mounted."""
+    if asked.home:
+        return asyncio.run(campaign.run(Path(asked.home), asked.minutes))
+    with small_disk(own) as is_small:
+        return asyncio.run(campaign.run(own, asked.minutes, small_disk=is_small))
 
 
 def _leave(seed: int, minutes: float, campaign: Campaign, *, write: bool) -> None:

@@ -18,6 +18,9 @@ _PARTS: Final = {
 }
 """Every process of a stack but its supervisor."""
 
+DISK: Final = "disk"
+"""The kind of fault that needs a disk of its own."""
+
 _IN_SHORT: Final = frozenset({"lane-pipelines", "lane-live", "gateway", "redis"})
 
 FAULTS: Final = (
@@ -32,6 +35,10 @@ FAULTS: Final = (
     Fault("Chroma cut off", "freeze", "chroma", strikes=(1, 1), lasts=(20.0, 60.0)),
     Fault("worker and flow killed together", "worker-and-flow", strikes=(1, 1), short=True),
     Fault("a poison job that kills its lane", "poison", strikes=(1, 1), poison="graph"),
+    Fault("no file left for the live lane", "files", "lane-live", strikes=(1, 1), lasts=(3.0, 10.0)),
+    Fault("no file left for the pipeline lane", "files", "lane-pipelines", strikes=(1, 1), lasts=(3.0, 10.0)),
+    Fault("no file left for the gateway", "files", "gateway", strikes=(1, 1), lasts=(3.0, 10.0)),
+    Fault("the disk full", DISK, strikes=(1, 1), lasts=(3.0, 10.0)),
     Fault("several parts killed at once", "kill-some", strikes=(1, 2)),
 )
 

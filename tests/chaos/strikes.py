@@ -19,6 +19,7 @@ from websockets.asyncio.client import connect
 from tests.chaos.catalogue import KILLABLE
 from tests.chaos.load import Load
 from tests.chaos.plan import Round, Strike
+from tests.chaos.small_disk import filled
 from tests.chaos.target import Target, until
 from tests.chaos.verdict import FINAL
 
@@ -67,6 +68,8 @@ class Attack:
             "freeze": self._freeze,
             "worker-and-flow": self._kill_worker_and_flow,
             "poison": self._poison,
+            "disk": self._fill_the_disk,
+            "files": self._take_the_files,
         }
 
     async def _nothing(self, aim: str, strike: Strike) -> None:
@@ -142,6 +145,26 @@ class Attack:
         await self.load.poisoned("graph")
         self._hit("poison")
         self.blows = 3  # as many as the job has attempts
+
+    async def _fill_the_disk(self, aim: str, strike: Strike) -> None:
+        with filled(self.target.home) as written:
+            self._hit(f"disk full for {strike.lasts:.1f} s")
+            assert written, "the disk of the stack took nothing even before"
+            await asyncio.sleep(strike.lasts)
+
+    async def _take_the_files(self, aim: str, strike: Strike) -> None:
+        """Let the process open no file and no connection beyond those that it has."""
+        limited: list[tuple[psutil.Process, tuple[int, int]]] = []
+        for pid in await self.target.pids(aim):
+            process = psutil.Process(pid)
+            before = process.rlimit(psutil.RLIMIT_NOFILE)
+            process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds(), before[1]))
+            limited.append((process, before))
+            self._hit(f"no file left for {aim} for {strike.lasts:.1f} s")
+        await asyncio.sleep(strike.lasts)
+        for process, before in limited:
+            with suppress(psutil.NoSuchProcess):
+                process.rlimit(psutil.RLIMIT_NOFILE, before)
 
     # -- how it is done ------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -83,7 +84,9 @@ class Target:
     outside: Outside
 
     def __post_init__(self) -> None:
-        self.stack = WholeStack(self.home, MILLRACE_LANE_RANGE="1", **self.outside.environment)
+        self._sources = TemporaryDirectory(prefix="millrace-chaos-personas-")  # what is ours is not on the stack's disk
+        settings = {"MILLRACE_LANE_RANGE": "1", "MILLRACE_PERSONAS": self._sources.name}
+        self.stack = WholeStack(self.home, **settings, **self.outside.environment)
         headers = {"Authorization": self.stack.http.headers["Authorization"]}
         base = f"http://127.0.0.1:{self.stack.port}"
         self.http = httpx.AsyncClient(base_url=base, headers=headers, timeout=30, trust_env=False)
@@ -99,6 +102,7 @@ class Target:
     async def close(self) -> None:
         await self.http.aclose()
         await asyncio.to_thread(self.stack.close)
+        self._sources.cleanup()
 
     # -- HTTP ----------------------------------------------------------------------------------------------
 
@@ -178,7 +182,7 @@ class Target:
 
     def add_persona(self, name: str, passages: int) -> None:
         """A source of which every paragraph becomes a passage of its own."""
-        folder = self.home / "personas" / name / "quotes"
+        folder = Path(self._sources.name) / name / "quotes"
         folder.mkdir(parents=True)
         lines = [json.dumps({"text": _quote(name, number), "author": "Ilse Marrow"}) for number in range(passages)]
         (folder / "quotes.jsonl").write_text("\n".join(lines) + "\n")
