@@ -56,8 +56,9 @@ def _leave(seed: int, minutes: float, campaign: Campaign, *, write: bool) -> Non
         report.PAGE.write_text(report.with_table(report.PAGE.read_text(encoding="utf-8"), told), encoding="utf-8")
 
 
-def _chosen(only: str, *, short: bool) -> Sequence[Fault]:
-    named = [fault for fault in FAULTS if only.casefold() in fault.name.casefold()]
+def _chosen(only: Sequence[str] | None, *, short: bool) -> Sequence[Fault]:
+    words = [word.casefold() for word in only or ()]
+    named = [fault for fault in FAULTS if any(word in fault.name.casefold() for word in words)]
     if only and not named:
         sys.exit(f"no fault has {only!r} in its name; there are: {'; '.join(fault.name for fault in FAULTS)}")
     return named if only else [fault for fault in FAULTS if fault.short or not short]
@@ -67,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, help="the same one gives the same plan; drawn and printed without it")
     parser.add_argument("--minutes", type=float, default=30.0, help="no round begins in the last of them")
-    parser.add_argument("--only", default="", metavar="WORDS", help="faults with these words in their name")
+    parser.add_argument("--only", action="append", metavar="WORDS", help="faults so named; may be repeated")
     parser.add_argument("--home", help="an empty folder for the stack, to look at its logs afterwards")
     parser.add_argument("--write", action="store_true", help="keep the table in docs/reliability.md and the results")
     return parser.parse_args()
