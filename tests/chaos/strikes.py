@@ -133,9 +133,8 @@ class Attack:
             self.told.append("the worker started no flow")
             return
         for pid in await self.target.pids("worker"):
-            self._end(pid, "worker")
-        for process in await self.target.flow_processes():
-            self._end(process.pid, "flow")
+            for process in _tree(pid):
+                self._end(process.pid, "worker" if process.pid == pid else "process of the flow")
         self.blows = 1
         died = time.monotonic()
         if await until(lambda: self._is_tried_again(job_id), within=BACK_TO_WORK * 3, every=0.2):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,7 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-import psutil
 
 from blocks.accounts import REFRESH_SECONDS
 from tests.chaos.outside import BOT_SECRET, CRM_KEY, WORDPRESS_LOGIN, Outside
@@ -145,11 +143,6 @@ class Target:
         shown = [*status["parts"], *status["lanes"]]
         return [one["pid"] for one in shown if one["pid"] and (one["name"] == part or _of_lane(one["name"], part))]
 
-    async def flow_processes(self) -> list[psutil.Process]:
-        """Processes in which the worker runs flows."""
-        found = await asyncio.to_thread(self.stack.processes)
-        return [process for process in found if _runs_a_flow(process)]
-
     def redis_url(self) -> str:
         return self.exported()["MILLRACE_REDIS_URL"]
 
@@ -200,14 +193,6 @@ async def until(condition: Callable[[], Awaitable[bool]], within: float, every: 
 
 def _of_lane(name: str, part: str) -> bool:
     return name.startswith("lane-") and name.rpartition("-")[0] == part
-
-
-def _runs_a_flow(process: psutil.Process) -> bool:
-    try:
-        words = " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-    return process.pid != os.getpid() and ("prefect.flow_engine" in words or "prefect flow-run execute" in words)
 
 
 def _quote(name: str, number: int) -> str:
