@@ -13,8 +13,7 @@ class Fault:
     """A row of the table: what is done to the stack, and what is asked of it afterwards.
 
     `strikes` and `lasts` are bounds: how often in a round, and for how many seconds each time. `aim` is what it is
-    done to. `forgets` faults take finished stages away (Redis is emptied), so that doing them again is no fault;
-    `poison` is work that the fault brings along.
+    done to. `forgets` faults take finished stages away (Redis is emptied), so that doing them again is no fault.
     """
 
     name: str
@@ -23,7 +22,6 @@ class Fault:
     strikes: tuple[int, int] = (1, 2)
     lasts: tuple[float, float] = (0.0, 0.0)
     forgets: bool = False
-    poison: str = ""
     short: bool = False
     """Part of the version of a few minutes."""
 

@@ -23,18 +23,6 @@ from tests.chaos.small_disk import filled
 from tests.chaos.target import Target, until
 from tests.chaos.verdict import FINAL
 
-STAGES = (
-    "amazon_scrape",
-    "additional_links_scrape",
-    "summarize_additional_links",
-    "consolidate_book_data",
-    "internet_research",
-    "context_generation",
-    "article_generation",
-    "publishing",
-)
-"""Of a review, in their order."""
-
 BACK_TO_WORK = 30.0
 """Seconds within which work whose worker and flow were killed has to be taken up again."""
 
@@ -81,14 +69,15 @@ class Attack:
 
     async def _kill_some(self, aim: str, strike: Strike) -> None:
         """Three parts within a moment; which, the plan's number says."""
-        first = int(strike.choice * len(KILLABLE))
-        chosen = [KILLABLE[(first + 3 * place) % len(KILLABLE)] for place in range(3)]
+        parts, first = [*KILLABLE], int(strike.choice * len(KILLABLE))
+        chosen = [parts[(first + 3 * place) % len(parts)] for place in range(3)]
         for part in chosen:
             await self._kill(part, strike)
 
     async def _kill_at_a_stage(self, aim: str, strike: Strike) -> None:
         """A review of its own for each blow, so that none loses more attempts than it has."""
-        stage = STAGES[(self.load.number + len(self.told)) % len(STAGES)]
+        stages = aim.split(",")
+        stage = stages[len(self.told) % len(stages)]
         book = self.load.number * 1000 + 900 + len(self.told)
         job_id = await self.load.review(book)
         reached = await self._reaches(job_id, stage)

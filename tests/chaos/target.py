@@ -17,6 +17,9 @@ from typing import Any
 import httpx
 
 from blocks.accounts import REFRESH_SECONDS
+from deployments.stack.environment import load_environment
+from deployments.stack.home import Home
+from deployments.stack.status import status_of
 from tests.chaos.outside import BOT_SECRET, CRM_KEY, WORDPRESS_LOGIN, Outside
 from tests.stack.whole_stack import WholeStack
 
@@ -138,8 +141,8 @@ class Target:
     # -- processes -----------------------------------------------------------------------------------------
 
     async def pids(self, part: str) -> list[int]:
-        """The processes of a part, by `millrace status`; a lane goes by its name without its number."""
-        status = await asyncio.to_thread(self.stack.json, "status")
+        """The processes of a part, as `millrace status` tells them; a lane goes by its name without its number."""
+        status = await asyncio.to_thread(status_of, Home(self.home))
         shown = [*status["parts"], *status["lanes"]]
         return [one["pid"] for one in shown if one["pid"] and (one["name"] == part or _of_lane(one["name"], part))]
 
@@ -148,7 +151,7 @@ class Target:
 
     def exported(self) -> dict[str, str]:
         """What `millrace env` tells a shell."""
-        return self.stack.json("env")
+        return load_environment(Home(self.home))
 
     def run(self, *words: str, **environment: str) -> None:
         """A Python that talks to this stack."""
