@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -61,14 +61,16 @@ class Load:
         """All of it, spread over the time."""
         random = Random(f"load:{round.number}")
         mix, base = self.mix, self.number * 1000
-        given: list[Awaitable[None]] = []
+        given: list[Coroutine[Any, Any, None]] = []
         given += [self._chat(base + place, mix.messages, seconds) for place in range(mix.chats)]
         given += [self._order(base + 500 + place) for place in range(mix.orders)]
         given += [self._at(random.uniform(0, seconds / 3), self.review(base + place)) for place in range(mix.reviews)]
         given += [self._at(random.uniform(0, seconds / 3), self._ingest(base + place)) for place in range(mix.personas)]
         given += [self._at(random.uniform(0, seconds), self._card(base + place)) for place in range(mix.cards)]
         given += [self._at(random.uniform(0, seconds), self._graph(base + place)) for place in range(mix.graphs)]
-        await asyncio.gather(*given)
+        async with asyncio.TaskGroup() as group:  # one that is refused ends the others
+            for work in given:
+                group.create_task(work)
 
     async def poisoned(self, what: str) -> None:
         """Work that always kills the process that does it."""

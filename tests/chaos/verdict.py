@@ -105,6 +105,11 @@ class Row:
             self.lost += beyond
             self.flaws.append(f"lost: {beyond} sends more in doubt than there were blows")
 
+    def broken_off(self, errors: Sequence[BaseException]) -> None:
+        """A round that could not be carried out to its end shows nothing: the stack took no work, or no blow."""
+        self.stuck += len(errors)
+        self.flaws += [f"stuck: the round was broken off by {error!r}" for error in errors]
+
     def to_json(self) -> dict[str, Any]:
         values = asdict(self)
         flaws = values.pop("flaws")

@@ -70,3 +70,9 @@ def test_more_sends_in_doubt_than_blows_count_as_lost() -> None:
     assert row.is_good and row.ambiguous == 1
     row.take([Seen("message", "2", "SUCCESS")], blows=1, ambiguous=3, disorder=[])
     assert (row.lost, row.ambiguous, row.runs, row.rounds, row.is_good) == (2, 4, 2, 2, False)
+
+
+def test_a_round_that_was_broken_off_is_not_good() -> None:
+    row = Row("kill")
+    row.broken_off([RuntimeError("the gateway took nothing")])
+    assert (row.stuck, row.is_good) == (1, False) and "took nothing" in row.flaws[0]
