@@ -60,7 +60,7 @@ class Campaign:
     async def _round(self, target: Target, one: Round) -> None:
         print(one.told(), flush=True)
         load = Load(target, one.number, self.mix, one.fault.forgets, usual_calls=self.usual_calls)
-        attack, before = Attack(target, load), await _in_doubt(target)
+        attack, before, lived = Attack(target, load), await _in_doubt(target), target.lane_deaths()
         ended = await asyncio.gather(load.give(one), attack.carry_out(one), return_exceptions=True)
         over = time.monotonic()
         await until(lambda: _is_quiet(target, load), self.quiet_within)
@@ -69,7 +69,8 @@ class Campaign:
         flaws = len(row.flaws)
         row.broken_off([error for error in ended if isinstance(error, BaseException)])
         ambiguous = await _in_doubt(target) - before
-        row.take(seen, blows=attack.blows, ambiguous=ambiguous, disorder=load.disorder())
+        deaths = target.lane_deaths() - lived
+        row.take(seen, blows=attack.blows, ambiguous=ambiguous, disorder=load.disorder(), deaths=deaths)
         row.recovery_seconds = max(row.recovery_seconds, round(took, 1))
         if attack.back_to_work is not None:
             row.back_to_work_seconds = max(row.back_to_work_seconds or 0.0, attack.back_to_work)

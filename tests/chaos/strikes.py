@@ -132,7 +132,6 @@ class Attack:
     async def _poison(self, aim: str, strike: Strike) -> None:
         await self.load.poisoned("graph")
         self._hit("poison")
-        self.blows = 3  # as many as the job has attempts
 
     async def _fill_the_disk(self, aim: str, strike: Strike) -> None:
         with filled(self.target.home) as written:

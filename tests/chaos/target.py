@@ -146,6 +146,10 @@ class Target:
         shown = [*status["parts"], *status["lanes"]]
         return [one["pid"] for one in shown if one["pid"] and (one["name"] == part or _of_lane(one["name"], part))]
 
+    def lane_deaths(self) -> int:
+        """How often lanes were started again since the stack came up."""
+        return sum(lane["restarts"] for lane in status_of(Home(self.home))["lanes"])
+
     def redis_url(self) -> str:
         return self.exported()["MILLRACE_REDIS_URL"]
 

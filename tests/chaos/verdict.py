@@ -92,8 +92,10 @@ class Row:
     def is_good(self) -> bool:
         return not (self.lost or self.duplicated or self.stuck or self.failed or self.out_of_order)
 
-    def take(self, seen: Sequence[Seen], *, blows: int, ambiguous: int, disorder: Sequence[str]) -> None:
-        """Count a round. More sends in doubt than blows are losses: a blow cuts off one send at most."""
+    def take(
+        self, seen: Sequence[Seen], *, blows: int, ambiguous: int, disorder: Sequence[str], deaths: int = 0
+    ) -> None:
+        """Count a round. A blow cuts off one send at most, and so does each death of a lane: more are losses."""
         self.rounds, self.blows, self.runs = self.rounds + 1, self.blows + blows, self.runs + len(seen)
         for flaw in filter(None, map(flaw_of, seen)):
             setattr(self, flaw.what, getattr(self, flaw.what) + 1)
@@ -101,7 +103,7 @@ class Row:
         self.out_of_order += len(disorder)
         self.flaws += [f"out of order: {one}" for one in disorder]
         self.ambiguous += ambiguous
-        if (beyond := ambiguous - blows) > 0:
+        if (beyond := ambiguous - max(blows, deaths)) > 0:
             self.lost += beyond
             self.flaws.append(f"lost: {beyond} sends more in doubt than there were blows")
 
