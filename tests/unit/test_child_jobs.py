@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 import httpx
 import pytest
 
 from spine.contracts.jobs import Job, JobStatus, Usage
 from spine.documents import ensure_indexes
 from spine.errors import InvalidInputError
+from spine.jobs import JobLedger
 from spine.services import Services
 from spine.settings import Settings
 from spine.testing.memory_documents import MemoryDocuments
@@ -58,3 +62,20 @@ async def test_a_prefect_server_that_stays_away_ends_a_child_after_its_attempts(
 async def test_any_other_error_ends_a_child_at_once(services: Services, error: Exception) -> None:
     ended = await run_with(services, error)
     assert (ended.status, ended.attempts) == (JobStatus.FAILURE, 1)
+
+
+async def test_a_child_whose_flow_takes_long_to_begin_keeps_its_lease(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = JobLedger(services.documents, lease=timedelta(seconds=0.06))
+    monkeypatch.setattr(Services, "ledger", property(lambda _: ledger))
+
+    async def slow_to_begin(job: Job) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0.02)
+            assert not (await ledger.sweep()).restart
+        await ledger.succeed(job, {}, Usage())
+
+    job, _ = await ledger.create("ingest_collection", "ana")
+    ended = await run_to_end(services, job, slow_to_begin)
+    assert (ended.status, ended.attempts) == (JobStatus.SUCCESS, 1)
