@@ -6,7 +6,7 @@ BIN := .venv/bin
 NOT_SLOW := not wordpress and not chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-browser test-wordpress chaos bench bench-check lint format
+.PHONY: help setup up down status test test-browser test-wordpress chaos chaos-short bench bench-check lint format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +32,12 @@ test-browser: setup ## tests that drive a real Chromium
 test-wordpress: setup ## tests that drive a real WordPress
 	@$(BIN)/pytest -m wordpress $(ARGS)
 
-chaos: setup ## tests that kill processes
-	@$(BIN)/pytest -m chaos $(ARGS)
+chaos: setup ## faults on a whole stack under load (docs/reliability.md), then the tests that kill processes: 30 min
+	@$(BIN)/python -m tests.chaos --minutes 22 --write $(ARGS)
+	@$(BIN)/pytest -m chaos
+
+chaos-short: setup ## the same in three minutes, for CI
+	@$(BIN)/python -m tests.chaos --minutes 3 $(ARGS)
 
 bench: ## figures beside those of others: docs/benchmarks.md, an hour or two on an idle machine
 	@deployments/bootstrap.sh bench

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from deployments.lane_runs import Surround, plainly
 from deployments.runners import runner_for, tell_subject
+from deployments.suspects import WAIT_SECONDS, Trial
 from spine.contracts.jobs import Job, Usage
 from spine.errors import MillraceError
 from spine.jobs import describe
@@ -31,6 +32,7 @@ class JobHandler:
     services: Services
     surround: Surround = plainly
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, "asyncio.Task[None]"])
+    trial: Trial = field(default_factory=Trial)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     done: int = 0
 
@@ -39,12 +41,16 @@ class JobHandler:
         job = await self.services.ledger.begin(job_id, self.services.worker)
         if job is None:
             return
+        if not self.trial.admits(job):
+            await self.services.ledger.release(job, delay_seconds=WAIT_SECONDS)
+            return
         work = asyncio.create_task(self._run(job), name=f"job {job_id}")
         self.running[job_id] = work
         try:
             await asyncio.wait([work])
         finally:
             self.running.pop(job_id, None)
+            self.trial.ended(job_id)
             self.done += 1
             self.ended.set()
 

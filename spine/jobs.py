@@ -157,11 +157,12 @@ class JobLedger:
             },
         )
 
-    async def release(self, job: Job) -> Job | None:
-        """Give the attempt back without counting it: the process is asked to stop, the work is not to blame."""
+    async def release(self, job: Job, delay_seconds: float = 0.0) -> Job | None:
+        """Give the attempt back without counting it: the work is not to blame. It is due again after the delay."""
+        due = iso(utc_now() + timedelta(seconds=delay_seconds)) if delay_seconds else None
         return await self._change(
             self._mine(job),
-            set={"status": str(JobStatus.RETRY), "lease_until": None, "run_after": None},
+            set={"status": str(JobStatus.RETRY), "lease_until": None, "run_after": due},
             inc={"attempts": -1},
         )
 

@@ -16,6 +16,7 @@ from spine.errors import MillraceError, RetryableError
 from spine.jobs import describe
 from spine.progress import announce_state
 from spine.services import Services
+from tasks.job_run import InLoopKeeper, is_prefect_away, later
 
 T = TypeVar("T")
 
@@ -47,11 +48,17 @@ def _is_free(job: Job) -> bool:
 
 
 async def _run_leased(services: Services, job: Job, run: RunJob) -> None:
+    keeper = services.keeper or InLoopKeeper(services.ledger)
     try:
-        await run(job)
+        with keeper.kept(job):  # until its flow does so itself: Prefect's server may make it wait
+            await run(job)
     except MillraceError as error:
         await services.ledger.fail(job, describe(error), Usage())  # unless it has recorded its own end
     except Exception as error:
+        if is_prefect_away(error):
+            _logger.warning("job %s is tried again later: the Prefect server does not answer", job.job_id)
+            await services.ledger.retry_later(job, describe(error), later(job.attempts))
+            return
         _logger.exception("job %s met an unexpected error", job.job_id)
         await services.ledger.fail(job, describe(error), Usage())
 

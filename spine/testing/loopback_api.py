@@ -100,6 +100,9 @@ class _Connection(ConnectionHandler[LoopbackApi]):
     def do_POST(self) -> None:
         self._handle()
 
+    def do_DELETE(self) -> None:
+        self._handle()
+
     def _handle(self) -> None:
         api, target = self.served, urlsplit(self.path)
         call = ApiCall(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,7 +14,7 @@ from prefect import task
 from prefect.tasks import Task, exponential_backoff
 
 from spine.contracts.graphs import ModuleRules
-from spine.errors import ExternalServiceError, MillraceError, PermanentError, TimeLimitError
+from spine.errors import ExternalServiceError, MillraceError, PermanentError, RetryableError, TimeLimitError
 from spine.services import current_services
 from tasks.module_graph.child import run_in_child
 from tasks.module_graph.discovery import module_of
@@ -23,6 +24,9 @@ from tasks.retrying import RETRIED, STAGE, obeys_retry_after
 
 LARGEST_OUTPUT: Final = 256 * 1024
 """Bytes of JSON. Outputs are kept with the job and handed from module to module; larger things belong in a store."""
+
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM, errno.EAGAIN})
+"""No file, no room, no memory: on every module's way, and nobody's mistake."""
 
 
 @task(name="run module", **STAGE)
@@ -50,7 +54,7 @@ async def run_module(
     except MillraceError:
         raise
     except Exception as error:
-        raise PermanentError(f"Module {context.module} met {type(error).__name__}: {error}") from error
+        raise _met(context, error) from error
     if (size := len(json.dumps(output).encode())) > LARGEST_OUTPUT:
         raise PermanentError(
             f"The output of module {context.module} has {size:,} bytes; at most {LARGEST_OUTPUT:,} are kept. "
@@ -69,6 +73,13 @@ async def _run(context: ModuleContext, data: Mapping[str, Any], isolation: str) 
 def _lost(context: ModuleContext, error: Exception) -> ExternalServiceError:
     told = f"Module {context.module} lost a connection: {error or type(error).__name__}"
     return ExternalServiceError(told, service=context.module)
+
+
+def _met(context: ModuleContext, error: Exception) -> MillraceError:
+    """A fault of the module, and final; what the machine is out of for a while is worth another try."""
+    told = f"Module {context.module} met {type(error).__name__}: {error}"
+    passing = isinstance(error, OSError) and error.errno in _PASSING
+    return RetryableError(told) if passing else PermanentError(told)
 
 
 @lru_cache(maxsize=1024)

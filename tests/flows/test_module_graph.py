@@ -117,8 +117,15 @@ async def test_starting_in_the_middle_runs_what_comes_after_and_nothing_else(gra
     assert graphs.runs == ["two", "three"]
 
 
-async def test_a_passing_fault_is_tried_again_as_often_as_the_graph_says(graphs: GraphWorld) -> None:
-    graphs.module("weak", "raise ConnectionError('gone')")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param("ConnectionError('gone')", id="a lost connection"),
+        pytest.param("OSError(24, 'gone')", id="a machine that is out of open files"),
+    ],
+)
+async def test_a_passing_fault_is_tried_again_as_often_as_the_graph_says(graphs: GraphWorld, fault: str) -> None:
+    graphs.module("weak", f"raise {fault}")
     graphs.graph("weakly", {"weak": {"retries": 2, "retry_delay": 0}})
 
     job = await graphs.run("weakly")
