@@ -45,7 +45,7 @@ def _vulnerabilities(rules: DependencyRules) -> Iterator[str]:
     print(f"vulnerabilities: {len(answer.found)} known in {answer.packages} packages")
     for one in answer.found:
         fixed = f"take {' or '.join(one.fixed_in)}" if one.fixed_in else "there is no fixed version yet"
-        yield f"{one.package} {one.version} has {one.advisory}: {fixed}, or say in pyproject.toml why that is no matter."
+        yield f"{one.package} {one.version} has {one.advisory}: {fixed}, or accept it in pyproject.toml."
 
 
 if __name__ == "__main__":
