@@ -93,11 +93,11 @@ class Api:
 
         each()
 
-    def send(self, operation: Any, role: str | None) -> httpx.Response:
-        """The answer to a request without a body, at an address that exists."""
+    def send(self, operation: Any, role: str | None, **options: Any) -> httpx.Response:
+        """The answer to a request at an address that exists, without a body unless `options` (of httpx) say so."""
         address = re.sub(r"\{(\w+)\}", lambda name: self.known.get(name[1], ["x"])[0], operation.path)
         method = operation.method.upper()
-        return self.runner.run(self.callers[role].request(method, address))
+        return self.runner.run(self.callers[role].request(method, address, **options))
 
     def _lead_somewhere(self, case: Any, chance: random.Random) -> None:
         for name in case.path_parameters or {}:
