@@ -32,7 +32,7 @@ def check_every_operation(api: Api, examples: int) -> None:
 
 
 def test_every_operation_answers_as_it_is_documented(api: Api) -> None:
-    check_every_operation(api, examples=6)
+    check_every_operation(api, examples=4)
     assert len(api.seen) > 50
     statuses = set[int]().union(*api.seen.values())
     assert {200, 202, 403, 404, 409, 422} <= statuses, "the requests reach further than the door"
