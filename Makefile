@@ -47,10 +47,11 @@ bench-check: ## the same run, which fails when a ratio misses its target
 	@deployments/bootstrap.sh bench
 	@$(BIN)/python -m benchmarks --check $(ARGS)
 
-lint: setup ## style, format, types
+lint: setup ## style, format, types, licences and known vulnerabilities of what is locked
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+	@$(BIN)/python -m deployments.dependencies
 
 format: setup ## make the style right where a machine can
 	@$(BIN)/ruff check --fix .

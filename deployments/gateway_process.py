@@ -20,6 +20,7 @@ from blocks.accounts import BlockAccounts
 from deployments.lanes import all_queues
 from deployments.prefect_address import flow_run_page, has_saved_block, prefect_answers, prefect_client, prefect_workers
 from deployments.prefect_credentials import saved_credentials, saved_values
+from deployments.production import require_safe
 from gateway.app import create_app
 from gateway.card_logs import ArchivedLine
 from gateway.context import DispatchMessage, GatewayContext, PassageSearch, Probe
@@ -50,6 +51,7 @@ GRACE_SECONDS = 5
 
 def run() -> None:
     """Serve until SIGTERM; requests in flight get a few seconds to end."""
+    require_safe(settings())
     asyncio.run(_serve(settings()))
 
 

@@ -17,6 +17,7 @@ from deployments.live_lane.sessions import LiveSessions
 from deployments.live_lane.warming import load_the_agent
 from deployments.loop_watchdog import LoopWatchdog
 from deployments.presence_thread import PresenceThread
+from deployments.production import require_safe
 from deployments.publishing_watch import publish_waiting_forever
 from deployments.queue_widths import with_widths
 from deployments.sweeper import sweep_forever
@@ -49,6 +50,7 @@ def run(name: str, queues: list[str]) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Its errors carry whole events; that the server is away is said once, by `deployments.rolling`.
     logging.getLogger("prefect._internal.concurrency").setLevel(logging.CRITICAL)
+    require_safe(settings())
     widths = with_widths(lane_queues(name, queues), os.environ.get("MILLRACE_QUEUE_WIDTHS", ""))
     run_beside(lambda stop: _lane(name, widths, stop))
 

@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from gateway import websocket
+from gateway.api_description import install_description
 from gateway.auth import AuthenticationGate, Authenticator
 from gateway.configuration import ConfigurationDesk
 from gateway.context import GatewayContext
@@ -138,6 +139,7 @@ def create_app(context: GatewayContext) -> FastAPI:
         app.include_router(shown.router)
     app.mount("/static", _Static(directory=STATIC), name="static")
     install_problems(app, problem_page)
+    install_description(app)
     # The last one added is the first one met.
     app.add_middleware(BodyGate, limits=context.limits)
     app.add_middleware(AuthenticationGate, authenticator=gateway.authenticator)

@@ -41,6 +41,8 @@ def backlog_text(data: bytes) -> object:
         raise InvalidInputError(f"The backlog is not UTF-8 text (byte {error.start}).") from error
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"The backlog is no JSON: {error.msg} in line {error.lineno}.") from error
+    except ValueError as error:
+        raise InvalidInputError("The backlog holds a number that is too large.") from error
     except RecursionError as error:
         raise InvalidInputError("The backlog is nested too deeply.") from error
 

@@ -33,7 +33,7 @@ def read_cursor(collection: str, sort: Sort | None, cursor: str) -> list[Any]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         name, values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise InvalidInputError(_FOREIGN) from None
     if name != _list_name(collection, sort) or not _fits(values, parse_sort(sort)):
         raise InvalidInputError(_FOREIGN)

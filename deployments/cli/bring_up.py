@@ -12,8 +12,9 @@ from typing import Any
 from deployments.cli.configuration import checked_settings
 from deployments.cli.stack_display import Display, Links, print_links
 from deployments.lanes import all_queues
+from deployments.production import require_safe
 from deployments.stack.control import running_state, start_detached, supervise, wait_until_up
-from deployments.stack.environment import load_environment, save_environment
+from deployments.stack.environment import load_environment, save_environment, with_settled_documents
 from deployments.stack.home import Home
 from deployments.stack.lane_scaler import QueueDepth
 from deployments.stack.parts import Plan
@@ -31,6 +32,7 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 def detached(home: Home, arguments: list[str], lanes: str | None, lane: list[str], *, demo: bool) -> None:
     """Start the stack in the background and return when every part is healthy; a running one is left as it is."""
     config = checked_settings()
+    require_safe(with_settled_documents(home, config), demo=demo)
     lane_layout(lanes, lane)  # what cannot be read is said here, not in the supervisor's log
     already = running_state(home)
     if already and already.state == "running":
@@ -69,6 +71,7 @@ def supervise_here(home: Home, lanes: str | None, lane: list[str], *, demo: bool
 
 def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) -> int:
     config = checked_settings()
+    require_safe(with_settled_documents(home, config), demo=demo)
     home.prepare()
     secrets = ensure_secrets(home, config.token.get_secret_value() if config.token else None)
 

@@ -12,7 +12,8 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from deployments.stack.environment import load_environment, project_root, settled
+from deployments.production import dangers, surroundings
+from deployments.stack.environment import load_environment, project_root, with_settled_documents
 from deployments.stack.health import request
 from deployments.stack.home import Home
 from deployments.stack.ports_choice import is_free
@@ -208,17 +209,6 @@ def _asked(name: str, url: str, auth: str | None, log: Path) -> Finding:
 
 
 def _production(home: Home, settings: Settings) -> Iterable[Finding]:
-    if settings.env != "production":
-        return
-    if settings.mongo_url is None and not settled(home):
-        mend = "set MILLRACE_MONGO_URL, or save a block Document Database"
-        yield Finding("production", Verdict.WARN, "documents are kept in SQLite on this machine", mend)
-    if settings.redis_url is None:
-        mend = "set MILLRACE_REDIS_URL"
-        yield Finding("production", Verdict.WARN, "the queues are kept by the stack's own Redis", mend)
-    if settings.allow_private_hosts:
-        hosts = ", ".join(sorted(settings.allow_private_hosts))
-        mend = "unset MILLRACE_ALLOW_PRIVATE_HOSTS"
-        yield Finding("production", Verdict.WARN, f"pages may be fetched from {hosts}", mend)
-    if os.geteuid() == 0:
-        yield Finding("production", Verdict.WARN, "the stack runs as root", "run it as a user of its own")
+    for danger in dangers(with_settled_documents(home, settings), surroundings()):
+        verdict = Verdict.FAIL if danger.refused else Verdict.WARN
+        yield Finding("production", verdict, f"{danger.found} ({danger.name})", danger.mend)

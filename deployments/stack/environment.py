@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from deployments.stack.home import Home, write_private
 from deployments.stack.ports_choice import LOOPBACK
 from deployments.stack.secret_store import Secrets
@@ -124,6 +126,12 @@ def settled(home: Home) -> dict[str, str]:
             f"{home.settled_file} cannot be read: remove it, then run `millrace down` and `millrace up`.",
             what="settled.json",
         ) from error
+
+
+def with_settled_documents(home: Home, config: Settings) -> Settings:
+    """The settings with the database of a saved block, as far as an earlier start has settled on one."""
+    url = None if config.mongo_url else settled(home).get("MILLRACE_MONGO_URL")
+    return config.model_copy(update={"mongo_url": SecretStr(url)}) if url else config
 
 
 def load_environment(home: Home) -> dict[str, str]:

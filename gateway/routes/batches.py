@@ -86,7 +86,12 @@ async def submit_batch(
     )
 
 
-@router.get("/{batch_id}", summary="A batch and where each of its items stands", response_model=BatchState)
+@router.get(
+    "/{batch_id}",
+    summary="A batch and where each of its items stands",
+    response_model=BatchState,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
 async def get_batch(
     batch_id: str, context: Context, format: Annotated[Literal["json", "csv"], Query()] = "json"
 ) -> BatchState | Response:

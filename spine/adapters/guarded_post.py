@@ -27,5 +27,5 @@ async def post_for_json(
         raise ExternalServiceError(
             f"{service} could not be reached: {error or type(error).__name__}.", service=service
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ExternalServiceError(f"{service} did not answer with JSON.", service=service) from error

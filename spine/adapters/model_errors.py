@@ -53,7 +53,7 @@ _FILTERED = re.compile(
 )
 _NO_TOOLS = re.compile(r"\btools?\b|tool_(use|choice)|function[_ ]call", re.IGNORECASE)
 _WAIT_WORDS = re.compile(r"(?:try again|retry) (?:in|after) ((?:[\d.]+ ?(?:ms|[hms])[a-z]*\s*)+)", re.IGNORECASE)
-_WAIT_PART = re.compile(r"([\d.]+) ?(ms|h|m|s)", re.IGNORECASE)
+_WAIT_PART = re.compile(r"(?<![\d.])([\d.]++) ?(ms|h|m|s)", re.IGNORECASE)
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 

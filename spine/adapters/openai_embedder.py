@@ -118,7 +118,7 @@ def _known_dimension(model: str) -> int:
 def _json(answer: httpx.Response) -> object:
     try:
         return answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return answer.text
 
 

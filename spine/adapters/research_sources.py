@@ -55,7 +55,7 @@ class _JsonReader:
             raise
         try:
             return json.loads(page.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ExternalServiceError(f"{self._service} did not answer with JSON.", service=self._service) from error
 
 

@@ -164,5 +164,5 @@ def _parsed(raw: bytes) -> Any:
     """The JSON of a body, None when it is none; some plugins put a byte order mark before it."""
     try:
         return json.loads(raw.decode("utf-8-sig"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

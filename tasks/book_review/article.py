@@ -36,8 +36,9 @@ _TAG = re.compile(r"</?[A-Za-z](?![A-Za-z+.-]*:)[^<>]*>|<![A-Za-z][^<>]*>|<\?[^<
 _AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]*:[^\s<>]*)>")
 _OPEN_TAG = re.compile(r"<(?=[A-Za-z/!?])(?!(?:https?|mailto):[^\s<>]+>)")
 _IMAGE = re.compile(r"!\[(?:[^\[\]]|\[[^\[\]]*\])*\](?:\((?:[^()\n]|\([^()\n]*\))*\)|\[[^\]]*\])?")
+# Possessive: what it took it never gives back, so that a link without an end is looked at once.
 _LINK = re.compile(
-    r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(\s*(<[^<>\n]*>|(?:[^()\s]|\([^()\s]*\))*)((?:[^()]|\([^()\n]*\))*)\)"
+    r"\[((?:[^\[\]]|\[[^\[\]]*\])*+)\]\(\s*+(<[^<>\n]*+>|(?:[^()\s]|\([^()\s]*\))*+)((?:[^()]|\([^()\n]*\))*+)\)"
 )
 _DEFINITION = re.compile(r"^[ ]{0,3}\[[^\]\n]+\]:[ \t]*\n?[ \t]*(\S+).*$", re.MULTILINE)
 _SAFE_SCHEMES = frozenset({"http", "https", "mailto"})

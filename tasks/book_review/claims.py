@@ -15,8 +15,8 @@ from tasks.book_review.writing.markdown_text import Block, blocks
 from tasks.book_review.writing.text_units import fold, folded_words, sentences, words
 
 _ADDRESS = re.compile(
-    r"(?:https?://|www\.)\S+|\S+@\S+\.\w+|\[\d+\]|"
-    r"(?<![\w@])(?=[\w.-]*[A-Za-z])(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?(?![\w])"
+    r"(?:https?://|www\.)\S+|(?<!\S)[^\s@]++@\S+\.\w+|\[\d+\]|"
+    r"(?<![\w@-])(?<![\w-]\.)(?=[\w.-]{0,253}?[A-Za-z])(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?(?![\w])"
 )
 _COUNTED = re.compile(r"([^\W\d_]+)[-.\s\u00a0#№°]*$")
 _LABEL_WORDS = 4

@@ -56,7 +56,7 @@ async def run_in_child(folder: Path, context: ModuleContext, data: Mapping[str, 
 def _outcome(module: str, code: int | None, said: bytes, complained: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         words = complained.decode(errors="replace").strip()[-_LAST_WORDS:]
         raise ExternalServiceError(
             f"The process of module {module} ended with {code}. {words}".strip(), service=module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,6 +19,7 @@ SUFFIXES: Final = (".yaml", ".yml", ".py")
 CONNECTIONS: Final = "GRAPH_CONNECTIONS"
 SETTINGS: Final = "GRAPH_SETTINGS"
 _LARGEST: Final = 1_000_000
+_DEEPEST: Final = 32
 
 
 def read_graph(path: Path) -> Graph:
@@ -45,8 +47,7 @@ def graph_of(declared: Mapping[str, Any], default_name: str) -> Graph:
         raise InvalidInputError("A graph has `modules`: a mapping from each module to those that come after it.")
     fields.setdefault("name", default_name)
     fields["modules"] = {str(name): _rules(str(name), given) for name, given in cast(dict[Any, Any], modules).items()}
-    start = fields.pop("start", None)
-    fields["start"] = [start] if isinstance(start, str) else list(start or [])
+    fields["start"] = _start(fields.get("start"))
     try:
         graph = Graph.model_validate(fields)
     except ValidationError as error:
@@ -55,6 +56,12 @@ def graph_of(declared: Mapping[str, Any], default_name: str) -> Graph:
     graph = graph if named else graph.model_copy(update={"start": roots_of(graph)})
     check_graph(graph, start_is_declared=named)
     return graph
+
+
+def _start(given: Any) -> list[Any]:
+    if given is not None and not isinstance(given, str | list | tuple):
+        raise InvalidInputError("start: name the module that comes first, or a list of them.")
+    return [given] if isinstance(given, str) else list(cast("list[Any]", given or []))
 
 
 def _rules(module: str, given: Any) -> dict[str, Any]:
@@ -68,7 +75,9 @@ def _rules(module: str, given: Any) -> dict[str, Any]:
 
 
 def _edges(module: str, given: Any) -> list[dict[str, Any]]:
-    targets = [given] if isinstance(given, str | dict) else list(given or [])
+    if given is not None and not isinstance(given, str | dict | list | tuple):
+        raise InvalidInputError(f"{module}: give the modules that come after it, or its rules.")
+    targets = [given] if isinstance(given, str | dict) else list(cast("list[Any]", given or []))
     return [edge for target in targets for edge in _edge(module, target)]
 
 
@@ -77,11 +86,19 @@ def _edge(module: str, target: Any) -> list[dict[str, Any]]:
     if isinstance(target, str):
         return [{"to": target}]
     if not isinstance(target, dict):
-        raise InvalidInputError(f"{module} leads to {target!r}, which is not the name of a module.")
+        raise InvalidInputError(f"{module} leads to {reprlib.repr(target)}, which is not the name of a module.")
     fields = cast(dict[str, Any], target)
     if "to" in fields:
         return [fields]
-    return [{"to": to, **({"when": rules} if isinstance(rules, str) else rules or {})} for to, rules in fields.items()]
+    return [{"to": to, **_rules_of_way(module, to, rules)} for to, rules in fields.items()]
+
+
+def _rules_of_way(module: str, to: Any, given: Any) -> dict[str, Any]:
+    if isinstance(given, str):
+        return {"when": given}
+    if given is not None and not isinstance(given, dict):
+        raise InvalidInputError(f"{module} → {to}: give a condition, or rules such as {{when: …}}.")
+    return cast("dict[str, Any]", given or {})
 
 
 def _from_yaml(text: str) -> dict[str, Any]:
@@ -99,8 +116,8 @@ def _from_python(text: str) -> dict[str, Any]:
     """`GRAPH_CONNECTIONS = {…}` and, where it is there, `GRAPH_SETTINGS = {name, start, …}`; both literals."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, RecursionError) as error:
-        raise InvalidInputError(f"This is not Python: {error}") from None
+    except (SyntaxError, RecursionError, MemoryError) as error:  # MemoryError: nested deeper than its parser's stack
+        raise InvalidInputError(f"This is not Python: {error or 'it is nested too deeply'}") from None
     found = {name: value for node in tree.body for name, value in _assigned(node) if name in (CONNECTIONS, SETTINGS)}
     if CONNECTIONS not in found:
         raise InvalidInputError(f"There is no `{CONNECTIONS} = {{…}}` at the top level.")
@@ -118,12 +135,12 @@ def _assigned(node: ast.stmt) -> list[tuple[str, ast.expr]]:
 
 def _literal(name: str, value: ast.expr) -> dict[str, Any]:
     if isinstance(value, ast.Dict):
-        keys = [ast.unparse(key) for key in value.keys if key is not None]
-        if twice := sorted({key for key in keys if keys.count(key) > 1}):
-            raise InvalidInputError(f"{name} declares {', '.join(twice)} twice.")
+        keys = [key.value for key in value.keys if isinstance(key, ast.Constant)]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}, key=repr):
+            raise InvalidInputError(f"{name} declares {', '.join(map(repr, twice))} twice.")
     try:
         read = ast.literal_eval(value)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError, MemoryError):
         raise InvalidInputError(f"{name} must be written out: the file is read and never run.") from None
     if not isinstance(read, dict):
         raise InvalidInputError(f"{name} must be a dict.")
@@ -131,7 +148,24 @@ def _literal(name: str, value: ast.expr) -> dict[str, Any]:
 
 
 class _OneOfEachKey(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: the first of two modules would vanish without a word."""
+    """YAML in which a key that stands twice is an error: the first of two modules would vanish without a word.
+
+    Aliases are refused: thirty lines of them can stand for more than any memory holds. So is deep nesting.
+    """
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1
+            raise InvalidInputError(f"A graph is written without aliases (line {line}): write out what it stands for.")
+        if self._depth >= _DEEPEST:
+            raise InvalidInputError(f"A graph is nested at most {_DEEPEST} levels deep.")
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]

@@ -31,7 +31,7 @@ _WEAK_MARKS = (
 )  # fmt: skip
 _LONGEST_WEAKLY_MARKED = 600
 _PRODUCT_NODES = "#productTitle, #ebooksProductTitle, #btAsinTitle, #bookTitle, [itemtype*='schema.org/']"
-_PRODUCT_DATA = re.compile(r'"@type"\s*:\s*\[?\s*"(?:book|product)"')
+_PRODUCT_DATA = re.compile(r'"@type"\s*+:\s*+(?:\[\s*+)?"(?:book|product)"')
 _MISSING_PAGE_MARK = "cs_404_l"
 _LONGEST_BARRIER = 3_000  # characters of visible text
 

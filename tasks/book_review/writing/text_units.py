@@ -12,7 +12,8 @@ _UNDECOMPOSED = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "æ"
 _APOSTROPHES = "'’ʼ′"
 _WORD = re.compile(rf"[^\W_]+(?:[{_APOSTROPHES}][^\W_]+)*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_END = re.compile(r"(?:\.{3}|[.!?…])+[\"'”’»“)\]]*(?=\s)|[。！？]+[」』”]?")
+# Possessive and from the beginning of a run only: a line of dots is looked at once.
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»“)\]]*+(?=\s)|[。！？]+[」』”]?")
 _LONGEST_WORD = 60  # characters that decide about a full stop; looking further makes long lines slow
 _COMPLETE = re.compile(r"[.!?。！？][\"'”’»“)\]」』]*$")
 _ABBREVIATIONS = frozenset(
