@@ -4,7 +4,7 @@
 
 One whole stack, one loopback model that thinks for a second, one loopback Telegram, and one Celery worker (prefork 4,
 prefetch 1, late acknowledgement) on the stack's own Redis. They take turns. A message of ours leaves a job, two turns
-of a transcript, an effect record, progress events and two task runs in Prefect, in the order of its session; Celery's
+of a transcript, an effect record, progress events and a task run in Prefect, in the order of its session; Celery's
 leaves nothing and keeps no order.
 
 Prints, per round: seconds until 200 messages of 100 sessions are answered; jobs per second that do nothing; and,

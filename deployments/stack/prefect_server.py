@@ -29,7 +29,7 @@ _IN_BATCHES = {
 """One transaction for the task runs of half a second instead of one for each of their changes: half the server's work.
 What it shows of them is older by that."""
 
-_STEPS_BACK = 5
+_STEPS_BACK = 10
 """What it records of task runs may be late; the lanes whose tasks they are may not."""
 
 

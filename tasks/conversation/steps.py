@@ -6,6 +6,7 @@ earlier attempt did is found in the stored turns, orders and effects, which outl
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from prefect import task
@@ -29,13 +30,26 @@ async def process_message(job: Job, message: InboundMessage) -> Reply:
     return await answer_message(current_services(), job, message)
 
 
-process_and_respond = process_message.with_options(name=TaskName.PROCESS_AND_RESPOND.value)
-"""The same where `send_response` follows, so that the two are told apart in a list of runs."""
+@task(name=TaskName.PROCESS_AND_RESPOND.value, task_run_name="answer {job.subject_id}", persist_result=False)
+async def process_and_respond(job: Job, message: InboundMessage, making: AbstractAsyncContextManager[None]) -> Reply:
+    """The same, brought to the person; `making` surrounds the work on the answer, before it is sent.
+
+    One task for both: its record costs more than the sending, and a message that is tried again finds the stored
+    reply and the effect anyway.
+    """
+    async with making:
+        reply = await answer_message(current_services(), job, message)
+    return reply.model_copy(update={"delivery": await _deliver(job, message, reply.text)})
 
 
 @task(name=TaskName.SEND_RESPONSE.value, task_run_name="send to {job.subject_id}", persist_result=False)
 async def send_response(job: Job, message: InboundMessage, text: str) -> Delivery:
-    """Bring the text to the person, at most once per job; what is known of it stands on the stored turn too."""
+    """Bring the text to the person."""
+    return await _deliver(job, message, text)
+
+
+async def _deliver(job: Job, message: InboundMessage, text: str) -> Delivery:
+    """At most once per job; what is known of it stands on the stored turn too."""
     services = current_services()
     delivery = await deliver_reply(services, job, message.platform, message.account, message.chat_id, text)
     transcript = Transcript(services.documents, message.session_id)

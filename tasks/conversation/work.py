@@ -71,13 +71,12 @@ async def _process_message(run: JobRun) -> dict[str, Any]:
 async def _process_and_respond(run: JobRun) -> dict[str, Any]:
     message = _message(run.job)
     async with _session_to_itself(message):
-        async with _told_at_soft_limit(run, message):
-            reply = await steps.process_and_respond(quoted(run.job), quoted(message))
-        delivery = await steps.send_response(quoted(run.job), quoted(message), reply.text)
-    if delivery is Delivery.AMBIGUOUS:
+        told = _told_at_soft_limit(run, message)
+        reply = await steps.process_and_respond(quoted(run.job), quoted(message), quoted(told))
+    if reply.delivery is Delivery.AMBIGUOUS:
         await run.log("nobody knows whether the reply arrived; it is not sent again", "warning")
     await _after_reply(run, reply.note)
-    return reply.model_copy(update={"delivery": delivery}).model_dump(mode="json")
+    return reply.model_dump(mode="json")
 
 
 async def _send_response(run: JobRun) -> dict[str, Any]:
