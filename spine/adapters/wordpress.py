@@ -9,6 +9,7 @@ from typing import Any, Final
 from spine.adapters.wordpress_wire import WordPressWire
 from spine.errors import ExternalServiceError, InvalidInputError, NotFoundError
 from spine.publishing_port import ImageFile, PostChanges, SiteImage, SiteLogin, SitePost, Taxonomy
+from spine.turns import turn
 from spine.url_guard import Resolver
 
 _POST_FIELDS: Final = "id,slug,status,link,featured_media"
@@ -107,9 +108,16 @@ class WordPressRest:
         await self._if_there(self._wire.delete(f"media/{id}", force="true", _fields="id"))
 
     async def term(self, taxonomy: Taxonomy, name: str) -> int:
+        """Of two that were made at the same moment, as WordPress allows, everybody takes the older one."""
+        async with turn(f"WordPress {taxonomy} {name.casefold()}"):
+            if found := await self._terms(taxonomy, name):
+                return min(found)
+            made = await self._new_term(taxonomy, name)
+            return min([made, *await self._terms(taxonomy, name)])
+
+    async def _terms(self, taxonomy: Taxonomy, name: str) -> list[int]:
         found = _items(await self._wire.get(taxonomy, search=name, per_page=_PAGE, _fields="id,name"))
-        named = [int(one["id"]) for one in found if _same_name(str(one["name"]), name)]
-        return named[0] if named else await self._new_term(taxonomy, name)
+        return [int(one["id"]) for one in found if _same_name(str(one["name"]), name)]
 
     async def close(self) -> None:
         await self._wire.close()

@@ -16,6 +16,7 @@ import yaml
 from deployments.cli import GROUPS
 from deployments.cli.application import new_application
 from deployments.lanes import LANES
+from deployments.production import Surroundings
 from spine.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -77,7 +78,7 @@ def test_nothing_waits_in_a_circle() -> None:
 
 def variables() -> set[str]:
     """The variables that our code reads, and those of the libraries that it uses, by name."""
-    ours = {f"MILLRACE_{field.upper()}" for field in Settings.model_fields}
+    ours = {f"MILLRACE_{field.upper()}" for kind in (Settings, Surroundings) for field in kind.model_fields}
     read = {name for path in (ROOT / "deployments").rglob("*.py") for name in _named(path)}
     return ours | read | set(prefects())
 
