@@ -29,6 +29,8 @@ _OPEN = [str(status) for status in JobStatus if status not in FINAL_STATUSES]
 _AFTER_A_LOST_LEASE = timedelta(seconds=2.5)
 """The sweeper frees a job whose process died within this time and says so; looking by ourselves is the fallback."""
 
+_LONG_SILENT = timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -75,6 +77,13 @@ class SessionMailbox:
         self._alive_until = 0.0
         await self._documents.delete(SESSION_LEASES, {"holder": self.holder})
         await self._documents.delete(SESSION_LEASES, {"_id": self.holder})
+
+    async def forget_the_dead(self) -> None:
+        """Remove what holders have left that fell silent a minute ago: sessions whose person never wrote again."""
+        silent = {"lease_until": {"$lt": iso(utc_now() - _LONG_SILENT)}}
+        for holder in await self._documents.find(SESSION_LEASES, silent):
+            await self._documents.delete(SESSION_LEASES, {"holder": holder["_id"]})
+            await self._documents.delete(SESSION_LEASES, {"_id": holder["_id"]})
 
     async def take(self, session_id: str) -> datetime | None:
         """None when the session is ours now; else the moment at which asking again makes sense."""

@@ -69,6 +69,7 @@ class LiveSessions:
 
     async def __aenter__(self) -> LiveSessions:
         await self._mailbox.say_alive()
+        await self._mailbox.forget_the_dead()
         for job in await self._mailbox.waiting():
             self.offer(job)
         self._tasks = [

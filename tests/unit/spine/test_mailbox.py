@@ -149,6 +149,19 @@ async def test_a_holder_that_ends_leaves_nothing_behind(documents: Documents, ma
     assert await documents.count(SESSION_LEASES) == 0
 
 
+async def test_what_the_long_dead_have_left_is_removed_and_what_the_living_hold_is_not(
+    documents: Documents, mailbox: SessionMailbox
+) -> None:
+    dead = SessionMailbox(documents, lease=timedelta(minutes=-5))
+    await dead.say_alive()
+    await dead.take("s1")
+    await mailbox.say_alive()
+    await mailbox.take("s2")
+    await mailbox.forget_the_dead()
+    left = await documents.find(SESSION_LEASES)
+    assert {one["_id"] for one in left} == {mailbox.holder, "session:s2"}
+
+
 async def test_a_session_named_like_a_holder_is_only_a_session(documents: Documents, mailbox: SessionMailbox) -> None:
     await mailbox.say_alive()
     assert await mailbox.take(mailbox.holder) is None
