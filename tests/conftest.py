@@ -7,23 +7,32 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Divide the tests among two processes: whole stacks in one, file by file in the other, the longest first.
+    """Whole stacks first, then flows: what takes longest, so that two processes end at about the same time."""
+    items.sort(key=lambda item: ("tests/stack/" not in item.nodeid, "tests/flows/" not in item.nodeid))
 
-    Two stacks at once would make each other late on two processors. No test relies on it.
-    """
-    items.sort(key=lambda item: ("tests/stack/" not in item.nodeid, "/flows/" not in item.nodeid))
-    for item in items:
-        group = "stack" if "tests/stack/" in item.nodeid else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class InTwoProcesses(LoadScopeScheduling):
+    """Gives whole stacks to one process, everything else file by file to whoever is free. No test relies on it, but
+    two stacks at once make each other late on two processors."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "stacks" if file.startswith("tests/stack/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return InTwoProcesses(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -140,10 +140,11 @@ time.sleep(60)
     ) -> None:
         await watched.run(scripted("print('warm')"))
         before = (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()))
+        threads = set(threading.enumerate())
         for _ in range(3):
             await watched.run(scripted("print('x')", "prompt", task={"log_path": watched.workdir / "log.gz"}))
         assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == before
-        await until(lambda: not [one for one in threading.enumerate() if "waitpid" in one.name])
+        await until(lambda: not [one for one in set(threading.enumerate()) - threads if "waitpid" in one.name])
 
     async def test_an_agent_may_close_its_output_and_go_on(self, watched: Watched, scripted: Scripted) -> None:
         script = "import os, time; os.close(1); os.close(2); time.sleep(0.5); os._exit(4)"
