@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from deployments.stack.chroma_server import chroma_part, chroma_url
 from deployments.stack.home import Home
-from deployments.stack.parts import Part
 from deployments.stack.plan import Externals
 from deployments.stack.ports_choice import choose_ports
 from deployments.stack.postgres_server import find_postgres, has_data, postgres_part, postgres_url
 from deployments.stack.redis_server import redis_part, redis_url
-from deployments.stack.runner import PartRunner, Surroundings
 from deployments.stack.secret_store import Secrets
-from spine.errors import ExternalServiceError
+from deployments.stack.serving import serving
 
 _NAMES: Final = ("redis", "postgres", "chroma")
 
@@ -59,34 +55,3 @@ async def started(home: Home, secrets: Secrets, externals: Externals) -> AsyncGe
     ]
     async with serving(parts, home):
         yield found
-
-
-@asynccontextmanager
-async def serving(parts: Sequence[Part], home: Home) -> AsyncGenerator[None]:
-    """Run the parts side by side inside the block; `ExternalServiceError` with the reason when one does not start."""
-    around = Surroundings(home, dict(os.environ), f"backup-{os.getpid()}", lambda: None)
-    async with AsyncExitStack() as stack:
-        runners = [PartRunner(part, around) for part in parts]
-        for runner in runners:
-            living = asyncio.create_task(runner.run())
-            stack.push_async_callback(_end, runner, living)
-        await asyncio.gather(*(_healthy(runner) for runner in runners))
-        yield
-
-
-async def _end(runner: PartRunner, living: asyncio.Task[None]) -> None:
-    await runner.stop()
-    await living
-
-
-async def _healthy(runner: PartRunner) -> None:
-    settled, gave_up = (asyncio.create_task(event.wait()) for event in (runner.settled, runner.gave_up))
-    try:
-        await asyncio.wait({settled, gave_up}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        settled.cancel()
-        gave_up.cancel()
-    if not runner.settled.is_set():
-        raise ExternalServiceError(
-            f"{runner.part.name} could not be started: {runner.state.last_error}", service=runner.part.name
-        )

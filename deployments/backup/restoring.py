@@ -14,7 +14,6 @@ from deployments.backup.archive import unpack
 from deployments.backup.documents_copy import copy_documents, require_empty
 from deployments.backup.home_files import SET_ASIDE, entries_with_data
 from deployments.backup.manifest import Manifest, read_manifest, verify
-from deployments.backup.own_servers import serving
 from deployments.backup.redis_snapshot import APPEND_ONLY
 from deployments.backup.saving import DOCUMENTS, HOME, POSTGRES, PREFECT_SQLITE, REDIS, VECTORS
 from deployments.backup.vectors_copy import load_vectors
@@ -26,6 +25,7 @@ from deployments.stack.ports_choice import choose_ports
 from deployments.stack.postgres_server import binaries_for, find_postgres, postgres_part, postgres_url
 from deployments.stack.prefect_server import SQLITE_FILE
 from deployments.stack.secret_store import load_secrets
+from deployments.stack.serving import serving
 from deployments.stack.state import load_state
 from spine.adapters.chroma_vectors import ChromaVectors
 from spine.adapters.sqlite_documents import open_sqlite_documents

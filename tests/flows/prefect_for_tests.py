@@ -5,15 +5,14 @@ Prefect's test harness keeps its records in SQLite, where two writers that meet 
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from anyio.from_thread import start_blocking_portal
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
@@ -23,11 +22,10 @@ from deployments.stack.parts import Part
 from deployments.stack.ports_choice import choose_ports
 from deployments.stack.postgres_server import find_postgres, postgres_part, postgres_url
 from deployments.stack.prefect_server import prefect_part
-from deployments.stack.runner import PartRunner, Surroundings
 from deployments.stack.secret_store import ensure_secrets
+from deployments.stack.serving import serving
 
 _AUTH = "PREFECT_SERVER_API_AUTH_STRING"
-_SECONDS = 180.0
 
 
 @contextmanager
@@ -37,13 +35,15 @@ def prefect_for_tests() -> Generator[None]:
         with prefect_test_harness(server_startup_timeout=120):
             yield
         return
-    with TemporaryDirectory(prefix="millrace-") as folder, ExitStack() as stack:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MILLRACE_", "PREFECT_"))}
+    with TemporaryDirectory(prefix="millrace-") as folder, start_blocking_portal() as portal, ExitStack() as stack:
         home = Home(Path(folder) / "home")
         home.prepare()
         ports = choose_ports(["gateway", "prefect", "postgres"], {})
         addresses = Addresses(ports["gateway"], ports["prefect"], "", "")
         for part in _parts(home, addresses, ports["postgres"]):
-            stack.enter_context(_running(part, home))
+            served = serving([part], home, inherited)
+            stack.enter_context(portal.wrap_async_context_manager(served))
         stack.enter_context(temporary_settings({PREFECT_API_URL: addresses.prefect_api_url}))
         yield
 
@@ -56,27 +56,3 @@ def _parts(home: Home, addresses: Addresses, postgres_port: int) -> Iterator[Par
     server = prefect_part(addresses, secrets, database, home.root / "prefect", needs=())
     env = {name: value for name, value in server.env.items() if name != _AUTH}
     yield replace(server, env={**env, "PREFECT_HOME": str(home.root / "prefect"), "PREFECT_SERVER_UI_ENABLED": "0"})
-
-
-@contextmanager
-def _running(part: Part, home: Home) -> Generator[None]:
-    """Keep the part running from a thread: it ends with the thread that started it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name=part.name, daemon=True)
-    thread.start()
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MILLRACE_", "PREFECT_"))}
-    runner = PartRunner(part, Surroundings(home, inherited, "tests", lambda: None))
-    life = asyncio.run_coroutine_threadsafe(runner.run(), loop)
-    try:
-        asyncio.run_coroutine_threadsafe(_settled(runner), loop).result()
-        yield
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.stop(), loop).result(_SECONDS)
-        life.result(_SECONDS)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-async def _settled(runner: PartRunner) -> None:
-    await asyncio.wait_for(runner.settled.wait(), _SECONDS)

@@ -22,12 +22,13 @@ from pathlib import Path
 
 import httpx
 
-from deployments.backup.own_servers import Servers, serving, started
+from deployments.backup.own_servers import Servers, started
 from deployments.stack.environment import RESULTS_BLOCK
 from deployments.stack.home import Home
 from deployments.stack.plan import Externals
 from deployments.stack.postgres_server import find_postgres, postgres_part
 from deployments.stack.secret_store import ensure_secrets
+from deployments.stack.serving import serving
 from tests.stack.networks import Network
 from tests.stack.whole_stack import free_port
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from redis.asyncio import from_url
 
-from deployments.backup.own_servers import Servers, serving, started
+from deployments.backup.own_servers import Servers, started
 from deployments.backup.restoring import restore
 from deployments.backup.saving import save
 from deployments.stack.home import Home
@@ -17,6 +17,7 @@ from deployments.stack.ports_choice import choose_ports
 from deployments.stack.postgres_server import find_postgres, postgres_part
 from deployments.stack.redis_server import find_redis
 from deployments.stack.secret_store import ensure_secrets, load_secrets
+from deployments.stack.serving import serving
 from spine.adapters.chroma_vectors import ChromaVectors
 from spine.adapters.sqlite_documents import open_sqlite_documents
 from spine.documents import JOBS

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from redis.asyncio import from_url
 
-from deployments.backup.own_servers import serving
 from deployments.containers.answers import complaint
 from deployments.lane_health import require_lane
 from deployments.stack.home import Home
 from deployments.stack.redis_server import find_redis, redis_part, redis_url
+from deployments.stack.serving import serving
 from spine.adapters.redis_presence import RedisPresence
 from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.presence import LaneStatus

@@ -16,9 +16,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from deployments.backup.own_servers import serving
 from deployments.stack.home import Home
 from deployments.stack.redis_server import find_redis, redis_part, redis_url
+from deployments.stack.serving import serving
 from tests.conftest import until
 from tests.stack.whole_stack import free_port
 

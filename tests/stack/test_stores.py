@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,8 @@ from deployments.stack.ports_choice import choose_ports, is_free
 from deployments.stack.postgres_server import find_postgres, postgres_part, postgres_url
 from deployments.stack.queue_depths import docket_depths
 from deployments.stack.redis_server import find_redis, redis_part, redis_url
-from deployments.stack.runner import PartRunner, Surroundings
+from deployments.stack.runner import PartRunner
+from deployments.stack.serving import serving
 from spine.contracts.timestamps import utc_now
 
 pytestmark = pytest.mark.stack
@@ -36,26 +37,9 @@ def home() -> Iterator[Home]:
         yield made
 
 
-class Running:
-    """A part that runs inside the `async with` block."""
-
-    def __init__(self, part: Part, home: Home) -> None:
-        around = Surroundings(home, {"PATH": os.environ["PATH"]}, "a-test", lambda: None)
-        self.runner = PartRunner(part, around)
-
-    async def __aenter__(self) -> PartRunner:
-        self._task = asyncio.create_task(self.runner.run())
-        settled = asyncio.create_task(self.runner.settled.wait())
-        gave_up = asyncio.create_task(self.runner.gave_up.wait())
-        done, waiting = await asyncio.wait({settled, gave_up}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
-        assert settled in done, self.runner.state.last_error
-        return self.runner
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.runner.stop()
-        await self._task
+def running(part: Part, home: Home) -> AbstractAsyncContextManager[list[PartRunner]]:
+    """The part at work inside the block, told nothing of this process's environment."""
+    return serving([part], home, {"PATH": os.environ["PATH"]})
 
 
 def a_port() -> int:
@@ -69,7 +53,7 @@ async def test_redis_needs_its_password_and_keeps_what_it_was_given(home: Home) 
 
     port = a_port()
     part = redis_part(home, PASSWORD, port)
-    async with Running(part, home) as runner:
+    async with running(part, home) as [runner]:
         async with from_url(redis_url(PASSWORD, port)) as client:
             await client.set("kept", "yes")
             assert (await client.config_get("maxmemory-policy"))["maxmemory-policy"] == "noeviction"
@@ -79,7 +63,7 @@ async def test_redis_needs_its_password_and_keeps_what_it_was_given(home: Home) 
         assert PASSWORD not in Path(f"/proc/{runner.pid}/cmdline").read_text()
         assert (home.root / "redis" / "redis.conf").stat().st_mode & 0o777 == 0o600
     assert is_free(port)
-    async with Running(part, home), from_url(redis_url(PASSWORD, port)) as client:
+    async with running(part, home), from_url(redis_url(PASSWORD, port)) as client:
         assert await client.get("kept") == b"yes"
 
 
@@ -90,7 +74,7 @@ async def test_postgres_works_inside_a_private_home_and_keeps_what_it_was_given(
     port = a_port()
     part = postgres_part(home, PASSWORD, port, find_postgres())
     address = postgres_url(PASSWORD, port).replace("+asyncpg", "")
-    async with Running(part, home) as runner:
+    async with running(part, home) as [runner]:
         connection = await asyncpg.connect(address)
         await connection.execute("CREATE EXTENSION pg_trgm; CREATE TABLE kept AS SELECT 'yes' AS answer")
         await connection.close()
@@ -100,7 +84,7 @@ async def test_postgres_works_inside_a_private_home_and_keeps_what_it_was_given(
         assert Path(f"/proc/{runner.pid}").stat().st_uid == (account.uid if account else os.geteuid())
         assert not (home.root / "postgres" / "password").exists()
     assert is_free(port)
-    async with Running(part, home):
+    async with running(part, home):
         connection = await asyncpg.connect(address)
         assert await connection.fetchval("SELECT answer FROM kept") == "yes"
         await connection.close()
@@ -110,7 +94,7 @@ async def test_postgres_works_inside_a_private_home_and_keeps_what_it_was_given(
 async def test_a_postgres_folder_that_was_half_made_is_made_anew(home: Home) -> None:
     (home.root / "postgres" / "data").mkdir(parents=True)
     (home.root / "postgres" / "data" / "leftover").touch()
-    async with Running(postgres_part(home, PASSWORD, a_port(), find_postgres()), home) as runner:
+    async with running(postgres_part(home, PASSWORD, a_port(), find_postgres()), home) as [runner]:
         assert runner.state.state == "healthy"
 
 
@@ -120,7 +104,7 @@ async def test_the_depth_of_a_queue_counts_what_waits_and_what_is_scheduled(home
     from spine.contracts.jobs import Job
 
     url = redis_url(PASSWORD, port := a_port())
-    async with Running(redis_part(home, PASSWORD, port), home):
+    async with running(redis_part(home, PASSWORD, port), home):
         queue = DocketQueue(url)
         for number in range(3):
             await queue.start(
