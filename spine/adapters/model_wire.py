@@ -133,8 +133,16 @@ def _open_pool() -> httpx2.AsyncClient:
     """Redirects are not followed: they would carry the key to another host."""
     import httpx2
 
+    _quieten()
     timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
     return lenient_client(timeout=timeout, follow_redirects=False, verify=_trusted())
+
+
+def _quieten() -> None:
+    """With every pool, not once: who configures logging in between resets the levels. A level of one's own stays."""
+    for name in _CHATTY_LOGGERS:
+        if (logger := logging.getLogger(name)).level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
 
 
 @cache
@@ -159,9 +167,6 @@ async def import_sdk(provider: str) -> None:
 def _import_all(family: str) -> None:
     for module in ("genai_prices", f"pydantic_ai.models.{family}", f"pydantic_ai.providers.{family}"):
         import_module(module)
-    for name in _CHATTY_LOGGERS:
-        if (logger := logging.getLogger(name)).level == logging.NOTSET:
-            logger.setLevel(logging.INFO)
 
 
 def _openai_model(model_id: str, credential: ProviderCredential, pool: httpx2.AsyncClient) -> Model:
