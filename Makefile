@@ -30,6 +30,7 @@ test-browser: setup ## tests that drive a real Chromium
 	@$(BIN)/pytest -m browser $(ARGS)
 
 test-wordpress: setup ## tests that drive a real WordPress
+	@$(BIN)/python -m tests.wordpress.debian_wordpress
 	@$(BIN)/pytest -m wordpress $(ARGS)
 
 chaos: setup ## faults on a whole stack under load (docs/reliability.md), then the tests that kill processes: 30 min

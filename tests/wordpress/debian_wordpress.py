@@ -237,3 +237,15 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def main() -> None:
+    """Install before the first test runs: how long a mirror takes is no test's time."""
+    try:
+        install_packages()
+    except CannotStart as reason:
+        print(f"no WordPress here, its tests are left out: {reason}")
+
+
+if __name__ == "__main__":
+    main()
