@@ -1,7 +1,8 @@
-"""Runs the benches and writes their table: `python -m benchmarks [NAMES] [--quick] [--reps N] [--check]`.
+"""Runs the benches and writes their table: `python -m benchmarks [NAMES] [--quick] [--reps N] [--continue] [--check]`.
 
 Every run writes benchmarks/results/latest.json, after each bench anew, so that a run that is cut off leaves what it
-has. Only a whole run (all benches, not `--quick`) writes docs/benchmarks.md and its pictures.
+has; `--continue` takes that over. Only a whole run (all benches, not `--quick`) writes docs/benchmarks.md and its
+pictures.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from benchmarks.frame.figures import Curve, Effort, Figure, Outcome
 from benchmarks.frame.machine import ROOT, commit, machine
 from benchmarks.frame.machine import load as busy
 from benchmarks.frame.pages import page
+from benchmarks.frame.parts import Parts
 from benchmarks.frame.pictures import draw
 from benchmarks.frame.results import RESULTS, Results, Row, read, regressions, rows_of, unmeasured, write
 from benchmarks.frame.running import BenchFailedError, run_apart
@@ -31,6 +33,7 @@ class Run:
 
     effort: Effort
     chosen: list[str]
+    folder: Path
     machine: str = field(default_factory=machine)
     commit: str = field(default_factory=commit)
     rows: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
@@ -45,15 +48,29 @@ class Run:
         rows = [self.rows.get(name) or unmeasured(figures_of(name), waiting) for name in BENCHES]
         return Results(self.machine, self.commit, [row for group in rows for row in group])
 
+    @property
+    def parts(self) -> Parts:
+        return Parts(self.folder / "parts", self.commit, self.machine, self.effort)
+
+    def take_over(self, name: str) -> bool:
+        """Whether an earlier run, of which this is the continuation, has measured the bench."""
+        if (outcome := self.parts.kept(name)) is not None:
+            self._take(name, outcome)
+        return outcome is not None
+
     def add(self, name: str) -> None:
         """Run one bench and keep what it gives, figures or the reason why there are none."""
-        figures = figures_of(name)
         try:
-            self.outcomes[name] = run_apart(name, self.effort, minutes=LONGEST)
+            outcome = run_apart(name, self.effort, minutes=LONGEST)
         except BenchFailedError as error:
-            self.rows[name] = unmeasured(figures, f"the bench failed: {error}")
+            self.rows[name] = unmeasured(figures_of(name), f"the bench failed: {error}")
             return
-        self.rows[name] = rows_of(figures, self.outcomes[name])
+        self._take(name, outcome)
+        self.parts.keep(name, outcome)
+
+    def _take(self, name: str, outcome: Outcome) -> None:
+        self.outcomes[name] = outcome
+        self.rows[name] = rows_of(figures_of(name), outcome)
 
 
 def main() -> int:
@@ -62,6 +79,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that a bench works")
     parser.add_argument("--reps", type=int, metavar="N", help="turns of each side; 5 by default, 1 with --quick")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where latest.json is written")
+    parser.add_argument("--continue", dest="goes_on", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--check", action="store_true", help="fail when a measured ratio misses its target")
     parser.add_argument("--only-check", action="store_true", help="run nothing: check the ratios of the latest run")
     options = parser.parse_args()
@@ -73,26 +91,29 @@ def main() -> int:
     if options.only_check:
         return _check(read(options.results / "latest.json").rows)
     effort = Effort(options.reps or (1 if options.quick else 5), options.quick)
-    run = Run(effort, options.names or list(BENCHES))
-    _run(run, options.results)
+    run = Run(effort, options.names or list(BENCHES), options.results)
+    _run(run, goes_on=options.goes_on)
     if run.is_whole:
         _publish(run)
     return _check(run.results().rows) if options.check else 0
 
 
-def _run(run: Run, folder: Path) -> None:
+def _run(run: Run, *, goes_on: bool) -> None:
     print(f"{run.machine}, commit {run.commit}, load {busy():.1f}", flush=True)
+    if not goes_on:
+        run.parts.forget()
     for name in run.chosen:
         print(f"\n== {name}", flush=True)
         began = time.monotonic()
-        run.add(name)
+        if not (goes_on and run.take_over(name)):
+            run.add(name)
         for row in run.rows[name]:
             print(f"   {_told(row)}", flush=True)
         for note in run.outcomes[name].notes if name in run.outcomes else ():
             print(f"   · {note.name}: {note.value:.4g} {note.unit}", flush=True)
         print(f"   ({time.monotonic() - began:.0f} s, load {busy():.1f})", flush=True)
-        write(run.results(), folder)
-    print(f"\nwritten: {folder / 'latest.json'}")
+        write(run.results(), run.folder)
+    print(f"\nwritten: {run.folder / 'latest.json'}")
 
 
 def _told(row: Row) -> str:

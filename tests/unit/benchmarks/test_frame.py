@@ -10,6 +10,7 @@ import pytest
 from benchmarks.frame.catalogue import BENCHES, figures_of
 from benchmarks.frame.figures import RATIO, Curve, Effort, Figure, Note, Outcome, Target, at_least, at_most
 from benchmarks.frame.pages import page
+from benchmarks.frame.parts import Parts
 from benchmarks.frame.results import Results, read, regressions, rows_of, unmeasured, write
 from benchmarks.frame.running import BenchFailedError, run_apart
 from benchmarks.frame.turns import Turns, quantile, take_turns
@@ -98,6 +99,29 @@ def test_an_outcome_survives_its_way_between_processes() -> None:
     curve = Curve("growth", "get", "stored", "ms", [(100.0, 1.0)])
     outcome = Outcome({"p95": 1.5}, {"p50": "why not"}, [Note("CPU", 3.0, "s")], [curve])
     assert Outcome.from_json(outcome.to_json()) == outcome
+
+
+@pytest.mark.parametrize(
+    ("now", "taken_over"),
+    [
+        pytest.param(("abc", "2 × CPU", Effort(5)), True, id="the same run"),
+        pytest.param(("abd", "2 × CPU", Effort(5)), False, id="another commit"),
+        pytest.param(("abc", "4 × CPU", Effort(5)), False, id="another machine"),
+        pytest.param(("abc", "2 × CPU", Effort(1, quick=True)), False, id="other sizes"),
+    ],
+)
+def test_a_run_that_was_cut_off_goes_on_with_what_the_same_run_measured(
+    now: tuple[str, str, Effort], taken_over: bool, tmp_path: Path
+) -> None:
+    outcome = Outcome({"p95": 1.5}, notes=[Note("CPU", 3.0, "s")], curves=[])
+    Parts(tmp_path, "abc", "2 × CPU", Effort(5)).keep("crowd", outcome)
+    assert Parts(tmp_path, *now).kept("crowd") == (outcome if taken_over else None)
+
+
+def test_what_a_changed_tree_measured_is_not_taken_over(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, "abc+", "2 × CPU", Effort(5))
+    parts.keep("crowd", Outcome({"p95": 1.5}))
+    assert parts.kept("crowd") is None
 
 
 def test_no_figure_stands_twice_in_the_table() -> None:
