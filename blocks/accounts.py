@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from blocks.saved_blocks import SavedValues
 from spine.accounts import Accounts, EnvironmentAccounts
-from spine.contracts.accounts import CrmAccount, ManyChatAccount, TelegramAccount, WebhookSourceAccount
+from spine.contracts.accounts import CrmConnection, ManyChatPage, TelegramAccount, WebhookSourceAccount
 
 _logger = logging.getLogger("millrace.accounts")
 REFRESH_SECONDS = 15.0
@@ -28,8 +28,8 @@ M = TypeVar("M", bound=BaseModel)
 
 _KINDS: Final[Mapping[str, type[BaseModel]]] = {
     "telegram-bot": TelegramAccount,
-    "manychat-account": ManyChatAccount,
-    "crm-connection": CrmAccount,
+    "manychat-account": ManyChatPage,
+    "crm-account": CrmConnection,
     "webhook-source": WebhookSourceAccount,
 }
 
@@ -62,11 +62,11 @@ class BlockAccounts:
     def telegram(self, name: str) -> TelegramAccount | None:
         return self._find("telegram-bot", name, TelegramAccount) or self._fallback.telegram(name)
 
-    def manychat(self, name: str) -> ManyChatAccount | None:
-        return self._find("manychat-account", name, ManyChatAccount) or self._fallback.manychat(name)
+    def manychat(self, name: str) -> ManyChatPage | None:
+        return self._find("manychat-account", name, ManyChatPage) or self._fallback.manychat(name)
 
-    def crm(self, name: str) -> CrmAccount | None:
-        return self._find("crm-connection", name, CrmAccount) or self._fallback.crm(name)
+    def crm(self, name: str) -> CrmConnection | None:
+        return self._find("crm-account", name, CrmConnection) or self._fallback.crm(name)
 
     def source(self, name: str) -> WebhookSourceAccount | None:
         return self._find("webhook-source", name, WebhookSourceAccount) or self._fallback.source(name)

@@ -7,11 +7,11 @@ from typing import Literal
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from spine.contracts.accounts import MANYCHAT_API, ManyChatAccount
+from spine.contracts.accounts import MANYCHAT_API, ManyChatPage
 from spine.contracts.conversations import AccountPolicy
 
 
-class ManyChatPage(Block):
+class ManyChatAccount(Block):
     """One page; the block's name stands in its webhook's address: `/webhooks/manychat/<name>`."""
 
     _block_type_name = "ManyChat Account"
@@ -19,7 +19,7 @@ class ManyChatPage(Block):
     _description = "API key and webhook secret of a ManyChat page, and how it converses."
 
     api_key: SecretStr | None = Field(default=None, description="Settings → API; without it replies only go inline")
-    webhook_secret: SecretStr = Field(description="what the External Request sends in the header X-ManyChat-Secret")
+    webhook_secret: SecretStr = Field(description="what the External Request sends in the header X-Millrace-Secret")
     api_url: str = Field(default=MANYCHAT_API, description="address of the ManyChat API")
     channel: Literal["facebook", "instagram", "whatsapp", "telegram"] = Field(
         default="facebook", description="where the page's contacts write"
@@ -29,8 +29,8 @@ class ManyChatPage(Block):
     policy: AccountPolicy = Field(default_factory=AccountPolicy, description="how the page converses")
 
     @property
-    def account(self) -> ManyChatAccount:
-        return ManyChatAccount(
+    def account(self) -> ManyChatPage:
+        return ManyChatPage(
             api_key=self.api_key,
             webhook_secret=self.webhook_secret,
             api_url=self.api_url,

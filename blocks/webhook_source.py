@@ -7,9 +7,9 @@ from collections.abc import Callable
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from spine.contracts.accounts import WebhookRule, WebhookSourceAccount
+from spine.contracts.accounts import WebhookMappings, WebhookRule, WebhookSourceAccount
 from spine.errors import MillraceError
-from spine.standard_webhooks import signing_key
+from spine.header_secrets import check_secret
 from spine.webhook_rules import check_rules
 
 
@@ -28,26 +28,29 @@ class WebhookSource(Block):
 
     _block_type_name = "Webhook Source"
     _block_type_slug = "webhook-source"
-    _description = "Signing secrets of a system that sends Standard Webhooks, and what its events start."
+    _description = "Secrets of a system that sends Standard Webhooks or a secret header, and what its events start."
 
     secrets: list[SecretStr] = Field(
-        min_length=1, description="signing secrets (whsec_…); give two while one is being replaced"
+        min_length=1,
+        description="signing secrets (whsec_…), or what it sends in X-Millrace-Secret; two while one is being replaced",
     )
     event_path: str = Field(
         default="", description="where the payload names its event type; empty: type, event, event_type or topic"
     )
-    rules: list[WebhookRule] = Field(
-        default_factory=list[WebhookRule], description="event → pipeline and parameters; the first that fits decides"
+    mappings: WebhookMappings = Field(
+        default_factory=list[WebhookRule],
+        description="event → pipeline and parameters; the first that fits decides. "
+        'A list, or an object by event: {"book.*": {"pipeline": "book_review", "params": {…}}}',
     )
 
     @field_validator("secrets")
     @classmethod
     def _are_secrets(cls, value: list[SecretStr]) -> list[SecretStr]:
         for secret in value:
-            _as_value_error(lambda secret=secret: signing_key(secret.get_secret_value()))
+            _as_value_error(lambda secret=secret: check_secret(secret.get_secret_value()))
         return value
 
-    @field_validator("rules")
+    @field_validator("mappings")
     @classmethod
     def _are_rules(cls, value: list[WebhookRule]) -> list[WebhookRule]:
         _as_value_error(lambda: check_rules(value))
@@ -55,4 +58,4 @@ class WebhookSource(Block):
 
     @property
     def account(self) -> WebhookSourceAccount:
-        return WebhookSourceAccount(secrets=self.secrets, event_path=self.event_path, rules=self.rules)
+        return WebhookSourceAccount(secrets=self.secrets, event_path=self.event_path, mappings=self.mappings)

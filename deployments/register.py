@@ -11,11 +11,11 @@ import sys
 from datetime import timedelta
 
 from blocks.agent_command import AgentCommand
-from blocks.crm_connection import CrmConnection
+from blocks.crm_account import CrmAccount
 from blocks.document_database import DocumentDatabase
 from blocks.graph_sink import GraphSink
 from blocks.language_model import LanguageModelCredentials
-from blocks.manychat_account import ManyChatPage
+from blocks.manychat_account import ManyChatAccount
 from blocks.search_provider import SearchProvider
 from blocks.telegram_bot import TelegramBot
 from blocks.webhook_source import WebhookSource
@@ -44,8 +44,8 @@ BLOCKS = (
     DocumentDatabase,
     AgentCommand,
     TelegramBot,
-    ManyChatPage,
-    CrmConnection,
+    ManyChatAccount,
+    CrmAccount,
     WebhookSource,
     GraphSink,
 )

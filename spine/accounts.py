@@ -11,8 +11,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from spine.contracts.accounts import (
     MANYCHAT_API,
     TELEGRAM_API,
-    CrmAccount,
-    ManyChatAccount,
+    CrmConnection,
+    ManyChatPage,
     TelegramAccount,
     WebhookSourceAccount,
 )
@@ -30,9 +30,9 @@ class Accounts(Protocol):
 
     def telegram(self, name: str) -> TelegramAccount | None: ...
 
-    def manychat(self, name: str) -> ManyChatAccount | None: ...
+    def manychat(self, name: str) -> ManyChatPage | None: ...
 
-    def crm(self, name: str) -> CrmAccount | None: ...
+    def crm(self, name: str) -> CrmConnection | None: ...
 
     def source(self, name: str) -> WebhookSourceAccount | None: ...
 
@@ -52,16 +52,14 @@ class EnvironmentAccounts:
             token=token, webhook_secret=secret, api_url=api_url, policy=self._policy("TELEGRAM_POLICY")
         )
 
-    def manychat(self, name: str) -> ManyChatAccount | None:
+    def manychat(self, name: str) -> ManyChatPage | None:
         key, secret = self._secret("MANYCHAT_API_KEY"), self._secret("MANYCHAT_WEBHOOK_SECRET")
         if name != DEFAULT_ACCOUNT or not (key or secret):
             return None
         api_url = self._environment.get("MANYCHAT_API_URL") or MANYCHAT_API
-        return ManyChatAccount(
-            api_key=key, webhook_secret=secret, api_url=api_url, policy=self._policy("MANYCHAT_POLICY")
-        )
+        return ManyChatPage(api_key=key, webhook_secret=secret, api_url=api_url, policy=self._policy("MANYCHAT_POLICY"))
 
-    def crm(self, name: str) -> CrmAccount | None:
+    def crm(self, name: str) -> CrmConnection | None:
         return None
 
     def source(self, name: str) -> WebhookSourceAccount | None:
@@ -87,7 +85,17 @@ def policy_from(text: str, variable: str) -> AccountPolicy:
 
 
 def policy_of(accounts: Accounts, platform: str, account: str) -> AccountPolicy:
-    """How an account converses; callers of `POST /api/messages` and platforms without an account get the default."""
+    """How an account converses; callers of `POST /api/messages` and platforms without an account get the default.
+
+    An account whose policy names no CRM uses the one that is called `default`, where there is one.
+    """
+    policy = _own_policy(accounts, platform, account)
+    if policy.crm is None and accounts.crm(DEFAULT_ACCOUNT) is not None:
+        return policy.model_copy(update={"crm": DEFAULT_ACCOUNT})
+    return policy
+
+
+def _own_policy(accounts: Accounts, platform: str, account: str) -> AccountPolicy:
     if platform == "telegram":
         found = accounts.telegram(account)
     elif platform == "manychat":

@@ -73,7 +73,7 @@ def _no_messenger(platform: str, account: str) -> Messenger:
 
 
 def _no_crm(name: str) -> Crm:
-    raise NotConfiguredError(f"There is no CRM connection {name!r}.", what="crm-connection")
+    raise NotConfiguredError(f"There is no CRM account {name!r}.", what="crm-account")
 
 
 def _default_policy(platform: str, account: str) -> AccountPolicy:

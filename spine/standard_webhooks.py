@@ -73,9 +73,13 @@ def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now:
     return message_id
 
 
+def is_message_id(text: str) -> bool:
+    return bool(_ID.fullmatch(text))
+
+
 def _id_of(headers: Mapping[str, str]) -> str:
     found = headers.get(ID_HEADER, "")
-    if not _ID.fullmatch(found):
+    if not is_message_id(found):
         raise AuthenticationError(f"{ID_HEADER} must be there, with 1 to 200 printable characters.")
     return found
 

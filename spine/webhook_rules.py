@@ -106,7 +106,7 @@ def _inside(place: str, name: str) -> str:
 def check_rules(rules: Sequence[WebhookRule]) -> None:
     """`InvalidInputError` for braces that are no template, which would otherwise go into a job as they stand."""
     problems = [
-        FieldError(f"rules.{at}.{place}", "has braces that are no template such as {{ data.url }}")
+        FieldError(f"mappings.{at}.{place}", "has braces that are no template such as {{ data.url }}")
         for at, rule in enumerate(rules)
         for place, text in _texts(rule.params, "params")
         if "{{" in _TEMPLATE.sub("", text)

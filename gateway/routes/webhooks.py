@@ -10,9 +10,9 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.dependencies import Gateway, gateway_of
-from gateway.webhook_doors import manychat_account, signed_source, telegram_account
+from gateway.webhook_doors import known_source, manychat_account, telegram_account
 from spine.arrivals import Arrivals
-from spine.contracts.accounts import ManyChatAccount
+from spine.contracts.accounts import ManyChatPage
 from spine.contracts.conversations import WebhookEvent
 from spine.contracts.jobs import Job
 from spine.conversations import ConversationDesk
@@ -47,7 +47,7 @@ async def telegram(bot: Name, request: Request) -> Response:
 
 @router.post("/manychat/{account}", summary="A message from ManyChat", openapi_extra=_ANY_OBJECT)
 async def manychat(account: Name, request: Request) -> Response:
-    """Needs the account's secret in `X-ManyChat-Secret`. Answers with a dynamic block (version 2): an empty one, the
+    """Needs the account's secret in `X-Millrace-Secret`. Answers with a dynamic block (version 2): an empty one, the
     reply then goes out by ManyChat's API, or the reply itself where the account says so and it is there in time."""
     parts = gateway_of(request)
     known = manychat_account(parts, account, request.headers)
@@ -66,15 +66,20 @@ async def manychat(account: Name, request: Request) -> Response:
     return JSONResponse(block, headers=_id_headers(job))
 
 
-@router.post("/{source}", summary="A Standard Webhook of any source", openapi_extra=_ANY_OBJECT)
+@router.post(
+    "/{source}",
+    summary="An event of any source, signed or with its secret",
+    openapi_extra=_ANY_OBJECT,
+)
 async def standard(source: Name, request: Request) -> Response:
-    """Needs `webhook-id`, `webhook-timestamp` and `webhook-signature` (Standard Webhooks 1.0). The source's rules say
-    which pipeline an event starts; an event without a rule is acknowledged and counted."""
+    """Needs `webhook-id`, `webhook-timestamp` and `webhook-signature` (Standard Webhooks 1.0); a sender that cannot
+    sign gives the source's secret in `X-Millrace-Secret`. The source's mappings say which pipeline an event starts; an
+    event that none fits is acknowledged and counted."""
     parts, body = gateway_of(request), await request.body()
-    known, webhook_id = signed_source(parts, source, request.headers, body)
+    known, webhook_id = known_source(parts, source, request.headers, body)
     payload = read_json_object(body)
     event = event_of(payload, known.event_path)
-    rule = rule_for(known.rules, event)
+    rule = rule_for(known.mappings, event)
     if rule is None:
         return _ignored(parts, "source", "no_rule" if event else "no_event_type")
     job, new = await _desk(parts).receive_event(
@@ -90,7 +95,7 @@ async def standard(source: Name, request: Request) -> Response:
     return _taken(parts, "source", job, new, {**_ids(job), "duplicate": not new})
 
 
-def _answers_inline(account: ManyChatAccount) -> bool:
+def _answers_inline(account: ManyChatPage) -> bool:
     """Without an API key there is no other way to answer."""
     return account.answer_inline or account.api_key is None
 

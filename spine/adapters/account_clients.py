@@ -12,7 +12,7 @@ from spine.adapters.crm_snitkix import SnitkixCrm
 from spine.adapters.crm_webhook import WebhookCrm
 from spine.adapters.manychat_messenger import ManyChatMessenger
 from spine.adapters.telegram_messenger import TelegramMessenger
-from spine.contracts.accounts import CrmAccount, ManyChatAccount, TelegramAccount
+from spine.contracts.accounts import CrmConnection, ManyChatPage, TelegramAccount
 from spine.errors import NotConfiguredError
 from spine.messaging_port import Crm, Messenger
 
@@ -41,14 +41,14 @@ class AccountClients:
         raise NotConfiguredError(f"Nothing is sent to the platform {platform}; its replies are read from the job.")
 
     def crm(self, name: str) -> Crm:
-        """Raises `NotConfiguredError` for a connection that is unknown."""
+        """Raises `NotConfiguredError` for one that is unknown."""
         found = self._accounts.crm(name)
         if found is None:
             raise NotConfiguredError(
-                f"There is no CRM connection {name!r}: save a block `CRM Connection` of that name.",
-                what="crm-connection",
+                f"There is no CRM account {name!r}: save a block `CRM Account` of that name.",
+                what="crm-account",
             )
-        return self._kept(("crm", name, found.kind, found.url, found.secret), lambda: _open_crm(found))
+        return self._kept(("crm", name, found.kind, found.base_url, found.api_key), lambda: _open_crm(found))
 
     async def close(self) -> None:
         for client in self._clients.values():
@@ -60,7 +60,7 @@ class AccountClients:
         assert found is not None
         return self._kept(("telegram", name, token, found.api_url), lambda: TelegramMessenger(token, found.api_url))
 
-    def _manychat(self, name: str, found: ManyChatAccount | None) -> Messenger:
+    def _manychat(self, name: str, found: ManyChatPage | None) -> Messenger:
         key = _needed(found.api_key if found else None, f"ManyChat account {name!r}", "API key", "ManyChat Account")
         assert found is not None
         return self._kept(
@@ -80,7 +80,7 @@ def _needed(secret: SecretStr | None, whose: str, what: str, block: str) -> Secr
     return secret
 
 
-def _open_crm(account: CrmAccount) -> SnitkixCrm | WebhookCrm:
+def _open_crm(account: CrmConnection) -> SnitkixCrm | WebhookCrm:
     if account.kind == "webhook":
-        return WebhookCrm(account.url, account.secret)
-    return SnitkixCrm(account.url, account.secret)
+        return WebhookCrm(account.base_url, account.api_key)
+    return SnitkixCrm(account.base_url, account.api_key)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints, field_validator
 
 from spine.contracts.conversations import AccountPolicy
 
@@ -28,14 +29,14 @@ class TelegramAccount(BaseModel):
     policy: AccountPolicy = Field(default_factory=AccountPolicy, description="how the bot converses")
 
 
-class ManyChatAccount(BaseModel):
+class ManyChatPage(BaseModel):
     """A ManyChat page. Without an API key replies can only go out as the answer to the request itself."""
 
     model_config = ConfigDict(frozen=True)
 
     api_key: SecretStr | None = Field(default=None, description="Settings → API in ManyChat")
     webhook_secret: SecretStr | None = Field(
-        default=None, description="what the External Request sends in the header `X-ManyChat-Secret`"
+        default=None, description="what the External Request sends in the header `X-Millrace-Secret`"
     )
     api_url: str = Field(default=MANYCHAT_API, description="address of the ManyChat API")
     channel: Literal["facebook", "instagram", "whatsapp", "telegram"] = Field(
@@ -46,7 +47,7 @@ class ManyChatAccount(BaseModel):
     policy: AccountPolicy = Field(default_factory=AccountPolicy, description="how the page converses")
 
 
-class CrmAccount(BaseModel):
+class CrmConnection(BaseModel):
     """A CRM that confirmed orders go to."""
 
     model_config = ConfigDict(frozen=True)
@@ -55,8 +56,8 @@ class CrmAccount(BaseModel):
         default="snitkix",
         description="snitkix: its REST API; webhook: a signed POST (Standard Webhooks) to any address",
     )
-    url: str = Field(description="snitkix: base address of the API; webhook: where orders are posted")
-    secret: SecretStr = Field(description="snitkix: the API key; webhook: the signing secret (whsec_…)")
+    base_url: str = Field(description="snitkix: base address of the API; webhook: where orders are posted")
+    api_key: SecretStr = Field(description="snitkix: the API key; webhook: the signing secret (whsec_…)")
 
 
 class WebhookRule(BaseModel):
@@ -72,19 +73,30 @@ class WebhookRule(BaseModel):
     )
 
 
+def _as_list(value: Any) -> Any:
+    """Mappings may be written as an object by event; a list can hold an event twice, and keeps its order."""
+    if not isinstance(value, Mapping):
+        return value
+    pairs = cast("Mapping[str, Any]", value).items()
+    return [{**rule, "event": event} if isinstance(rule, Mapping) else rule for event, rule in pairs]
+
+
+WebhookMappings = Annotated[list[WebhookRule], BeforeValidator(_as_list)]
+
+
 class WebhookSourceAccount(BaseModel):
-    """A system that sends Standard Webhooks, and what its events start."""
+    """A system that sends Standard Webhooks, or events with a secret in a header, and what its events start."""
 
     model_config = ConfigDict(frozen=True)
 
     secrets: list[SecretStr] = Field(
         default_factory=list[SecretStr],
-        description="signing secrets (whsec_…); several while one is being replaced",
+        description="signing secrets (whsec_…), or what it sends in `X-Millrace-Secret`; several while one is replaced",
     )
     event_path: str = Field(
         default="", description="where the payload names its event type; empty: type, event, event_type or topic"
     )
-    rules: list[WebhookRule] = Field(default_factory=list[WebhookRule])
+    mappings: WebhookMappings = Field(default_factory=list[WebhookRule])
 
     @field_validator("secrets")
     @classmethod

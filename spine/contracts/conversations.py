@@ -183,7 +183,7 @@ class AccountPolicy(BaseModel):
     quiet_from: str = Field(default="21:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     quiet_until: str = Field(default="09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     still_working: str = Field(default="", max_length=500, description="said at the soft limit; empty: a default text")
-    crm: str | None = Field(default=None, description="name of the CRM connection that confirmed orders go to")
+    crm: str | None = Field(default=None, description="CRM account of confirmed orders; `default` if none is named")
 
 
 class FollowupStatus(StrEnum):

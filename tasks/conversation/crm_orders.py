@@ -58,7 +58,10 @@ async def _connection(services: Services, order: Order) -> str:
     session = await Transcript(services.documents, order.session_id).session()
     name = services.account_policy(session.platform, session.account).crm
     if name is None:
-        raise NotConfiguredError(f"The account of order {order.order_id} names no CRM connection.", what="crm")
+        raise NotConfiguredError(
+            f"The account of order {order.order_id} names no CRM account, and there is none called `default`.",
+            what="crm",
+        )
     return name
 
 

@@ -62,9 +62,9 @@ class Poison(ModuleWorker[Step, Done]):
 
 _SAVE_BLOCKS = """
 import os
-from blocks.crm_connection import CrmConnection
+from blocks.crm_account import CrmAccount
 from blocks.wordpress_site import WordPressSite
-CrmConnection(url=os.environ["CRM_URL"], secret=os.environ["CRM_KEY"]).save("shop", overwrite=True)
+CrmAccount(base_url=os.environ["CRM_URL"], api_key=os.environ["CRM_KEY"]).save("shop", overwrite=True)
 login = {"username": os.environ["SITE_USER"], "application_password": os.environ["SITE_PASSWORD"]}
 WordPressSite(url=os.environ["SITE_URL"], **login).save("default", overwrite=True)
 """

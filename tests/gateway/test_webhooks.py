@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from spine.contracts.accounts import ManyChatAccount, TelegramAccount
+from spine.contracts.accounts import ManyChatPage, TelegramAccount
 from spine.contracts.conversations import InboundMessage, WebhookEvent
 from spine.inline_replies import InlineReplies
 from tests.gateway.gateway_desk import Desk, open_desk, until
@@ -99,7 +99,7 @@ async def test_two_bots_may_have_the_same_update_id() -> None:
         ),
         pytest.param("telegram/nobody", TELEGRAM, 404, "not_found", id="no such bot"),
         pytest.param("telegram/bare", TELEGRAM, 503, "not_configured", id="a bot without a secret"),
-        pytest.param("manychat/page", {"X-ManyChat-Secret": "ключ".encode()}, 401, "authentication", id="odd secret"),
+        pytest.param("manychat/page", {"X-Millrace-Secret": "ключ".encode()}, 401, "authentication", id="odd secret"),
         pytest.param("manychat/nobody", MANYCHAT, 404, "not_found", id="no such page"),
         pytest.param("manychat/bare", MANYCHAT, 503, "not_configured", id="a page without a secret"),
         pytest.param("nobody", {}, 404, "not_found", id="no such source"),
@@ -130,6 +130,28 @@ async def test_while_a_secret_is_replaced_both_count(caller: httpx.AsyncClient, 
     event = WebhookEvent.model_validate(job.params["event"])
     assert (event.event, event.pipeline, event.webhook_id) == ("book.new", "book_review", "msg_1")
     assert json.loads(event.payload) == payload
+
+
+async def test_a_sender_that_cannot_sign_proves_itself_by_a_secret_in_a_header(
+    caller: httpx.AsyncClient, desk: Desk
+) -> None:
+    event = {"type": "book.listed", "data": {"url": "https://shop.example/dp/1"}}
+    answers = [
+        await caller.post("/webhooks/shop", json=event, headers={"X-Millrace-Secret": secret})
+        for secret in (NEW, NEW, "another")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 401]
+    assert [answer.json()["duplicate"] for answer in answers[:2]] == [False, True]
+    assert len(await jobs_of(desk)) == 1
+
+
+async def test_a_secret_in_a_header_does_not_stand_in_for_a_signature_that_is_wrong(
+    caller: httpx.AsyncClient, desk: Desk
+) -> None:
+    request = signed({"type": "book.listed"})
+    request["headers"] |= {"webhook-signature": "v1,bm8=", "X-Millrace-Secret": NEW}
+    assert (await caller.post("/webhooks/shop", **request)).status_code == 401
+    assert not await jobs_of(desk)
 
 
 async def test_a_forged_body_under_a_real_signature_is_refused(caller: httpx.AsyncClient, desk: Desk) -> None:
@@ -187,7 +209,7 @@ async def test_manychat_is_answered_with_an_empty_block_and_the_reply_goes_by_it
 
 
 def inline(**changes: Any) -> KnownAccounts:
-    account = ManyChatAccount(api_key=SecretStr("k"), webhook_secret=SecretStr("manychat-secret"), answer_inline=True)
+    account = ManyChatPage(api_key=SecretStr("k"), webhook_secret=SecretStr("manychat-secret"), answer_inline=True)
     return KnownAccounts(account.model_copy(update=changes))
 
 

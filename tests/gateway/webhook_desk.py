@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from spine.contracts.accounts import CrmAccount, ManyChatAccount, TelegramAccount, WebhookRule, WebhookSourceAccount
+from spine.contracts.accounts import CrmConnection, ManyChatPage, TelegramAccount, WebhookRule, WebhookSourceAccount
 from spine.contracts.jobs import Job
 from spine.contracts.timestamps import utc_now
 from spine.documents import JOBS
@@ -20,7 +20,7 @@ from tests.gateway.gateway_desk import Desk
 
 OLD, NEW = "whsec_b2xkIHNlY3JldA==", "whsec_bmV3IHNlY3JldA=="
 TELEGRAM = {"X-Telegram-Bot-Api-Secret-Token": "telegram-secret"}
-MANYCHAT = {"X-ManyChat-Secret": "manychat-secret"}
+MANYCHAT = {"X-Millrace-Secret": "manychat-secret"}
 RULES = [WebhookRule(event="book.*", pipeline="book_review", params={"amazon_url": "{{ data.url }}"})]
 
 
@@ -28,23 +28,23 @@ RULES = [WebhookRule(event="book.*", pipeline="book_review", params={"amazon_url
 class KnownAccounts:
     """`spine.accounts.Accounts` with one of each, and one of each that lacks what it needs."""
 
-    manychat_account: ManyChatAccount = field(
-        default_factory=lambda: ManyChatAccount(api_key=SecretStr("k"), webhook_secret=SecretStr("manychat-secret"))
+    manychat_account: ManyChatPage = field(
+        default_factory=lambda: ManyChatPage(api_key=SecretStr("k"), webhook_secret=SecretStr("manychat-secret"))
     )
 
     def telegram(self, name: str) -> TelegramAccount | None:
         bots = {"shop": TelegramAccount(webhook_secret=SecretStr("telegram-secret")), "bare": TelegramAccount()}
         return bots.get(name)
 
-    def manychat(self, name: str) -> ManyChatAccount | None:
-        return {"page": self.manychat_account, "bare": ManyChatAccount()}.get(name)
+    def manychat(self, name: str) -> ManyChatPage | None:
+        return {"page": self.manychat_account, "bare": ManyChatPage()}.get(name)
 
-    def crm(self, name: str) -> CrmAccount | None:
+    def crm(self, name: str) -> CrmConnection | None:
         return None
 
     def source(self, name: str) -> WebhookSourceAccount | None:
         secrets = [SecretStr(OLD), SecretStr(NEW)]
-        sources = {"shop": WebhookSourceAccount(secrets=secrets, rules=RULES), "bare": WebhookSourceAccount()}
+        sources = {"shop": WebhookSourceAccount(secrets=secrets, mappings=RULES), "bare": WebhookSourceAccount()}
         return sources.get(name)
 
 

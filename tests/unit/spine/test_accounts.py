@@ -31,11 +31,11 @@ SAVED: dict[str, dict[str, dict[str, Any]]] = {
         "default": {"token": "2:saved", "webhook_secret": "other"},
         "odd": {"token": ["no", "text"], "webhook_secret": "x"},
     },
-    "crm-connection": {
-        "rest": {"url": "https://crm.example", "secret": "k"},
-        "hook": {"kind": "webhook", "url": "https://crm.example/in", "secret": "whsec_b3JkZXIgc2VjcmV0"},
+    "crm-account": {
+        "rest": {"base_url": "https://crm.example", "api_key": "k"},
+        "hook": {"kind": "webhook", "base_url": "https://crm.example/in", "api_key": "whsec_b3JkZXIgc2VjcmV0"},
     },
-    "webhook-source": {"shop": {"secrets": ["whsec_b3JkZXIgc2VjcmV0"], "rules": []}},
+    "webhook-source": {"shop": {"secrets": ["whsec_b3JkZXIgc2VjcmV0"], "mappings": []}},
 }
 
 
@@ -102,6 +102,18 @@ async def test_each_kind_of_crm_has_its_client() -> None:
         with pytest.raises(NotConfiguredError, match="nowhere"):
             clients.crm("nowhere")
         await clients.close()
+
+
+async def test_an_account_that_names_no_crm_uses_the_default_one_where_there_is_one() -> None:
+    saved: dict[str, dict[str, Any]] = {"crm-account": {"default": {"base_url": "https://crm.example", "api_key": "k"}}}
+
+    async def read(slugs: Iterable[str]) -> SavedValues:
+        return {slug: saved.get(slug, {}) for slug in slugs}
+
+    environment = {**ENVIRONMENT, "MANYCHAT_API_KEY": "k", "MANYCHAT_POLICY": '{"crm": "other"}'}
+    async with BlockAccounts(read, EnvironmentAccounts(environment)) as accounts:
+        assert policy_of(accounts, "telegram", "default").crm == "default"
+        assert policy_of(accounts, "manychat", "default").crm == "other"
 
 
 @pytest.mark.parametrize(("platform", "account"), [("telegram", "nobody"), ("manychat", "default"), ("web", "default")])
