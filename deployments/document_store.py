@@ -11,17 +11,16 @@ import asyncio
 import logging
 import sys
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Literal
 
-import httpx
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments.prefect_address import prefect_client
+from deployments.prefect_credentials import saved_values
 from deployments.stack.environment import settle, settled
 from deployments.stack.home import Home
-from spine.errors import ExternalServiceError, MillraceError, NotConfiguredError
+from spine.errors import MillraceError, NotConfiguredError
 from spine.services import open_documents
 from spine.settings import Settings, settings
 
@@ -73,21 +72,11 @@ async def saved_database() -> SavedDatabase | None:
     if client is None:
         return None
     async with client:
-        found = await _saved(client)
-    return next((one for one in found if one.name == "default"), found[0] if found else None)
-
-
-async def _saved(client: httpx.AsyncClient) -> list[SavedDatabase]:
-    try:
-        answer = await client.get(f"/block_types/slug/{_SLUG}/block_documents", params={"include_secrets": True})
-        if answer.status_code == HTTPStatus.NOT_FOUND:  # before the very first start: the type is not registered yet
-            return []
-        blocks = answer.raise_for_status().json()
-    except (httpx.HTTPError, ValueError):
-        # No link to the error: the text of an answer that cannot be read may hold the address with its password.
-        raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from None
-    found = [SavedDatabase(block["name"], SecretStr(block["data"].get("url") or "")) for block in blocks]
-    return sorted(found, key=lambda one: one.name)
+        saved = (await saved_values(client, [_SLUG]))[_SLUG]
+    if not saved:
+        return None
+    name = "default" if "default" in saved else min(saved)
+    return SavedDatabase(name, SecretStr(saved[name].get("url") or ""))
 
 
 async def _require_usable(found: SavedDatabase, config: Settings) -> None:

@@ -37,15 +37,6 @@ async def prefect_answers(client: httpx.AsyncClient) -> None:
         raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from error
 
 
-async def has_saved_block(client: httpx.AsyncClient, slug: str) -> bool:
-    """Whether a block of this type is saved. Raises `ExternalServiceError` when the server does not answer."""
-    try:
-        answer = await client.get(f"/block_types/slug/{slug}/block_documents", params={"include_secrets": False})
-        return answer.status_code == 200 and bool(answer.json())
-    except (httpx.HTTPError, ValueError) as error:
-        raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from error
-
-
 async def prefect_workers(client: httpx.AsyncClient) -> list[dict[str, Any]]:
     """The workers of our pool: `{name, pool, status, last_seen}` each."""
     try:

@@ -27,7 +27,8 @@ async def saved_values(client: httpx.AsyncClient, slugs: Iterable[str], *, inclu
     async def ask(body: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             return (await client.post(FILTER, json=body)).raise_for_status().json()
-        except httpx.HTTPError as error:
-            raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from error
+        except (httpx.HTTPError, ValueError):
+            # No link to the error: the text of an answer that cannot be read may hold what was saved.
+            raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from None
 
     return await read_saved(ask, slugs, include_secrets=include_secrets)

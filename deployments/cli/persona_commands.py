@@ -40,7 +40,7 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Make a persona's works, quotes and profile searchable. What is stored already is not embedded again."""
-    from deployments.cli.review_commands import show_until_end
+    from deployments.cli.showing import show_until_end
     from deployments.gateway_client import gateway
 
     body = {"collections": [str(one) for one in collection]} if collection else {}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from deployments.cli.application import print_json
-from deployments.cli.terminal import terminal_text
+from deployments.cli.showing import line_of, print_table, show_until_end
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 JobId = Annotated[str, typer.Argument(help="A job id (job_…), or a submission id (sub_…) for its latest job.")]
@@ -153,7 +151,7 @@ def logs(
         job_id, since = _job_id(client, job), 0
         if follow:
             for event in follow_job(client, job_id):
-                print(dumps(event) if json else _line(event), flush=True)
+                print(dumps(event) if json else line_of(event), flush=True)
             return
         kept: list[dict[str, Any]] = []
         while page := client.get(f"/api/jobs/{job_id}/events", params={"since": since}).json()["items"]:
@@ -163,7 +161,7 @@ def logs(
         print_json(kept)
         return
     for event in kept:
-        print(_line(event))
+        print(line_of(event))
 
 
 def workers(json: Json = False) -> None:
@@ -191,115 +189,5 @@ def workers(json: Json = False) -> None:
     print_table(("worker", "status", "pool"), [[one["name"], one["status"], one["pool"]] for one in health["workers"]])
 
 
-_WIDE = 200
-"""Columns where the output goes into a file or a pipe, so that no id is cut."""
-
-# -- showing ---------------------------------------------------------------------------------------------
-
-
 def _job_id(client: Any, given: str) -> str:
     return client.get(f"/submissions/{given}").json()["job_id"] if given.startswith("sub_") else given
-
-
-def show_until_end(client: Any, job_id: str, json: bool) -> None:
-    """Show the job's progress until it ends; exit code 1 unless it succeeded."""
-    from deployments.gateway_client import follow_job
-
-    events = follow_job(client, job_id)
-    with _bar(quiet=json) as show:
-        while True:
-            try:
-                show(next(events))
-            except StopIteration as end:
-                job = end.value
-                break
-    if json:
-        print_json(job)
-    else:
-        print(_verdict(job))
-    if job["status"] != "SUCCESS":
-        raise typer.Exit(1)
-
-
-@contextmanager
-def _bar(quiet: bool) -> Generator[Any]:
-    """A progress bar on a terminal, a line per event elsewhere, nothing when quiet."""
-    if quiet:
-        yield _say_nothing
-        return
-    if not sys.stdout.isatty():
-        yield _print_line
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(*columns, TimeElapsedColumn(), TextColumn("{task.fields[left]}")) as progress:
-        task = progress.add_task("waiting", total=100, left="")
-
-        def show(event: dict[str, Any]) -> None:
-            left = f"about {event['eta']:.0f} s left" if event.get("eta") else ""
-            step = event["current_step"] or "waiting"
-            progress.update(task, completed=event["progress"], description=step, left=left)
-            if event["type"] == "log":
-                progress.console.print(_line(event), markup=False, highlight=False)
-
-        yield show
-
-
-def _say_nothing(event: dict[str, Any]) -> None:
-    return
-
-
-def _print_line(event: dict[str, Any]) -> None:
-    print(_line(event), flush=True)
-
-
-def _line(event: dict[str, Any]) -> str:
-    if event.get("stream"):
-        return terminal_text(event["message"])
-    what = event.get("status") or event["current_step"] or event["type"]
-    return f"{event['timestamp'][11:19]} {event['progress']:5.1f}% {what} {event['message']}".rstrip()
-
-
-def _verdict(job: dict[str, Any]) -> str:
-    if job["status"] == "SUCCESS":
-        result = job.get("result") or {}
-        if "verification" in result:
-            note = result["verification"]["note"]
-            return f"{job['job_id']} succeeded: card {result['card_id']} is DONE. {note}".strip()
-        if "blocked" in result:
-            counts = ", ".join(f"{result[name]} {name}" for name in ("done", "failed", "blocked"))
-            return f"{job['job_id']} finished {result['total']} cards: {counts}"
-        if "batch_id" in result:
-            counts = ", ".join(f"{result[name]} {name}" for name in ("succeeded", "failed", "cancelled", "refused"))
-            reviews = "review" if result["total"] == 1 else "reviews"
-            return f"{job['job_id']} finished {result['total']} {reviews}: {counts}"
-        if "collections" in result:
-            return f"{job['job_id']} ingested {ingested(result)}"
-        told = f": {result['title']} ({result['word_count']} words)" if "word_count" in result else ""
-        return f"{job['job_id']} succeeded{told}"
-    error = job.get("error") or {}
-    step = f" in {error['step']}" if error.get("step") else ""
-    return f"{job['job_id']} ended as {job['status']}{step}: {error.get('message', 'no reason was recorded')}"
-
-
-def ingested(result: dict[str, Any]) -> str:
-    """`poe: 812 passages (works 700, 12 new; quotes 112), 3 places left out`."""
-    parts = [
-        f"{name} {one['total_vectors']:,}" + (f", {one['embedded']:,} new" if one["embedded"] else "")
-        for name, one in result["collections"].items()
-    ]
-    told = f"{result['persona_id']}: {result['total_vectors']:,} passages ({'; '.join(parts)})"
-    return told + (f", {result['left_out_total']:,} places left out" if result["left_out_total"] else "")
-
-
-def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDE)).print(table)

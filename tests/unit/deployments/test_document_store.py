@@ -24,7 +24,7 @@ from tests.contracts.conftest import nx_address
 
 __all__ = ["nx_address"]
 
-BLOCKS = "/api/block_types/slug/document-database/block_documents"
+BLOCKS = "/api/block_documents/filter"
 ELSEWHERE = "mongodb://user:canary-4f1c@elsewhere.example/db"
 
 
@@ -35,7 +35,8 @@ class Prefect:
         self.site = site
 
     def saves(self, **urls: str) -> None:
-        told = [{"name": name, "data": {"url": url}} for name, url in urls.items()]
+        kind = {"slug": "document-database"}
+        told = [{"name": name, "data": {"url": url}, "block_type": kind} for name, url in urls.items()]
         self.answers(SiteAnswer(json.dumps(told), content_type="application/json"))
 
     def answers(self, answer: SiteAnswer) -> None:
@@ -76,11 +77,6 @@ async def test_of_several_blocks_one_counts(prefect: Prefect, blocks: dict[str, 
     found = await saved_database()
     assert (found.name if found else None) == name
     assert "canary" not in repr(found)
-
-
-async def test_before_the_first_start_no_block_can_be_saved(prefect: Prefect) -> None:
-    prefect.answers(SiteAnswer("{}", status=404))
-    assert await saved_database() is None
 
 
 async def test_without_a_prefect_server_the_environment_counts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
