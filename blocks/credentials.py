@@ -80,6 +80,7 @@ class BlockCredentials:
             accounts=self._accounts,
             agent=self.agent,
             sink=self.sink,
+            refresh=self.refresh,
         )
 
     def agent(self, name: str) -> SavedAgent | None:
@@ -116,6 +117,8 @@ class BlockCredentials:
 
     async def refresh(self) -> None:
         """Read the saved blocks again; when that fails, the last known ones stay in force."""
+        if not os.environ.get("PREFECT_API_URL"):
+            return
         try:
             read = await saved_values(kind.get_block_type_slug() for kind in _KINDS)
             self._saved = _blocks(LanguageModelCredentials, read)

@@ -6,12 +6,12 @@ import asyncio
 import logging
 
 from spine.contracts.submissions import SubmissionStatus
-from spine.documents import JOBS, SUBMISSIONS
+from spine.documents import SUBMISSIONS
 from spine.errors import MillraceError
 from spine.ports import JobStarter
 from spine.presence import Presence
 from spine.services import Services
-from spine.submissions import PUBLISH_ARTICLE, ReviewDesk
+from spine.submissions import ReviewDesk, publication_key
 
 _logger = logging.getLogger("millrace.publishing")
 EVERY_SECONDS = 15.0
@@ -30,18 +30,17 @@ async def publish_waiting_forever(services: Services, presence: Presence, starte
 
 
 async def publish_waiting(services: Services, starter: JobStarter) -> list[str]:
-    """Start the publication of approved submissions that never had one; the ids of those.
+    """Start the publication of approved revisions that never had one; the ids of their submissions.
 
     A publication that failed is not started again from here: a person reads why and approves or retries.
     """
     if not await _has_site(services):
         return []
     desk, started = ReviewDesk(services.documents, services.ledger), list[str]()
-    waiting = await services.documents.find(
-        SUBMISSIONS, {"status": str(SubmissionStatus.APPROVED)}, sort=[("created", 1)], limit=AT_ONCE
-    )
-    for submission in waiting:
-        if await services.documents.count(JOBS, {"subject_id": submission["_id"], "pipeline": PUBLISH_ARTICLE}):
+    approved = {"status": str(SubmissionStatus.APPROVED)}
+    for submission in await services.documents.find(SUBMISSIONS, approved, sort=[("created", 1)]):
+        article = await desk.article(submission["_id"])
+        if len(started) == AT_ONCE or await services.ledger.by_key(publication_key(article)):
             continue
         _, job = await desk.publish(submission["_id"])
         await starter.start(job)

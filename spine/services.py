@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -67,6 +67,12 @@ Messengers = Callable[[str, str], Messenger]
 Crms = Callable[[str], Crm]
 """The name of a connection to its CRM, which the services close; `NotConfiguredError` where there is none."""
 
+Refresh = Callable[[], Awaitable[None]]
+
+
+async def _nothing_to_refresh() -> None:
+    """Credentials of the environment are as they were at the start."""
+
 
 def _no_messenger(platform: str, account: str) -> Messenger:
     raise NotConfiguredError(f"There is no {platform} account {account!r} to send with.", what=platform)
@@ -95,6 +101,7 @@ class Credentials:
     accounts: Accounts = field(default_factory=EnvironmentAccounts)
     agent: FindAgent = no_saved_agents
     sink: Callable[[str], SinkAddress | None] = no_sink
+    refresh: Refresh = _nothing_to_refresh
 
 
 @dataclass
@@ -112,6 +119,8 @@ class Services:
     """The same models in conversations, with tools."""
     price: PriceOf = price_usd
     named_credentials: NamedCredentials = no_named_credentials
+    refresh_credentials: Refresh = _nothing_to_refresh
+    """Looks the saved credentials up now, where what was read up to 15 s ago is not enough."""
     starter: JobStarter | None = None
     """Hands jobs to the lanes; None without a queue: then whoever needs a job run runs it itself."""
     open_site: OpenSite = lambda: None
@@ -224,6 +233,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
         searches=searches,
         open_site=lambda: _open_site(credentials.site()),
         named_credentials=credentials.named,
+        refresh_credentials=credentials.refresh,
         saved_agent=credentials.agent,
         starter=_open_starter(config, stack),
         messengers=clients.messenger,

@@ -27,8 +27,11 @@ STAGES = tuple(STAGE_RULES)
 """The steps of the template `book-review`, in order."""
 
 _SETTLED = [str(status) for status in ("ready_for_review", "approved", "published", "rejected", "failed")]
-_DECIDED = [str(status) for status in ("approved", "published", "rejected")]
+_DECIDED = [str(status) for status in ("approved", "published", "rejected", "failed")]
 """An edit of an article in one of these puts its submission before the reviewer again."""
+
+_MAY_GO_OUT = ("approved", "published")
+"""Statuses of a revision that somebody approved."""
 
 _PUBLISHABLE = frozenset({SubmissionStatus.APPROVED, SubmissionStatus.PUBLISHING, SubmissionStatus.PUBLISHED})
 _ACTIVE = {*RUNNING_STATUSES, JobStatus.PENDING, JobStatus.RETRY}
@@ -66,9 +69,7 @@ class ReviewDesk:
     async def retry(self, submission_id: str, *, fresh: bool = False) -> tuple[Submission, Job]:
         """Run the whole pipeline again; finished stages come from the cache unless `fresh`."""
         submission = await self._idle(submission_id)
-        if fresh:
-            await self._bump(submission, STAGES[0])
-        return await self._start(submission)
+        return await self._start(submission, changes=_renewed(submission, STAGES[0]) if fresh else {})
 
     async def retry_step(self, submission_id: str, stage: str, overrides: dict[str, Any]) -> tuple[Submission, Job]:
         """Run `stage` and those after it again, with edits to what the stage is given (`spine.stage_overrides`).
@@ -80,8 +81,7 @@ class ReviewDesk:
         merged = merged_overrides(submission.overrides.get(stage, {}), edits)
         check_words(submission.request, merged)
         await self._check_prompt_version(stage, edits.get("prompt_version"))
-        await self._bump(submission, stage, merged)
-        return await self._start(submission)
+        return await self._start(submission, changes=_renewed(submission, stage, merged))
 
     async def _check_prompt_version(self, stage: str, version: int | None) -> None:
         if version is None:
@@ -93,8 +93,13 @@ class ReviewDesk:
             refuse([FieldError("overrides.prompt_version", told)])
 
     async def _start(
-        self, submission: Submission, key: str | None = None, parent_job_id: str | None = None
+        self,
+        submission: Submission,
+        key: str | None = None,
+        parent_job_id: str | None = None,
+        changes: dict[str, Any] | None = None,
     ) -> tuple[Submission, Job]:
+        """A job and, in one write with it, the `changes` that it is to see: who is too late changes nothing."""
         job, _ = await self._ledger.create(
             BOOK_REVIEW,
             submission.submission_id,
@@ -105,7 +110,12 @@ class ReviewDesk:
         document = await self._documents.update(
             SUBMISSIONS,
             {"_id": submission.submission_id, "job_id": submission.job_id},
-            set={"job_id": job.job_id, "status": str(SubmissionStatus.PENDING), "updated": iso(utc_now())},
+            set={
+                **(changes or {}),
+                "job_id": job.job_id,
+                "status": str(SubmissionStatus.PENDING),
+                "updated": iso(utc_now()),
+            },
         )
         if document is None:
             return await self._somebody_was_quicker(submission.submission_id, job)
@@ -118,14 +128,6 @@ class ReviewDesk:
             return current, job  # the same idempotency key gave both the same job
         await self._ledger.cancel(job.job_id)
         raise ConflictError(f"Job {current.job_id} of this submission was started at the same moment; watch that one.")
-
-    async def _bump(self, submission: Submission, stage: str, overrides: dict[str, Any] | None = None) -> None:
-        """Put `stage` and those after it into a new epoch, so that their cached results no longer count."""
-        later = STAGES[STAGES.index(stage) :]
-        changes: dict[str, Any] = {f"epochs.{name}": submission.epochs.get(name, 0) + 1 for name in later}
-        if overrides is not None and overrides != submission.overrides.get(stage, {}):
-            changes[f"overrides.{stage}"] = overrides
-        await self._update(submission.submission_id, set=changes)
 
     async def _idle(self, submission_id: str) -> Submission:
         submission = await self.get(submission_id)
@@ -140,19 +142,27 @@ class ReviewDesk:
 
     async def publish(self, submission_id: str) -> tuple[Submission, Job]:
         """A job that puts the approved revision on the site; the same revision gives the same job, started again
-        when it had failed."""
+        when it had failed, and another one when it was cancelled."""
         submission, article = await self.get(submission_id), await self.article(submission_id)
         if submission.status not in _PUBLISHABLE:
             raise ConflictError(f"The submission is {submission.status}; approve its article before it is published.")
-        job, new = await self._ledger.create(
-            PUBLISH_ARTICLE,
-            submission_id,
-            idempotency_key=f"publish:{article.article_id}",
-            params={"submission_id": submission_id},
-        )
-        if not new and job.status in (JobStatus.FAILURE, JobStatus.DEAD):
+        job = await self._publication(article)
+        if job.status in (JobStatus.FAILURE, JobStatus.DEAD):
             job = await self._ledger.redrive(job.job_id)
         return await self._update(submission_id, set={"job_id": job.job_id}), job
+
+    async def _publication(self, article: Article) -> Job:
+        key = publication_key(article)
+        while True:
+            job, _ = await self._ledger.create(
+                PUBLISH_ARTICLE,
+                article.submission_id,
+                idempotency_key=key,
+                params={"submission_id": article.submission_id},
+            )
+            if job.status is not JobStatus.REVOKED:
+                return job
+            key = f"{publication_key(article)}:after:{job.job_id}"
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -173,6 +183,15 @@ class ReviewDesk:
             what = f"revision {revision} of the article" if revision else "article"
             raise NotFoundError(f"Submission {submission_id} has no {what} yet.")
         return article_from(found[0])
+
+    async def approved_article(self, submission_id: str) -> Article:
+        """The newest revision, which may go out; `ConflictError` when somebody edited it after the approval."""
+        article = await self.article(submission_id)
+        if article.status not in _MAY_GO_OUT:
+            raise ConflictError(
+                f"Revision {article.revision} of the article is {article.status}; approve it before it is published."
+            )
+        return article
 
     # -- deciding ----------------------------------------------------------------------------------------
 
@@ -206,11 +225,7 @@ class ReviewDesk:
             }
         )
         revised = await self.add_revision(edited, after=if_match)
-        await self._documents.update(
-            SUBMISSIONS,
-            {"_id": submission_id, "status": {"$in": _DECIDED}},
-            set={"status": str(SubmissionStatus.READY_FOR_REVIEW), "updated": iso(utc_now())},
-        )
+        await self._reopen(submission_id)
         return revised
 
     async def add_revision(self, article: Article, after: int | None = None) -> Article:
@@ -236,6 +251,7 @@ class ReviewDesk:
             return stored
 
     async def approve(self, submission_id: str) -> Submission:
+        """Accept the newest revision."""
         return await self._decide(submission_id, SubmissionStatus.APPROVED)
 
     async def reject(self, submission_id: str, reason: str) -> Submission:
@@ -259,10 +275,22 @@ class ReviewDesk:
             state = (await self.get(submission_id)).status
             raise ConflictError(f"The submission is {state}; only one that is ready_for_review can be decided on.")
         await self._documents.update(ARTICLES, {"_id": article.article_id}, set={"status": str(verdict)})
+        if (newest := await self.article(submission_id)).revision != article.revision:
+            await self._reopen(submission_id)
+            raise ConflictError(f"Revision {newest.revision} was stored in this moment; read it before you decide.")
         return submission_from(document)
 
+    async def _reopen(self, submission_id: str) -> None:
+        """Put before the reviewer again what was decided on, or what failed."""
+        await self._documents.update(
+            SUBMISSIONS,
+            {"_id": submission_id, "status": {"$in": _DECIDED}},
+            set={"status": str(SubmissionStatus.READY_FOR_REVIEW), "updated": iso(utc_now())},
+        )
+
     async def record_post(self, article: Article, post_id: int, post_url: str) -> Article:
-        """The revision as published, with where its post is."""
+        """The revision, with where its post is, and its submission as published; an edit that was stored meanwhile
+        waits for the reviewer."""
         document = await self._documents.update(
             ARTICLES,
             {"_id": article.article_id},
@@ -270,6 +298,9 @@ class ReviewDesk:
         )
         if document is None:
             raise NotFoundError(f"Revision {article.revision} of the article is gone.")
+        await self._update(article.submission_id, set={"status": str(SubmissionStatus.PUBLISHED)})
+        if (await self.article(article.submission_id)).revision != article.revision:
+            await self._reopen(article.submission_id)
         return article_from(document)
 
     # -- the pipeline's side -----------------------------------------------------------------------------
@@ -314,6 +345,20 @@ class ReviewDesk:
         if document is None:
             raise NotFoundError(f"There is no submission {submission_id}.")
         return submission_from(document)
+
+
+def publication_key(article: Article) -> str:
+    """The idempotency key of the job that puts this revision on the site."""
+    return f"publish:{article.article_id}"
+
+
+def _renewed(submission: Submission, stage: str, overrides: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What puts `stage` and those after it into a new epoch, so that their cached results no longer count."""
+    later = STAGES[STAGES.index(stage) :]
+    changes: dict[str, Any] = {f"epochs.{name}": submission.epochs.get(name, 0) + 1 for name in later}
+    if overrides is not None and overrides != submission.overrides.get(stage, {}):
+        changes[f"overrides.{stage}"] = overrides
+    return changes
 
 
 def submission_document(submission: Submission) -> Document:

@@ -127,14 +127,7 @@ async def edit_article(
     submission_id: str, edit: ArticleEdit, context: Context, caller: Caller, if_match: IfMatch, response: Response
 ) -> Article:
     """With `If-Match: "<revision>"` the edit is refused (412) when somebody else has stored a newer revision."""
-    if if_match is not None and (newest := await context.desk.article(submission_id)).revision != if_match:
-        raise ProblemError(
-            412,
-            "revision_mismatch",
-            f"The article is at revision {newest.revision}, not {if_match}; read it again before you edit.",
-            headers={"ETag": f'"{newest.revision}"'},
-            revision=newest.revision,
-        )
+    await _require_newest(context, submission_id, if_match)
     title = edit.title or (await context.desk.article(submission_id)).title
     draft = DraftArticle(title=title, content=edit.content)
     article = await context.desk.edit_article(
@@ -149,13 +142,28 @@ async def edit_article(
     return article
 
 
+async def _require_newest(context: Context, submission_id: str, if_match: int | None) -> None:
+    """412 when the revision that the caller has read is not the newest one."""
+    if if_match is None or (newest := await context.desk.article(submission_id)).revision == if_match:
+        return
+    raise ProblemError(
+        412,
+        "revision_mismatch",
+        f"The article is at revision {newest.revision}, not {if_match}; read it again first.",
+        headers={"ETag": f'"{newest.revision}"'},
+        revision=newest.revision,
+    )
+
+
 @router.post("/submissions/{submission_id}/approve", status_code=202, summary="Accept and publish the article")
-async def approve(submission_id: str, context: Context) -> Started:
-    """Approves the newest revision and starts its publication.
+async def approve(submission_id: str, context: Context, if_match: IfMatch) -> Started:
+    """Approves the newest revision and starts its publication. With `If-Match: "<revision>"` it is refused (412) when
+    there is a newer one than you have read.
 
     409 names what has to be configured when there is no site to publish on; the article stays approved then and is
     published once the site is there.
     """
+    await _require_newest(context, submission_id, if_match)
     await context.desk.approve(submission_id)
     if gap := await context.publishing_gap():
         raise ConflictError(gap)
@@ -165,7 +173,8 @@ async def approve(submission_id: str, context: Context) -> Started:
 
 
 @router.post("/submissions/{submission_id}/reject", summary="Refuse the article with a reason")
-async def reject(submission_id: str, rejection: Rejection, context: Context) -> Submission:
+async def reject(submission_id: str, rejection: Rejection, context: Context, if_match: IfMatch) -> Submission:
+    await _require_newest(context, submission_id, if_match)
     return await context.desk.reject(submission_id, rejection.reason)
 
 

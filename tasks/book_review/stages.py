@@ -161,16 +161,15 @@ class ReviewStages:
         return article
 
     async def publish(self) -> Article:
-        """Put the newest approved revision on the site, or bring the post that it has there up to date."""
+        """Put the approved revision on the site, or bring the post that it has there up to date."""
         submission_id = self.review.submission.submission_id
-        article = await self.review.desk.article(submission_id)
+        article = await self.review.desk.approved_article(submission_id)
         async with self.review.stage("publishing") as stage:
             post = await steps.publish_article(
                 article.title, article, self.review.request.language, stage.delay_seconds
             )
             stage.record.note = "; ".join([f"{post.status}: {post.url}", *post.notes])
             article = await self.review.desk.record_post(article, post.post_id, post.url)
-        await self.review.note(status=str(SubmissionStatus.PUBLISHED))
         self.review.run.result |= {"submission_id": submission_id, **post.model_dump()}
         return article
 

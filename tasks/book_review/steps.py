@@ -174,6 +174,7 @@ async def publish_article(title: str, article: Article, language: str, delay_sec
     """
     await asyncio.sleep(delay_seconds)
     services = current_services()
+    await services.refresh_credentials()  # who has just mended the site's block approves at once
     site = services.open_site()
     if site is None:
         raise NotConfiguredError(NO_SITE, what="WordPressSite block")

@@ -12,10 +12,21 @@ from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.submissions import SubmissionStatus
 from spine.contracts.texts import ExaminedText
 from spine.errors import ConflictError
+from spine.publishing_port import PostChanges, SitePost
 from spine.testing.memory_site import MemorySite
 from tests.flows.conftest import World
 
 MakeWorld = Callable[..., Any]
+
+
+class Starter:
+    """Keeps the jobs that it is given."""
+
+    def __init__(self) -> None:
+        self.started: list[Job] = []
+
+    async def start(self, job: Job) -> None:
+        self.started.append(job)
 
 
 @pytest.fixture
@@ -72,17 +83,12 @@ async def test_without_a_site_an_article_stays_approved_and_is_published_once_th
     assert submission.status is SubmissionStatus.APPROVED
     assert "WordPress Site" in submission.stages["publishing"].note
 
-    started: list[Job] = []
-
-    class Starter:
-        async def start(self, job: Job) -> None:
-            started.append(job)
-
-    assert await publish_waiting(world.services, Starter()) == []
+    starter = Starter()
+    assert await publish_waiting(world.services, starter) == []
     world.services.open_site = lambda: site
-    assert await publish_waiting(world.services, Starter()) == [submission_id]
-    assert await publish_waiting(world.services, Starter()) == [], "it is started once"
-    assert (await world.run(started[0])).status is JobStatus.SUCCESS
+    assert await publish_waiting(world.services, starter) == [submission_id]
+    assert await publish_waiting(world.services, starter) == [], "it is started once"
+    assert (await world.run(starter.started[0])).status is JobStatus.SUCCESS
     assert len(site.posts) == 1
 
 
@@ -104,6 +110,86 @@ async def test_an_edited_article_needs_a_new_approval_and_updates_its_post(
     assert job.status is JobStatus.SUCCESS, job.error
     assert len(site.posts) == 1
     assert (await world.desk.article(submission_id)).post_id == next(iter(site.posts))
+
+
+async def _edited(world: World, submission_id: str, content: str = "## New\n\nRewritten by hand.") -> None:
+    await world.desk.edit_article(
+        submission_id, content=content, title="Anew", examined=ExaminedText(word_count=4), editor="ada", if_match=None
+    )
+
+
+async def test_an_edit_between_approval_and_publication_is_not_published(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    await world.desk.approve(submission_id)
+    _, waiting = await world.desk.publish(submission_id)
+    await _edited(world, submission_id)
+    job = await world.run(waiting)
+    assert job.status is JobStatus.FAILURE and job.error is not None and "approve" in job.error.message
+    assert not site.posts
+    assert (await world.desk.get(submission_id)).status is SubmissionStatus.READY_FOR_REVIEW
+
+
+async def test_an_edit_during_the_publication_waits_for_the_reviewer(make_world: MakeWorld, site: MemorySite) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    approved = await world.desk.article(submission_id)
+    write = site.change_post
+
+    async def edited_meanwhile(id: int, changes: PostChanges) -> SitePost:
+        await _edited(world, submission_id)
+        return await write(id, changes)
+
+    site.change_post = edited_meanwhile  # type: ignore[method-assign]
+    assert (await _approved(world, submission_id)).status is JobStatus.SUCCESS
+    assert (await world.desk.get(submission_id)).status is SubmissionStatus.READY_FOR_REVIEW
+    assert (await world.desk.article(submission_id, approved.revision)).status == "published"
+    assert (await world.desk.article(submission_id)).status == "ready_for_review"
+
+
+async def test_an_update_that_was_approved_while_there_was_no_site_goes_out_once_there_is_one(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    await _approved(world, submission_id)
+    await _edited(world, submission_id)
+    await world.desk.approve(submission_id)
+    starter = Starter()
+    assert await publish_waiting(world.services, starter) == [submission_id]
+    assert (await world.run(starter.started[0])).status is JobStatus.SUCCESS
+    assert [stored.changes and stored.changes.title for stored in site.posts.values()] == ["Anew"]
+
+
+async def test_a_publication_that_was_cancelled_can_be_approved_again(make_world: MakeWorld, site: MemorySite) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    await world.desk.approve(submission_id)
+    _, cancelled = await world.desk.publish(submission_id)
+    await world.services.ledger.cancel(cancelled.job_id)
+    assert await publish_waiting(world.services, Starter()) == [], "somebody did not want it now"
+    assert (await _approved(world, submission_id)).status is JobStatus.SUCCESS
+    assert len(site.posts) == 1
+
+
+async def test_an_edit_after_a_failed_publication_goes_before_the_reviewer(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    site.accepts_login = False
+    assert (await _approved(world, submission_id)).status is JobStatus.FAILURE
+    site.accepts_login = True
+    await _edited(world, submission_id)
+    assert (await world.desk.get(submission_id)).status is SubmissionStatus.READY_FOR_REVIEW
+    assert (await _approved(world, submission_id)).status is JobStatus.SUCCESS
+
+
+async def test_the_saved_site_is_looked_up_anew_for_every_publication(make_world: MakeWorld, site: MemorySite) -> None:
+    world, submission_id = await _reviewed(make_world, None)
+
+    async def refresh() -> None:
+        world.services.open_site = lambda: site
+
+    world.services.refresh_credentials = refresh
+    assert (await _approved(world, submission_id)).status is JobStatus.SUCCESS
 
 
 async def test_rerunning_the_publishing_stage_asks_no_model_and_makes_no_second_post(

@@ -189,6 +189,25 @@ async def test_an_article_is_approved_once_it_is_there(client: httpx.AsyncClient
     assert (await client.post(f"{path}/reject", json={"reason": "no"})).status_code == 409
 
 
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+async def test_a_decision_is_refused_when_there_is_a_newer_revision_than_was_read(
+    client: httpx.AsyncClient, desk: Desk, verdict: str
+) -> None:
+    made = await desk.submission()
+    await desk.article(made["submission_id"])
+    path = f"/submissions/{made['submission_id']}"
+    await client.put(f"{path}/article", json={"content": "## Edited\n\nBy somebody else."})
+
+    async def decided(read: int) -> httpx.Response:
+        body = {"reason": "no"} if verdict == "reject" else None
+        return await client.post(f"{path}/{verdict}", json=body, headers={"If-Match": f'"{read}"'})
+
+    refused = await decided(1)
+    assert (refused.status_code, refused.json()["code"], refused.headers["etag"]) == (412, "revision_mismatch", '"2"')
+    assert (await client.get(path)).json()["status"] == "ready_for_review"
+    assert (await decided(2)).is_success
+
+
 async def test_a_rejection_needs_a_reason(client: httpx.AsyncClient, desk: Desk) -> None:
     made = await desk.submission()
     await desk.article(made["submission_id"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -148,6 +150,42 @@ async def test_approving_twice_is_approving_once(desk: ReviewDesk) -> None:
     submission_id = await _finished(desk)
     await desk.approve(submission_id)
     assert (await desk.approve(submission_id)).status is SubmissionStatus.APPROVED
+
+
+async def test_a_decision_on_a_revision_that_was_edited_in_the_same_moment_does_not_count(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission_id = await _finished(desk)
+    update = desk._documents.update
+
+    async def edited_just_before(collection: str, where: Any, **changes: Any) -> Any:
+        monkeypatch.undo()
+        await desk.edit_article(
+            submission_id, content="# 2", title=None, examined=ExaminedText(word_count=1), editor="ada", if_match=None
+        )
+        return await update(collection, where, **changes)
+
+    monkeypatch.setattr(desk._documents, "update", edited_just_before)
+    with pytest.raises(ConflictError, match="Revision 2"):
+        await desk.approve(submission_id)
+    assert (await desk.get(submission_id)).status is SubmissionStatus.READY_FOR_REVIEW
+
+
+async def test_a_rerun_that_came_too_late_changes_nothing(desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    submission_id = await _finished(desk)
+    create = desk._ledger.create
+
+    async def overtaken(*given: Any, **more: Any) -> Any:
+        monkeypatch.undo()
+        await desk.retry_step(submission_id, "article_generation", {"temperature": 0.1})
+        return await create(*given, **more)
+
+    monkeypatch.setattr(desk._ledger, "create", overtaken)
+    with pytest.raises(ConflictError, match="same moment"):
+        await desk.retry_step(submission_id, "context_generation", {"temperature": 0.9})
+    stored = await desk.get(submission_id)
+    assert stored.overrides == {"article_generation": {"temperature": 0.1}}
+    assert stored.epochs == {"article_generation": 1, "publishing": 1}
 
 
 async def test_a_rejection_needs_a_reason_and_keeps_it(desk: ReviewDesk) -> None:
