@@ -17,6 +17,7 @@ _MOST_WORDS = 5
 _LENGTHS = range(2, 51)  # characters
 _NO_NAME = re.compile(r"[<>{}\[\]|\\]|://|^\W*\d*\W*$")
 _EDGES = " \t\"'“”„«»‘’.,;:!?#*_-–—()"
+_OPENED_BY = {")": "(", "”": "“", "“": "„", "»": "«", '"': '"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,26 @@ def _names(candidates: Iterable[str]) -> list[str]:
     """Those of the candidates that can be the name of a term, each once, whatever its spelling."""
     named: dict[str, str] = {}
     for candidate in candidates:
-        name = " ".join(candidate.split()).strip(_EDGES)
+        name = _tidied(candidate)
         if len(name) in _LENGTHS and len(name.split()) <= _MOST_WORDS and not _NO_NAME.search(name):
             named.setdefault(fold(name), name)
     return list(named.values())
+
+
+def _tidied(candidate: str) -> str:
+    """Without what models put around a name; the ends of `Dune (series)`, `“Quoted” topic` and `C#` belong to it."""
+    text = " ".join(candidate.split())
+    name = text.strip(_EDGES)
+    before, _, after = text.partition(name) if name else ("", "", "")
+    first, last = before[-1:], after[:1]
+    if last == "#" or _is_half(name, _OPENED_BY.get(last), last):
+        return name + last
+    closing = next((one for one, opening in _OPENED_BY.items() if opening == first), None)
+    return first + name if _is_half(name, closing, first) else name
+
+
+def _is_half(name: str, inside: str | None, outside: str) -> bool:
+    """Whether the mark beside the name makes a pair with one that stands alone in it."""
+    if inside is None:
+        return False
+    return name.count(inside) % 2 == 1 if inside == outside else name.count(inside) > name.count(outside)

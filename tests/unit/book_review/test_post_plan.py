@@ -230,6 +230,24 @@ def test_names_lose_what_models_put_around_them(theme: str) -> None:
     assert [name.lower() for name in categories(Subjects(themes=[theme]))] == ["fantasy"]
 
 
+NAMES_WITH_MARKS = [
+    *(
+        "Dune (series)",
+        'O\'Reilly "Classics"',
+        "Der „Faust“",
+        "“Quoted” topic",
+        '"Quoted" topic',
+        "(Post)modern novels",
+    ),
+    *("C#", "C++", "R&B"),
+]
+
+
+@pytest.mark.parametrize("theme", NAMES_WITH_MARKS)
+def test_what_ends_a_name_and_belongs_to_it_stays(theme: str) -> None:
+    assert categories(Subjects(themes=[f"{theme}."])) == [theme]
+
+
 async def test_subjects_are_read_from_what_the_review_stored() -> None:
     documents = MemoryDocuments()
     assert await read_subjects(documents, "sub_1") == Subjects([], [])
