@@ -49,8 +49,12 @@ _BLOCK_TAGS = frozenset(
 _SPACES = re.compile(r"\s+")
 _AROUND_LINE_BREAK = re.compile(r"[^\S\n]*\n[^\S\n]*")
 _MANY_LINE_BREAKS = re.compile(r"\n{3,}")
-# Direction marks and zero-width characters that shops print around labels and values.
-_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+# Direction marks and zero-width characters that shops print around labels and values. The two joiners are spelling
+# between characters of other scripts (Persian, Hindi) and inside an emoji.
+_UNSEEN = re.compile(
+    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+    "|(?<![^\\x00-\\u02ff\\s])[\u200c\u200d]|[\u200c\u200d](?![^\\x00-\\u02ff\\s])"
+)
 
 
 def squeeze(text: str) -> str:

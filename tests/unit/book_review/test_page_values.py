@@ -9,6 +9,7 @@ from tasks.book_review.pages.page_isbn import bare_isbn, isbns_in_text
 from tasks.book_review.pages.page_labels import fact_of_label, pages_in
 from tasks.book_review.pages.page_numbers import currency_of_host, find_money, parse_count, parse_money, parse_rating
 from tasks.book_review.pages.page_source import decode_page
+from tasks.book_review.pages.page_text import squeeze
 
 DATES = {
     "April 1, 1988": "1988-04-01",
@@ -204,3 +205,19 @@ ENCODINGS = [
 @pytest.mark.parametrize(("raw", "expected"), [row[1:] for row in ENCODINGS], ids=[row[0] for row in ENCODINGS])
 def test_bytes_are_decoded_as_what_they_are(raw: bytes, expected: str) -> None:
     assert decode_page(raw).split(">")[-1].strip("\ufffd") == expected
+
+
+# Joiners are written as \N{…}: they cannot be seen.
+@pytest.mark.parametrize(
+    ("shown", "read"),
+    [
+        pytest.param("می\N{ZERO WIDTH NON-JOINER}خواهم", "می\N{ZERO WIDTH NON-JOINER}خواهم", id="Persian spelling"),
+        pytest.param("क्\N{ZERO WIDTH JOINER}ष", "क्\N{ZERO WIDTH JOINER}ष", id="Hindi spelling"),
+        pytest.param("👩\N{ZERO WIDTH JOINER}👧", "👩\N{ZERO WIDTH JOINER}👧", id="one emoji of two"),
+        pytest.param("9\N{ZERO WIDTH NON-JOINER}78", "978", id="inside a number"),
+        pytest.param("\N{ZERO WIDTH JOINER}Title\N{ZERO WIDTH NON-JOINER}", "Title", id="around a word"),
+        pytest.param("\N{LEFT-TO-RIGHT MARK}: ספר\N{RIGHT-TO-LEFT MARK}", ": ספר", id="direction marks"),
+    ],
+)
+def test_unseen_characters_go_unless_they_are_spelling(shown: str, read: str) -> None:
+    assert squeeze(shown) == read
