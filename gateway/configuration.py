@@ -40,9 +40,9 @@ class PipelineEdit(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     version: str = Field(min_length=1, max_length=50)
     steps: list[StepConfig] = Field(min_length=1, max_length=50)
-    allow_extractive: bool = True
-    budget_tokens: int | None = Field(default=None, ge=1)
-    budget_usd: float | None = Field(default=None, gt=0)
+    allow_extractive: bool = Field(default=True, strict=True)
+    budget_tokens: int | None = Field(default=None, strict=True, ge=1)
+    budget_usd: float | None = Field(default=None, strict=True, gt=0)
 
 
 class PromptEdit(AiSettings):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
+from stdnum import isbn
 
 from spine.contracts.books import BookMetadata
 from spine.contracts.pipelines import AiSettings, Prompt
@@ -208,8 +210,13 @@ def _checked_metadata(value: object, errors: list[FieldError]) -> object:
         errors += [FieldError(f"input.metadata.{name}", f"is no fact of a book; there are {known}") for name in unknown]
     if "title" in facts and not str(facts["title"] or "").strip():
         errors.append(FieldError("input.metadata.title", "must not be empty"))
-    if (date := facts.get("publication_date")) is not None and not _ISO_DATE.fullmatch(str(date)):
-        errors.append(FieldError("input.metadata.publication_date", "must be YYYY, YYYY-MM or YYYY-MM-DD"))
+    if (published := facts.get("publication_date")) is not None and not _is_date(str(published)):
+        errors.append(FieldError("input.metadata.publication_date", "must be a date: YYYY, YYYY-MM or YYYY-MM-DD"))
+    for name, length in (("isbn_10", 10), ("isbn_13", 13)):
+        if (number := facts.get(name)) is not None and not (len(str(number)) == length and isbn.is_valid(str(number))):
+            errors.append(
+                FieldError(f"input.metadata.{name}", f"must be a valid ISBN: {length} characters, no hyphens")
+            )
     if cover := facts.get("cover_image_url"):
         errors += _link_errors([cover], "input.metadata.cover_image_url")
     try:
@@ -218,6 +225,17 @@ def _checked_metadata(value: object, errors: list[FieldError]) -> object:
         errors += field_errors(error, "input.metadata")
         return None
     return checked.model_dump(mode="json", include=set(facts))
+
+
+def _is_date(text: str) -> bool:
+    """Whether there is such a day, month or year."""
+    if not _ISO_DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(f"{text}-01-01"[:10])
+    except ValueError:
+        return False
+    return True
 
 
 def _checked_links(value: object, errors: list[FieldError]) -> object:

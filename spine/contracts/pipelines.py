@@ -20,15 +20,18 @@ class StepType(StrEnum):
 
 
 class AiSettings(BaseModel):
-    """How a step asks its model. What is None is taken from the next level: prompt, credential, defaults."""
+    """How a step asks its model. What is None is taken from the next level: prompt, credential, defaults.
+
+    Numbers are strict: `true` would be a limit of one token.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     provider: str | None = None
     model_id: str | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    max_tokens: int | None = Field(default=None, ge=1, le=200_000)
-    timeout_seconds: float | None = Field(default=None, gt=0, le=1800)
+    temperature: float | None = Field(default=None, strict=True, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, strict=True, ge=1, le=200_000)
+    timeout_seconds: float | None = Field(default=None, strict=True, gt=0, le=1800)
 
 
 class StepConfig(AiSettings):
@@ -37,9 +40,9 @@ class StepConfig(AiSettings):
     id: str
     type: StepType
     name: str = ""
-    enabled: bool = True
+    enabled: bool = Field(default=True, strict=True)
     optional: bool = Field(default=False, description="only an optional step can be switched off")
-    delay_seconds: float = Field(default=0, ge=0, le=3600)
+    delay_seconds: float = Field(default=0, strict=True, ge=0, le=3600)
     prompt_id: str | None = None
     default_prompt_purpose: str | None = None
     credential_id: str | None = None

@@ -83,6 +83,18 @@ def test_only_the_article_has_word_bounds(stage: str) -> None:
             id="a date in words",
         ),
         pytest.param(
+            {"input": {"metadata": {"publication_date": "2019-02-30"}}},
+            "input.metadata.publication_date",
+            "must be a date",
+            id="a day that there is not",
+        ),
+        pytest.param(
+            {"input": {"metadata": {"isbn_13": "9780306406158"}}}, "input.metadata.isbn_13", "valid ISBN", id="isbn"
+        ),
+        pytest.param(
+            {"input": {"metadata": {"isbn_10": "9780306406157"}}}, "input.metadata.isbn_10", "10 char", id="long isbn"
+        ),
+        pytest.param(
             {"input": {"metadata": {"cover_image_url": "javascript:1"}}},
             "input.metadata.cover_image_url",
             "web address",
