@@ -52,7 +52,7 @@ def _article(result: Result) -> str:
 
 
 def _post(result: Result) -> str:
-    return f"succeeded: {result['status']} at {result['url']}"
+    return f"succeeded: the post is at {result['url']}"
 
 
 def _counts(result: Result, *names: str) -> str:
