@@ -68,7 +68,7 @@ def find_sources(folder: Path, collection: CollectionName) -> Sources:
     files: list[SourceFile] = []
     left_out: list[LeftOut] = []
     for path in _candidates(folder, collection):
-        name = path.relative_to(folder).as_posix()
+        name = _readable(path.relative_to(folder)).as_posix()
         found = _look_at(path, folder, collection)
         if isinstance(found, SourceFile):
             files.append(found)
@@ -128,7 +128,7 @@ def _look_at(path: Path, folder: Path, collection: CollectionName) -> SourceFile
         return f"is of a kind that {collection} does not read (known: {', '.join(dict.fromkeys(kinds.values()))})"
     if not facts.st_size:
         return "is empty"
-    name = path.relative_to(folder)
+    name = _readable(path.relative_to(folder))
     return SourceFile(
         collection=collection,
         name=name.as_posix(),
@@ -137,6 +137,11 @@ def _look_at(path: Path, folder: Path, collection: CollectionName) -> SourceFile
         path=real,
         size=facts.st_size,
     )
+
+
+def _readable(name: Path) -> Path:
+    """The name as text that can be stored: bytes that are not UTF-8 are written out, as in `caf\\xe9.txt`."""
+    return Path(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _inside(name: Path, collection: CollectionName) -> Path:

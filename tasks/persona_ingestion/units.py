@@ -60,7 +60,7 @@ def place_blocks(blocks: Iterable[Block], language: str) -> Iterator[Unit]:
             alone=block.alone,
             strength=_PART if block.heading else _BLOCK,
             line=block.line,
-            author=block.author,
+            author=block.author and normalise(block.author, language),
         )
         start += len(text) + len(BETWEEN_BLOCKS)
 

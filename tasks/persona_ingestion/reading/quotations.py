@@ -64,6 +64,7 @@ def read_csv(file: BinaryIO) -> Iterator[Item]:
         except csv.Error as error:
             yield from feed.take_troubles()
             yield Trouble(f"is not a CSV row ({error})", line=feed.row)
+            feed.finish_line()
             continue
         yield from feed.take_troubles()
         if row is None:
@@ -114,10 +115,16 @@ class _CsvLines:
     def __init__(self, lines: Iterator[Line | Trouble]) -> None:
         self._lines = lines
         self._troubles: list[Trouble] = []
+        self._ended = True  # whether the last line was fed to its end
         self.row: int | None = None  # the line on which the present row begins
 
     def begin_row(self) -> None:
         self.row = None
+
+    def finish_line(self) -> None:
+        """Pass over what is left of a line: the rest of a bad row is no row."""
+        while not self._ended and next(self, None) is not None:
+            continue
 
     def __iter__(self) -> _CsvLines:
         return self
@@ -125,7 +132,7 @@ class _CsvLines:
     def __next__(self) -> str:
         for line in self._lines:
             if isinstance(line, Line):
-                self.row = self.row or line.number
+                self.row, self._ended = self.row or line.number, line.ends
                 return line.text + "\n" if line.ends else line.text
             self._troubles.append(line)
         raise StopIteration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, Trouble
@@ -25,7 +26,8 @@ def read_lines(file: BinaryIO, encoding: str) -> Iterator[Line | Trouble]:
     try:
         yield from _lines(text, encoding)
     finally:
-        text.detach()
+        with suppress(ValueError):  # a reader that gave up has closed the file already
+            text.detach()
 
 
 def _lines(text: io.TextIOWrapper, encoding: str) -> Iterator[Line | Trouble]:

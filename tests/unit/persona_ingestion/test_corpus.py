@@ -231,3 +231,10 @@ def test_the_progress_of_reading_never_falls() -> None:
         seen = [corpus.progress for _ in corpus]
     assert seen == sorted(seen)
     assert len(set(seen)) > 100
+
+
+def test_what_cannot_be_stored_as_text_does_not_stop_a_collection(tmp_path: Path) -> None:
+    put(tmp_path, {"quotes/a.jsonl": r'{"text": "half a \ud800pair", "author": "Ş\udfff. Ţepeș"}' + '\n"whole words"'})
+    chunks, _ = ingest(tmp_path, "quotes")
+    assert [chunk.text for chunk in chunks] == ["half a pair", "whole words"]
+    assert chunks[0].metadata()["fingerprint"]

@@ -24,6 +24,7 @@ from tasks.persona_ingestion.normalising import normalise
         pytest.param("e\u0301te\u0301", "fr", "été", id="letters are composed"),
         pytest.param("ﬁne oﬃce", "en", "fine office", id="ligatures are letters"),
         pytest.param("co\u00adoperate\u200b \ufeffnow\x07", "en", "cooperate now", id="what is invisible goes"),
+        pytest.param("half a \ud800pair\udc00", "en", "half a pair", id="halves of a surrogate pair go"),
         pytest.param("a\u00a0b\u2003c\t d ", "en", "a b c d", id="every space is one space"),
         pytest.param(
             "  one\r\n\ttwo\r\n\r\n three\x0cfour", "en", "one\ntwo\nthree\nfour", id="lines stay, indents go"

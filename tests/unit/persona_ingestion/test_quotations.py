@@ -125,3 +125,10 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_rows_after_it() -> None:
 def test_a_table_without_a_column_of_texts_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="names no column `text`"):
         read(read_csv, b"name,year\nx,1850\n")
+
+
+def test_the_rest_of_a_row_that_is_too_long_is_not_taken_for_rows() -> None:
+    content = 'quote,author\none,A\n"' + "word " * 40_000 + '",B\nthree,C\n'
+    items = read(read_csv, content.encode())
+    assert texts(items) == ["one", "three"]
+    assert [trouble.line for trouble in troubles(items)] == [3]

@@ -133,3 +133,15 @@ def test_a_source_that_does_not_exist_is_said_to_be_missing(tmp_path: Path) -> N
 def test_a_source_may_lie_deeper(tmp_path: Path) -> None:
     put(tmp_path, "poets/romanian/works/a.txt")
     assert persona_folder(tmp_path, "poets/romanian") == (tmp_path / "poets/romanian").resolve()
+
+
+def test_a_name_that_is_not_utf_8_is_written_out(tmp_path: Path) -> None:
+    put(tmp_path, "works/a.txt")
+    (tmp_path / "works" / os.fsdecode(b"caf\xe9.txt")).write_text("words")
+    (tmp_path / "works" / os.fsdecode(b"\xff.txt")).touch()
+    found = find_sources(tmp_path, "works")
+    assert [(file.name, file.work) for file in found.files] == [
+        ("works/a.txt", "a"),
+        ("works/caf\\xe9.txt", "caf\\xe9"),
+    ]
+    assert [place.file for place in found.left_out] == ["works/\\xff.txt"]
