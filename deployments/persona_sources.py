@@ -7,17 +7,22 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from spine.contracts.personas import COLLECTIONS
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.sources import find_sources
+
+_NAMED: Final = 3
+"""How many of the files that cannot be copied a message names."""
 
 
 def place_sources(source: Path, personas: Path, persona_id: str) -> Path:
     """The persona's folder, now with the files of `source` and no others.
 
     It changes at one moment: whoever reads it finds the old files or the new ones. Links stay links; hidden files and
-    what is neither file nor folder are not copied. `InvalidInputError` when `source` holds nothing to read.
+    what is neither file nor folder are not copied. `InvalidInputError` when `source` holds nothing to read, or a file
+    that cannot be copied: without it the persona would lose what it gave.
     """
     source, target = source.resolve(), personas.resolve() / persona_id
     check_sources(source)
@@ -28,7 +33,7 @@ def place_sources(source: Path, personas: Path, persona_id: str) -> Path:
     personas.mkdir(parents=True, exist_ok=True, mode=0o700)
     with TemporaryDirectory(dir=personas, prefix=".incoming-", ignore_cleanup_errors=True) as workshop:
         made = Path(workshop, "new")
-        shutil.copytree(source, made, symlinks=True, ignore=_not_sources)
+        _copy(source, made)
         if target.exists():
             target.rename(Path(workshop, "old"))
         made.rename(target)
@@ -44,6 +49,18 @@ def check_sources(folder: Path) -> None:
             f"{folder} holds no sources: put texts into works/, quotations into quotes/, and the profile into "
             "profile.md (docs/persona_ingestion.md lists the kinds of files)."
         )
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copytree(source, target, symlinks=True, ignore=_not_sources)
+    except shutil.Error as error:
+        names = [Path(failed[0]).relative_to(source).as_posix() for failed in error.args[0]]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        raise InvalidInputError(
+            f"{', '.join(names[:_NAMED])}{more} in {source} cannot be copied, so nothing was changed: "
+            "make it readable, or take it out of the folder."
+        ) from error
 
 
 def _not_sources(folder: str, names: Iterable[str]) -> set[str]:

@@ -122,8 +122,19 @@ def _check_question(question: str, limit: int) -> None:
         raise InvalidInputError("A search needs some words to look for")
     if len(question) > _LONGEST_QUESTION:
         raise InvalidInputError(f"A question may have {_LONGEST_QUESTION} characters, not {len(question)}")
+    if not _is_unicode(question):
+        raise InvalidInputError("A question holds half a surrogate pair: decode it with errors='replace'")
     if limit < 1:
         raise InvalidInputError("A search gives at least one hit: ask for a limit above 0")
+
+
+def _is_unicode(text: str) -> bool:
+    """A model's tokenizer takes nothing else."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _cosine(question: Vector, stored: Vector) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,19 @@ def test_a_folder_that_cannot_be_meant_is_refused_and_changes_nothing(tmp_path: 
     with pytest.raises(InvalidInputError):
         place_sources(tmp_path / source, tmp_path / "personas", "poe")
     assert names(tmp_path / "personas" / "poe") == {"works/a.txt", "works/works/b.txt"}
+
+
+def test_a_file_that_cannot_be_copied_is_named_and_nothing_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Played, because root may read everything."""
+    put(tmp_path / "personas" / "poe", "works/old.txt")
+    source = put(tmp_path / "source", "works/a.txt", "works/b.txt")
+
+    def refused(folder: Path, *_: object, **__: object) -> None:
+        raise shutil.Error([(str(folder / "works/b.txt"), "there", "[Errno 13] Permission denied")])
+
+    monkeypatch.setattr(shutil, "copytree", refused)
+    with pytest.raises(InvalidInputError, match=r"^works/b\.txt in .* cannot be copied"):
+        place_sources(source, tmp_path / "personas", "poe")
+    assert names(tmp_path / "personas" / "poe") == {"works/old.txt"}

@@ -108,7 +108,9 @@ async def test_what_the_keyword_index_alone_still_holds_is_passed_over(search: H
     assert [hit.id for hit in await search.search("quoth the raven", POE)] == ["w2"]
 
 
-@pytest.mark.parametrize("question", ["", " \n", "x" * 10_001], ids=["empty", "blank", "too long"])
+@pytest.mark.parametrize(
+    "question", ["", " \n", "x" * 10_001, "half \ud83d"], ids=["empty", "blank", "too long", "half a character"]
+)
 async def test_a_question_that_is_none_is_refused(search: HybridSearch, question: str) -> None:
     with pytest.raises(InvalidInputError):
         await search.search(question, POE)
