@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from prefect.client.schemas.objects import State
@@ -28,6 +30,7 @@ class TaskOptions(TypedDict, total=False):
     retry_jitter_factor: float
     retry_condition_fn: Callable[[Any, Any, State[Any]], Any]
     persist_result: bool
+    result_storage: Path
     result_serializer: str
     cache_key_fn: Callable[[TaskRunContext, dict[str, Any]], str | None]
 
@@ -63,6 +66,10 @@ STAGE: TaskOptions = {
 }
 """A stage's task: retried, and its result kept under the key it was called with, where
 `PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK` says (Redis in a stack, files of `PREFECT_HOME` without one)."""
+
+UNKEPT: TaskOptions = {"persist_result": False, "result_storage": Path(tempfile.gettempdir())}
+"""A task whose result nobody looks up. The folder is never written to: of a task that names none, Prefect asks its
+server first where results are kept, and one that has stopped answering would hold up every message."""
 
 
 def obeys_retry_after(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:

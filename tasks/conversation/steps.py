@@ -21,16 +21,17 @@ from tasks.conversation.sending import deliver_reply
 from tasks.conversation.summarizing import summarize
 from tasks.conversation.transcript import Transcript, reply_turn_id
 from tasks.conversation.worker_health import WorkerHealth, check_worker
+from tasks.retrying import UNKEPT
 from tasks.webhooks.start import start_from_webhook
 
 
-@task(name=TaskName.PROCESS_MESSAGE.value, task_run_name="answer {job.subject_id}", persist_result=False)
+@task(name=TaskName.PROCESS_MESSAGE.value, task_run_name="answer {job.subject_id}", **UNKEPT)
 async def process_message(job: Job, message: InboundMessage) -> Reply:
     """The reply to the message, stored as a turn of the transcript."""
     return await answer_message(current_services(), job, message)
 
 
-@task(name=TaskName.PROCESS_AND_RESPOND.value, task_run_name="answer {job.subject_id}", persist_result=False)
+@task(name=TaskName.PROCESS_AND_RESPOND.value, task_run_name="answer {job.subject_id}", **UNKEPT)
 async def process_and_respond(job: Job, message: InboundMessage, making: AbstractAsyncContextManager[None]) -> Reply:
     """The same, brought to the person; `making` surrounds the work on the answer, before it is sent.
 
@@ -42,7 +43,7 @@ async def process_and_respond(job: Job, message: InboundMessage, making: Abstrac
     return reply.model_copy(update={"delivery": await _deliver(job, message, reply.text)})
 
 
-@task(name=TaskName.SEND_RESPONSE.value, task_run_name="send to {job.subject_id}", persist_result=False)
+@task(name=TaskName.SEND_RESPONSE.value, task_run_name="send to {job.subject_id}", **UNKEPT)
 async def send_response(job: Job, message: InboundMessage, text: str) -> Delivery:
     """Bring the text to the person."""
     return await _deliver(job, message, text)
@@ -57,31 +58,31 @@ async def _deliver(job: Job, message: InboundMessage, text: str) -> Delivery:
     return delivery
 
 
-@task(name=TaskName.SUMMARIZE_SESSION.value, task_run_name="summarise {job.subject_id}", persist_result=False)
+@task(name=TaskName.SUMMARIZE_SESSION.value, task_run_name="summarise {job.subject_id}", **UNKEPT)
 async def summarize_session(job: Job) -> dict[str, int]:
     return await summarize(current_services(), job, job.params["session_id"])
 
 
-@task(name=TaskName.SEND_FOLLOWUP.value, task_run_name="follow up {job.subject_id}", persist_result=False)
+@task(name=TaskName.SEND_FOLLOWUP.value, task_run_name="follow up {job.subject_id}", **UNKEPT)
 async def send_followup(job: Job) -> Followup:
     return await follow_up(current_services(), job)
 
 
-@task(name=TaskName.CREATE_CRM_ORDER.value, task_run_name="order of {job.subject_id}", persist_result=False)
+@task(name=TaskName.CREATE_CRM_ORDER.value, task_run_name="order of {job.subject_id}", **UNKEPT)
 async def create_crm_order(job: Job) -> dict[str, str]:
     return await create_order(current_services(), job)
 
 
-@task(name=TaskName.HANDLE_WEBHOOK.value, task_run_name="{job.subject_id}", persist_result=False)
+@task(name=TaskName.HANDLE_WEBHOOK.value, task_run_name="{job.subject_id}", **UNKEPT)
 async def handle_webhook(job: Job) -> dict[str, Any]:
     return await start_from_webhook(current_services(), job)
 
 
-@task(name=TaskName.PING.value, persist_result=False)
+@task(name=TaskName.PING.value, **UNKEPT)
 async def ping() -> str:
     return "pong"
 
 
-@task(name=TaskName.WORKER_HEALTH_CHECK.value, persist_result=False)
+@task(name=TaskName.WORKER_HEALTH_CHECK.value, **UNKEPT)
 async def worker_health_check() -> WorkerHealth:
     return await check_worker(current_services())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from contextvars import ContextVar
 
 import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from deployments.rolling import RollingRun
 from spine.errors import ConflictError
+from tasks.conversation.steps import ping
 from tasks.shift import serve_shift, shares_run
 from tests.conftest import until
 
@@ -128,6 +131,19 @@ async def test_a_first_run_that_does_not_open_is_not_waited_for_for_ever(
 
     async with RollingRun(never_opens) as run:
         assert await run.run(number) == 0
+
+
+async def test_a_message_needs_nothing_of_a_server_that_has_stopped_answering(
+    engine: Engine, rolling: Callable[..., RollingRun]
+) -> None:
+    engine.away = True
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        port = silent.getsockname()[1]
+        with temporary_settings(
+            {PREFECT_API_URL: f"http://127.0.0.1:{port}/api", PREFECT_LOGGING_TO_API_ENABLED: False}
+        ):
+            async with rolling() as run:
+                assert await asyncio.wait_for(run.run(ping), timeout=15) == "pong"
 
 
 async def test_an_error_and_a_cancel_reach_the_other_side(rolling: Callable[..., RollingRun]) -> None:
