@@ -37,6 +37,9 @@ _GROQ_URL = "https://api.groq.com"
 _MISTRAL_URL = "https://api.mistral.ai"
 _MAX_TEMPERATURE = {"claude": 1.0, "mistral": 1.5}
 _CONNECT_SECONDS = 10.0
+_CALLS_AT_ONCE = 256
+"""More than the messages that a live lane answers at once: a call that waits for another one's connection does not show
+in any figure, and of the SDKs' own 20 kept connections most calls would meet none and shake hands anew."""
 
 _CHATTY_LOGGERS = ("httpcore2", "httpx2", "openai", "anthropic")  # at DEBUG they write whole headers and prompts
 
@@ -135,7 +138,8 @@ def _open_pool() -> httpx2.AsyncClient:
 
     _quieten()
     timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
-    return lenient_client(timeout=timeout, follow_redirects=False, verify=_trusted())
+    limits = httpx2.Limits(max_connections=_CALLS_AT_ONCE, max_keepalive_connections=_CALLS_AT_ONCE)
+    return lenient_client(timeout=timeout, limits=limits, follow_redirects=False, verify=_trusted())
 
 
 def _quieten() -> None:

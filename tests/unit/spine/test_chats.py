@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -20,6 +22,7 @@ from spine.errors import (
     ModelsUnavailableError,
     NotConfiguredError,
 )
+from spine.live_queues import LLM
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential
 from spine.testing.openai_server import Answer, Call, OpenAiServer, Script, failure, hang, text, tool
@@ -101,6 +104,18 @@ async def test_a_conversation_goes_over_the_wire_in_turns_and_words_come_back(se
     assert (reply.text, reply.provider, reply.usage.calls, reply.tools) == ("Rainy.", "p0", 1, ())
     assert roles(call) == ["system", "user", "assistant", "user"]
     assert (call.system, call.prompt, "tools" in call.body) == ("Be brief.", "How is Oslo?", False)
+
+
+async def test_as_many_calls_as_a_lane_answers_messages_are_on_their_way_at_once(serve: Serve, ask: Ask) -> None:
+    together = threading.Barrier(LLM.width)
+
+    def script(call: Call) -> Answer:
+        together.wait(timeout=20)  # the last one lets all of them go on; one that is missing fails them
+        return text("Rainy.")
+
+    server = serve(script)
+    replies = await asyncio.gather(*(ask(question(), server, timeout_seconds=30.0) for _ in range(LLM.width)))
+    assert {reply.text for reply in replies} == {"Rainy."}
 
 
 async def test_a_tool_that_the_model_calls_is_run_and_its_result_goes_back(
