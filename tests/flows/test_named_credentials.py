@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_TLS_INSECURE_SKIP_VERIFY, PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
-from blocks.credentials import BlockCredentials
+from blocks.credentials import BlockCredentials, saved_values
 from blocks.language_model import LanguageModelCredentials
 from spine.adapters.models import PydanticAiModels
 from spine.contracts.jobs import JobStatus
@@ -141,3 +141,17 @@ async def test_the_resolved_pipeline_shows_the_credential_and_what_it_decides(
     )
     [step] = await resolved_steps(documents, pipeline, saved.named)
     assert (step.provider.value, step.provider.origin, step.credential) == ("openai", "credential", "team-a")
+
+
+@pytest.mark.parametrize("unverified", [True, False], ids=["told to check none", "checked"])
+async def test_reading_saved_blocks_again_reads_no_certificates(
+    saved: BlockCredentials, monkeypatch: pytest.MonkeyPatch, unverified: bool
+) -> None:
+    with temporary_settings({PREFECT_API_TLS_INSECURE_SKIP_VERIFY: unverified}):
+        await saved_values(["language-model-credentials"])
+        monkeypatch.setattr("ssl.create_default_context", _read_again)
+        assert await saved_values(["language-model-credentials"])
+
+
+def _read_again(**options: Any) -> None:
+    pytest.fail("certificates were read again")
