@@ -6,8 +6,8 @@ import asyncio
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -23,13 +23,14 @@ Work = Callable[[sqlite3.Connection], T]
 
 _GROUP: Final = 500  # writes per commit; bounds how long other processes wait
 _READERS: Final = 2
+_LONGEST_HELD: Final = 0.001  # seconds that an answer waits for the next ones, to wake the event loop once for all
 _UNIQUE_INDEX: Final = re.compile(r"index 'unique (?P<collection>\w+)\((?P<paths>[^)]*)\)'")
 _PRIMARY_KEY: Final = re.compile(r"failed: (?P<collection>\w+)\.id")
 
 
 @dataclass(slots=True, eq=False)
 class _Order(Generic[T]):
-    """One write that waits for its turn, then for the commit of its group."""
+    """One read or write that waits for its turn, a write then for the commit of its group."""
 
     work: Work[T]
     loop: asyncio.AbstractEventLoop
@@ -60,9 +61,8 @@ class SqliteThreads:
     _orders: SimpleQueue[_Order[Any] | None] = field(default_factory=SimpleQueue[_Order[Any] | None])
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _writer: threading.Thread | None = None
-    _readers: ThreadPoolExecutor | None = None
-    _reader: threading.local = field(default_factory=threading.local)
-    _open_readers: list[sqlite3.Connection] = field(default_factory=list[sqlite3.Connection])
+    _questions: SimpleQueue[_Order[Any] | None] = field(default_factory=SimpleQueue[_Order[Any] | None])
+    _readers: list[threading.Thread] = field(default_factory=list[threading.Thread])
     _closed: bool = False
 
     async def write(self, work: Work[T]) -> T:
@@ -71,19 +71,18 @@ class SqliteThreads:
         `work` changes the file by one statement at most, so that its failure leaves nothing to undo and the other
         writes of its group stand. A caller that is cancelled may still have its write made.
         """
-        loop = asyncio.get_running_loop()
-        order: _Order[T] = _Order(work, loop, loop.create_future())
-        self._submit(order)
-        try:
-            return await order.answer
-        except sqlite3.Error as error:
-            raise translated(error, self.path) from error
+        return await self._answered(work, self._submit)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work`, a single SELECT, on what is committed when it begins."""
-        pool = self._reading()
+        return await self._answered(work, self._ask)
+
+    async def _answered(self, work: Work[T], hand_over: Callable[[_Order[T]], None]) -> T:
+        loop = asyncio.get_running_loop()
+        order: _Order[T] = _Order(work, loop, loop.create_future())
+        hand_over(order)
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, self._run_reader, work)
+            return await order.answer
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
 
@@ -93,14 +92,14 @@ class SqliteThreads:
             first, self._closed = not self._closed, True
             if first:
                 self._orders.put(None)
+                for _ in self._readers:
+                    self._questions.put(None)
         if first:
             await asyncio.to_thread(self._join)
 
     def _join(self) -> None:
-        if self._readers is not None:
-            self._readers.shutdown(wait=True)
-        for connection in self._open_readers:
-            connection.close()
+        for reader in self._readers:
+            reader.join()
         if self._writer is not None:
             self._writer.join()
 
@@ -112,23 +111,40 @@ class SqliteThreads:
                 self._writer.start()
             self._orders.put(order)
 
-    def _reading(self) -> ThreadPoolExecutor:
+    def _ask(self, order: _Order[Any]) -> None:
         with self._lock:
             self._refuse_when_closed()
-            if self._readers is None:
-                self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"read {self.path.name}")
-            return self._readers
+            while len(self._readers) < _READERS:
+                name = f"read {self.path.name} {len(self._readers)}"
+                self._readers.append(threading.Thread(target=self._serve_reads, name=name, daemon=True))
+                self._readers[-1].start()
+            self._questions.put(order)
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise DatabaseError("The document store is closed")
 
-    def _run_reader(self, work: Work[T]) -> T:
-        connection = getattr(self._reader, "connection", None)
-        if connection is None:
-            connection = self._reader.connection = open_connection(self.path, read_only=True)
-            self._open_readers.append(connection)
-        return work(connection)
+    def _serve_reads(self) -> None:
+        """One question after the other. Answers of one millisecond are delivered together: waking the loop for each
+        costs as much as a short one. A long one that follows in that millisecond holds those few up."""
+        connection: sqlite3.Connection | None = None
+        order = self._questions.get()
+        while order is not None:
+            answered, until = [order], time.monotonic() + _LONGEST_HELD
+            try:
+                connection = connection or open_connection(self.path, read_only=True)
+                order.run(connection)
+                while time.monotonic() < until and (order := self._questions.get_nowait()) is not None:
+                    answered.append(order)
+                    order.run(connection)
+            except Empty:
+                pass
+            except Exception as error:  # the file cannot be opened: whoever asked is told
+                answered[-1].error = error
+            _deliver(answered)
+            order = self._questions.get() if order is not None else None
+        if connection is not None:
+            connection.close()
 
     def _serve(self) -> None:
         connection: sqlite3.Connection | None = None

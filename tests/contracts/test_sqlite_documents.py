@@ -252,6 +252,25 @@ async def test_a_write_that_fails_spoils_no_other_of_its_group(documents: Sqlite
     assert [found["_id"] for found in await documents.find(THINGS)] == ["a", "c", "text"]
 
 
+async def test_reads_that_are_answered_together_each_get_their_own_answer(documents: SqliteDocuments) -> None:
+    for n in range(50):
+        await documents.insert(THINGS, {"_id": f"{n}", "n": n})
+    reads = [documents.get(THINGS, f"{n}") for n in range(50)]
+    failing = documents.find(THINGS, {"n": 2**70})  # which SQLite has no number for
+    found, error = await asyncio.gather(asyncio.gather(*reads), failing, return_exceptions=True)
+    assert found == [{"_id": f"{n}", "n": n} for n in range(50)]
+    assert isinstance(error, Exception)
+
+
+async def test_closing_answers_what_was_asked_before(path: Path) -> None:
+    documents = open_sqlite_documents(path)
+    await documents.insert(THINGS, {"_id": "x"})
+    reads = [asyncio.create_task(documents.get(THINGS, "x")) for _ in range(50)]
+    await asyncio.sleep(0)
+    await documents.close()
+    assert await asyncio.gather(*reads) == [{"_id": "x"}] * 50
+
+
 async def test_a_cancelled_caller_leaves_the_store_working(documents: SqliteDocuments) -> None:
     await documents.insert(THINGS, {"_id": "x", "n": 0})
     for _ in range(20):
