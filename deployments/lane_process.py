@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from deployments.collector import set_aside_what_is_loaded
 from deployments.job_handler import JobHandler
 from deployments.lane_runs import lane_runs
 from deployments.lane_thread import run_beside
@@ -94,6 +95,7 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
             asyncio.create_task(_consume(url, queue, width, handler, sessions)) for queue, width in queues.items()
         ]
         stack.enter_context(PresenceThread(lambda: _presence(url), lambda: _now(status, handler)))
+        set_aside_what_is_loaded()
         _logger.info("lane %s takes jobs of %s", name, ", ".join(queues))
         ended = asyncio.create_task(stop.wait())
         await asyncio.wait([ended, *consumers], return_when=asyncio.FIRST_COMPLETED)
