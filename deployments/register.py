@@ -81,13 +81,14 @@ async def _prepare_prefect(config: Settings) -> None:
 
 
 async def _save_results_block(config: Settings) -> None:
-    from prefect_redis import RedisDatabase
     from pydantic import SecretStr
+
+    from blocks.stage_results import StageResults  # with all of Redis behind it
 
     if config.redis_url is None:
         return
     url = config.redis_url.get_secret_value()
-    block = RedisDatabase(
+    block = StageResults(
         connection_url=SecretStr(f"{url}{'&' if '?' in url else '?'}{QUICK_TO_NOTICE}"),
         key_ttl=int(RESULT_TTL.total_seconds()),
     )

@@ -17,6 +17,7 @@ from spine.errors import NotConfiguredError
 from spine.settings import Settings
 
 RESULTS_BLOCK = "millrace-results"
+RESULTS_STORAGE = f"stage-results/{RESULTS_BLOCK}"
 """Name of the Redis block in which stages' results are kept."""
 
 _OF_ANOTHER_SERVER = (
@@ -70,7 +71,7 @@ def part_environment(settings: Settings, addresses: Addresses, secrets: Secrets)
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": f"redis-database/{RESULTS_BLOCK}",
+        "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": RESULTS_STORAGE,
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "DO_NOT_TRACK": "1",

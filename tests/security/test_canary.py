@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 import pytest
 from prefect.settings import PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK, temporary_settings
-from prefect_redis import RedisDatabase
 from pydantic import BaseModel, SecretStr
 from redis.asyncio import Redis
 
 from blocks.credentials import BlockCredentials
 from blocks.language_model import LanguageModelCredentials
+from blocks.stage_results import StageResults
 from spine.adapters.docket_queue import DocketQueue, consume
 from spine.adapters.models import PydanticAiModels
 from spine.contracts.jobs import Job, JobStatus
@@ -51,8 +51,8 @@ from tests.unit.spine.test_redis_messaging import Server as RedisServer
 @asynccontextmanager
 async def results_in(redis_url: str) -> AsyncIterator[None]:
     """Stage results go to Redis inside the block, as in a stack."""
-    await RedisDatabase(connection_url=SecretStr(redis_url), key_ttl=600).save("canary-results", overwrite=True)
-    with temporary_settings({PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK: "redis-database/canary-results"}):
+    await StageResults(connection_url=SecretStr(redis_url), key_ttl=600).save("canary-results", overwrite=True)
+    with temporary_settings({PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK: "stage-results/canary-results"}):
         yield
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 
 from deployments.backup.own_servers import Servers, started
-from deployments.stack.environment import RESULTS_BLOCK
+from deployments.stack.environment import RESULTS_STORAGE
 from deployments.stack.home import Home
 from deployments.stack.plan import Externals
 from deployments.stack.postgres_server import find_postgres, postgres_part
@@ -171,7 +171,7 @@ class Cluster:
             "PREFECT_API_AUTH_STRING": self.prefect_auth,
             "PREFECT_HOME": str(home / "prefect"),
             "PREFECT_LOGGING_LEVEL": "WARNING",
-            "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": f"redis-database/{RESULTS_BLOCK}",
+            "PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": RESULTS_STORAGE,
             "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
