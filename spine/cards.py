@@ -43,7 +43,7 @@ class CardDesk:
         A card that is stored already keeps its state when its definition is the same, and is PENDING again when it is
         another; one that runs goes on with the definition that it began with.
         """
-        stored = {record.card_id: record for record in await self.all()}
+        stored = await self._behind(cards)
         check_dependencies(cards, {id: record.depends_on for id, record in stored.items()})
         report = LoadReport(loaded=len(cards))
         for card in cards:
@@ -57,6 +57,18 @@ class CardDesk:
                 await self._redefine(card)
                 report.changed.append(card.card_id)
         return report
+
+    async def _behind(self, cards: Sequence[Card]) -> dict[str, CardRecord]:
+        """What is stored of the cards and of all that they wait for: a new cycle goes through nothing else."""
+        replaced = {card.card_id for card in cards}
+        wanted = replaced.union(*(card.depends_on for card in cards))
+        stored: dict[str, CardRecord] = {}
+        while wanted:
+            found = [card_from(one) for one in await self._documents.find(CARDS, {"_id": {"$in": sorted(wanted)}})]
+            stored |= {record.card_id: record for record in found}
+            behind = {needed for record in found if record.card_id not in replaced for needed in record.depends_on}
+            wanted = behind - stored.keys()
+        return stored
 
     async def all(self, squad: str | None = None) -> list[CardRecord]:
         """Every card (of the squad), in the order in which they came."""

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from spine.errors import DuplicateError, InvalidInputError
 from spine.ports import Document
@@ -104,6 +104,31 @@ def _key(key: object, path: str) -> str:
     if "." in key or "\0" in key or key.startswith("$"):
         raise InvalidInputError(f"the key {key!r} in `{path}` has a dot or NUL or starts with $: store it as a value")
     return _text(key, path)
+
+
+def storable_value(value: Any, levels: int) -> Any:
+    """JSON from a stranger as near as a document can hold it: what `plain_value` refuses becomes text or is renamed,
+    and what lies deeper than `levels` becomes `…`."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if _fits(value) else str(value)
+    if isinstance(value, Mapping | list) and levels <= 0:
+        return "…"
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, Any]", value)
+        return {_storable_key(key): storable_value(item, levels - 1) for key, item in fields.items()}
+    if isinstance(value, list):
+        return [storable_value(item, levels - 1) for item in cast("list[Any]", value)]
+    return value
+
+
+def _fits(value: int | float) -> bool:
+    return math.isfinite(value) if isinstance(value, float) else value in _INT64
+
+
+def _storable_key(key: str) -> str:
+    return re.sub(r"^\$|[.\0]", "_", key.encode("utf-8", "replace").decode())
 
 
 def body_of(document: Document) -> str:

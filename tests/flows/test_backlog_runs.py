@@ -196,11 +196,11 @@ async def test_loading_again_changes_nothing_and_a_new_definition_is_to_be_done_
 
 async def test_a_cycle_through_stored_cards_is_refused_and_stores_nothing(make_world: MakeWorld) -> None:
     backlog = await card_world(make_world)
-    await backlog.load("a", {"card_id": "b", "depends_on": ["a"]})
-    with pytest.raises(InvalidInputError, match="wait for each other"):
-        await backlog.load({"card_id": "a", "depends_on": ["b"]}, "c")
+    await backlog.load("a", {"card_id": "b", "depends_on": ["a"]}, {"card_id": "c", "depends_on": ["b"]})
+    with pytest.raises(InvalidInputError, match=r"wait for each other: a → c → b → a|b → a → c → b|c → b → a → c"):
+        await backlog.load({"card_id": "a", "depends_on": ["c"]}, "d")
     assert (await backlog.desk.get("a")).depends_on == []
-    assert await backlog.world.services.documents.count(CARDS) == 2
+    assert await backlog.world.services.documents.count(CARDS) == 3
 
 
 def _order(**fields: Any) -> Any:

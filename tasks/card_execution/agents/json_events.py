@@ -5,14 +5,20 @@ Each takes an event and returns a `ProgressReading`; an event it does not know s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, cast
 
 from spine.agents_port import ProgressReading
+from spine.document_values import storable_value
 
 Event = Mapping[str, Any]
 NOTHING = ProgressReading()
 STEP_LENGTH = 120
+LARGEST_RESULT = 64 * 1024
+"""Characters of JSON; a card's result is shown in lists, and the log has the event anyhow."""
+_DEEPEST_RESULT = 32
 
 
 def millrace_event(event: Event) -> ProgressReading:
@@ -50,7 +56,7 @@ def codex_event(event: Event) -> ProgressReading:
         case "turn.completed":
             return _with_usage(event, mapping(event.get("usage")))
         case "turn.failed":
-            return ProgressReading(step="failed", result=dict(event))
+            return ProgressReading(step="failed", result=kept(event))
         case _:
             return NOTHING
 
@@ -79,13 +85,13 @@ def opencode_event(event: Event) -> ProgressReading:
         case "step_finish":
             tokens = mapping(part.get("tokens"))
             return ProgressReading(
-                result=dict(event),
+                result=kept(event),
                 input_tokens=whole(tokens.get("input")),
                 output_tokens=whole(tokens.get("output")),
                 cost_usd=number(part.get("cost")),
             )
         case "error":
-            return ProgressReading(step="failed", result=dict(event))
+            return ProgressReading(step="failed", result=kept(event))
         case _:
             return NOTHING
 
@@ -130,7 +136,7 @@ def _codex_item(item: Event) -> ProgressReading:
 
 def _with_usage(event: Event, usage: Event, cost: float | None = None) -> ProgressReading:
     return ProgressReading(
-        result=dict(event),
+        result=kept(event),
         input_tokens=whole(usage.get("input_tokens")),
         output_tokens=whole(usage.get("output_tokens")),
         cost_usd=cost,
@@ -151,14 +157,29 @@ def _call(tool: object, given: Event) -> str:
     return short(f"{tool or ''} {subject}")
 
 
+def kept(event: Event) -> dict[str, Any]:
+    """The event as it can be stored with the card: work that was done must not fail over how its agent tells of it."""
+    storable = storable_value(event, _DEEPEST_RESULT)
+    if (size := len(json.dumps(storable))) > LARGEST_RESULT:
+        return {"type": short(event.get("type")), "left_out": f"{size:,} characters; they are in the log"}
+    return storable
+
+
 def short(text: object) -> str:
     """One line, of a length that a dashboard can show."""
-    line = " ".join(str(text or "").split())
+    line = " ".join(str(text or "").encode("utf-8", "replace").decode().split())
     return line if len(line) <= STEP_LENGTH else f"{line[: STEP_LENGTH - 1]}…"
 
 
 def number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """JSON knows no infinity, and integers without end."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if isfinite(found) else None
 
 
 def whole(value: object) -> int | None:

@@ -6,12 +6,22 @@ import json
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from spine.agent_progress import ProgressTracker, guessed_percent
 from spine.agents_port import AgentCommand, AgentProgress, AgentTask, ProgressReading
+from spine.document_values import plain_document
 from spine.errors import InvalidInputError
 from tasks.card_execution.agents.reading import JsonLinesReader, MarkerReader, reader_for
 from tests.unit.card_execution.agent_scripts import Watched
+
+json_values = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(some.characters()),
+    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.text(some.characters()), inner, max_size=4),
+    max_leaves=20,
+)
+"""Infinities, half surrogate pairs and odd keys among them: Python's reader lets all of them through."""
 
 CLAUDE = [
     {"type": "system", "subtype": "init", "session_id": "s", "model": "claude", "tools": ["Edit"]},
@@ -172,15 +182,47 @@ def test_the_events_of_an_agent_give_its_progress_result_and_tokens(
         '{"type": "tool_use", "part": {"state": 5}}',
         '{"type": "result", "usage": [], "stats": null}',
         '{"type": "progress", "percent": "half", "step": {"a": 1}}',
+        '{"type": "progress", "percent": ' + "9" * 400 + "}",
+        '{"type": "progress", "percent": NaN, "step": "\\ud800"}',
+        '{"type": "result", "x": ' + "[" * 900 + "]" * 900 + "}",
         '{"a":' * 100_000,
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_no_line_disturbs_a_reader(events: str, line: str) -> None:
     reader = reader_for(AgentCommand("a", ("a",), progress="json-lines", events=events))
     assert isinstance(reader, JsonLinesReader)
     reader.read("stdout", line)
     assert reader.read("stderr", line) is None
+
+
+@pytest.mark.parametrize(
+    ("result", "kept"),
+    [
+        pytest.param('{"modelUsage": {"us.claude-1.0": 5}}', {"modelUsage": {"us_claude-1_0": 5}}, id="a dot in a key"),
+        pytest.param('{"$cost": NaN, "left": 1e999}', {"_cost": "nan", "left": "inf"}, id="no JSON number"),
+        pytest.param('{"tokens": 99999999999999999999}', {"tokens": "99999999999999999999"}, id="more than 64 bits"),
+        pytest.param('{"said": "a\\ud800"}', {"said": "a?"}, id="half a surrogate pair"),
+        pytest.param(
+            '{"x": "' + "y" * 70_000 + '"}', {"left_out": "70,027 characters; they are in the log"}, id="size"
+        ),
+    ],
+)
+def test_a_result_that_no_store_takes_as_it_is_is_kept_as_near_as_can_be(result: str, kept: dict[str, object]) -> None:
+    reader = reader_for(AgentCommand("a", ("a",), progress="json-lines"))
+    assert reader is not None
+    reading = reader.read("stdout", '{"type": "result", ' + result[1:])
+
+    assert reading is not None and reading.result == {"type": "result", **kept}
+
+
+@given(json_values)
+def test_whatever_an_agent_says_in_the_end_can_be_stored_with_its_card(value: object) -> None:
+    reader = reader_for(AgentCommand("a", ("a",), progress="json-lines"))
+    assert reader is not None
+    reading = reader.read("stdout", json.dumps({"type": "result", "step": value, "value": [value]}))
+
+    assert reading is not None and plain_document({"result": reading.result})
 
 
 @pytest.mark.parametrize(
