@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
 from contextlib import contextmanager
+from functools import cache
 from typing import cast
 
 import httpcore
@@ -13,6 +14,12 @@ import httpx
 from spine.url_guard import UrlGuard
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Reading the certificates takes 40 ms, and each call from plain Python opens several clients."""
+    return httpx.create_ssl_context()
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -28,7 +35,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._guard = guard
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(),
+            ssl_context=ssl_context or _trusted(),
             max_connections=max_connections,
             max_keepalive_connections=16,
             keepalive_expiry=5.0,
