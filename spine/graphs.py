@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+from jsonschema.exceptions import ValidationError
+from referencing import Registry
 
 from spine.contracts.graphs import (
     Graph,
@@ -32,6 +33,7 @@ from spine.ports import Document, Documents
 MODULE_GRAPH: Final = "module_graph"
 QUEUE: Final = "graphs"
 _MAX_ATTEMPTS: Final = 5
+_LONGEST: Final = 200
 _ACTIVE: Final = [str(status) for status in JobStatus if status not in FINAL_STATUSES]
 
 
@@ -155,12 +157,22 @@ def check_input(graph: Graph, given: Mapping[str, Any]) -> None:
     if graph.input is None:
         return
     try:
-        problems = list(Draft202012Validator(graph.input).iter_errors(dict(given)))
-    except SchemaError as error:
-        raise InvalidInputError(f"The input schema of graph {graph.name} is no JSON Schema: {error.message}") from None
+        problems = list(Draft202012Validator(graph.input, registry=Registry()).iter_errors(dict(given)))
+    except RecursionError:
+        raise InvalidInputError(f"The input of graph {graph.name} cannot be checked: its schema has no end.") from None
     if problems:
-        told = [f"{'.'.join(map(str, one.absolute_path)) or 'input'}: {one.message}" for one in problems[:5]]
-        raise InvalidInputError(f"The input does not fit graph {graph.name}: {'; '.join(told)}.")
+        raise InvalidInputError(f"The input does not fit graph {graph.name}: {'; '.join(map(_told, problems[:5]))}.")
+
+
+def _told(problem: ValidationError) -> str:
+    """Where and what; the message quotes the input, which may be long."""
+    place = ".".join(map(str, problem.absolute_path)) or "input"
+    return f"{place}: {_shortened(problem.message)}"
+
+
+def _shortened(message: str) -> str:
+    """Begin and end: what is quoted comes first, what is wrong with it last."""
+    return message if len(message) <= _LONGEST else f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
 
 
 def shown(job: Job, run: GraphRun) -> GraphJob:

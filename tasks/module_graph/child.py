@@ -82,13 +82,13 @@ def main() -> None:
     _end_with(int(order["parent"]))
     try:
         answer: dict[str, Any] = {"output": asyncio.run(_work(order))}
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         answer = {"error": describe(_passing(error)).model_dump()}
     with answer_to:
         json.dump(answer, answer_to)
 
 
-def _passing(error: Exception) -> Exception:
+def _passing(error: BaseException) -> BaseException:
     """A lost connection may be tried again; the lane sees no more of it than this."""
     if isinstance(error, ConnectionError | TimeoutError):
         return ExternalServiceError(f"{type(error).__name__}: {error}")

@@ -30,7 +30,7 @@ def read_graph(path: Path) -> Graph:
     if path.stat().st_size > _LARGEST:
         raise InvalidInputError(f"{path.name} is larger than {_LARGEST:,} bytes; that is no declaration of a graph.")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         declared = _from_python(text) if path.suffix == ".py" else _from_yaml(text)
         return graph_of(declared, default_name=path.stem)
     except InvalidInputError as error:

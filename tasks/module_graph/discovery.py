@@ -55,7 +55,7 @@ def load_module(found: FoundModule) -> type[ModuleWorker[Any, Any]]:
     """
     try:
         loaded = found.entry_point.load() if found.entry_point else getattr(_imported(found), found.class_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends its process must not end this one
         raise InvalidInputError(
             f"Module {found.name} ({found.source}) cannot be loaded: {type(error).__name__}: {error}"
         ) from error

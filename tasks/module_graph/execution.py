@@ -64,12 +64,11 @@ class GraphExecution:
             await self._stop()
         if self._failed:
             raise self._failed[0]
-        self.run.result = results(self.plan, self.run)
-        await self.store.put({}, result=self.run.result)
+        assert self.run.result is not None
         return self.run.result
 
     async def _advance(self, changed: dict[str, ModuleState]) -> None:
-        """Write down what changed together with what follows from it, then start what may run."""
+        """Write down what changed together with what follows from it, the end too, then start what may run."""
         back: dict[str, int] = {}
         starting: list[str] = []
         while decision := self._decision():
@@ -82,8 +81,11 @@ class GraphExecution:
             self.run.back |= back
             self.run.modules |= (again := next_round(self.plan, self.run, source, target))
             changed |= again
-        if changed:
-            await self.store.put(changed, back)
+        ended = not (starting or self._tasks or self._failed)
+        if ended:
+            self.run.result = results(self.plan, self.run)
+        if changed or ended:
+            await self.store.put(changed, back, **({"result": self.run.result} if ended else {}))
         for name in starting:
             self._start(name)
 

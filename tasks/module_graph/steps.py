@@ -14,7 +14,15 @@ from prefect import task
 from prefect.tasks import Task, exponential_backoff
 
 from spine.contracts.graphs import ModuleRules
-from spine.errors import ExternalServiceError, MillraceError, PermanentError, RetryableError, TimeLimitError
+from spine.document_values import plain_value
+from spine.errors import (
+    ExternalServiceError,
+    InvalidInputError,
+    MillraceError,
+    PermanentError,
+    RetryableError,
+    TimeLimitError,
+)
 from spine.services import current_services
 from tasks.module_graph.child import run_in_child
 from tasks.module_graph.discovery import module_of
@@ -24,6 +32,12 @@ from tasks.retrying import RETRIED, STAGE, obeys_retry_after
 
 LARGEST_OUTPUT: Final = 256 * 1024
 """Bytes of JSON. Outputs are kept with the job and handed from module to module; larger things belong in a store."""
+
+GRACE_SECONDS: Final = 2.0
+"""For a module that is cancelled to tidy up."""
+
+_STORED_BELOW: Final = 5
+"""How deep in a record outputs lie; records have an end of their depth."""
 
 _PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM, errno.EAGAIN})
 """No file, no room, no memory: on every module's way, and nobody's mistake."""
@@ -35,17 +49,27 @@ async def run_module(
     key: str, context: ModuleContext, data: Mapping[str, Any], isolation: str, timeout: float
 ) -> dict[str, Any]:
     """One try of a module: `TimeLimitError` after `timeout` seconds; what else it raises says if a retry may help."""
-    scope = asyncio.timeout(timeout)
+    work = asyncio.create_task(_translated(context, data, isolation), name=f"one try of {context.module}")
     try:
-        async with scope:
-            output = await _run(context, data, isolation)
-    except TimeoutError as error:
-        if not scope.expired():
-            raise _lost(context, error) from error
-        raise TimeLimitError(
-            f"Module {context.module} did not end within {timeout:g} s.", limit_seconds=timeout
-        ) from error
-    except (ConnectionError, httpx.TransportError) as error:
+        in_time, _ = await asyncio.wait([work], timeout=timeout)
+    finally:
+        await _ended(work)
+    if not in_time:
+        raise TimeLimitError(f"Module {context.module} did not end within {timeout:g} s.", limit_seconds=timeout)
+    return work.result()
+
+
+async def _ended(work: asyncio.Task[dict[str, Any]]) -> None:
+    """Cancel it if it still runs. A coroutine that does not let itself be cancelled is left behind, like a thread."""
+    if work.cancel():
+        await asyncio.wait([work], timeout=GRACE_SECONDS)
+
+
+async def _translated(context: ModuleContext, data: Mapping[str, Any], isolation: str) -> dict[str, Any]:
+    """The module's output, and its faults as errors that say whether another try may help."""
+    try:
+        return await _run(context, data, isolation)
+    except (TimeoutError, ConnectionError, httpx.TransportError) as error:
         raise _lost(context, error) from error
     except asyncio.CancelledError as error:
         if (me := asyncio.current_task()) and me.cancelling():
@@ -53,21 +77,31 @@ async def run_module(
         raise PermanentError(f"Module {context.module} cancelled itself.") from error
     except MillraceError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that calls sys.exit() must not end the lane
         raise _met(context, error) from error
-    if (size := len(json.dumps(output).encode())) > LARGEST_OUTPUT:
-        raise PermanentError(
-            f"The output of module {context.module} has {size:,} bytes; at most {LARGEST_OUTPUT:,} are kept. "
-            "Store the content and put its address into the output."
-        )
-    return output
 
 
 async def _run(context: ModuleContext, data: Mapping[str, Any], isolation: str) -> dict[str, Any]:
     folder = current_services().settings.modules_dir
     if isolation == "process":
-        return await run_in_child(folder, context, data)
-    return await module_of(folder, context.module)(context).run(data)
+        output = await run_in_child(folder, context, data)
+    else:
+        output = await module_of(folder, context.module)(context).run(data)
+    _check_storable(context.module, output)
+    return output
+
+
+def _check_storable(module: str, output: dict[str, Any]) -> None:
+    """Before the output is kept as this task's result: it would come back from there however often the job goes on."""
+    if (size := len(json.dumps(output).encode())) > LARGEST_OUTPUT:
+        raise PermanentError(
+            f"The output of module {module} has {size:,} bytes; at most {LARGEST_OUTPUT:,} are kept. "
+            "Store the content and put its address into the output."
+        )
+    try:
+        plain_value(output, "output", _STORED_BELOW)
+    except InvalidInputError as error:
+        raise PermanentError(f"The output of module {module} cannot be stored: {error.message}.") from error
 
 
 def _lost(context: ModuleContext, error: Exception) -> ExternalServiceError:
@@ -75,7 +109,7 @@ def _lost(context: ModuleContext, error: Exception) -> ExternalServiceError:
     return ExternalServiceError(told, service=context.module)
 
 
-def _met(context: ModuleContext, error: Exception) -> MillraceError:
+def _met(context: ModuleContext, error: BaseException) -> MillraceError:
     """A fault of the module, and final; what the machine is out of for a while is worth another try."""
     told = f"Module {context.module} met {type(error).__name__}: {error}"
     passing = isinstance(error, OSError) and error.errno in _PASSING

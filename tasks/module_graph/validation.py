@@ -6,6 +6,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from spine.contracts.graphs import NAME_PATTERN, Graph
 from spine.errors import InvalidInputError
@@ -41,7 +48,7 @@ def reachable(graph: Graph, start: Iterable[str]) -> set[str]:
 
 def check_graph(graph: Graph, *, start_is_declared: bool) -> None:
     """Raise `InvalidInputError` that names every wrong name, unknown module, cycle and unreachable module."""
-    wrong = [*_names(graph), *_unknown_targets(graph), *_twice(graph), *_conditions(graph)]
+    wrong = [*_names(graph), *_unknown_targets(graph), *_twice(graph), *_conditions(graph), *_input_schema(graph)]
     wrong += [f"the start {name!r} is not a module of the graph" for name in graph.start if name not in graph.modules]
     if not wrong:
         wrong = [*_cycles(graph)] or [*_bad_ways_back(graph), *_unreachable(graph, start_is_declared)]
@@ -92,6 +99,35 @@ def _conditions(graph: Graph) -> Iterator[str]:
                     parse_condition(edge.when)
             except InvalidInputError as error:
                 yield f"{name} to {edge.to}: {error.message.rstrip('.')}"
+
+
+def _input_schema(graph: Graph) -> Iterator[str]:
+    """What would otherwise come up with the first job. A schema elsewhere is not fetched: a job waits for nobody."""
+    if graph.input is None:
+        return
+    try:
+        Draft202012Validator.check_schema(graph.input)
+    except SchemaError as error:
+        yield f"input is no JSON Schema: {error.message}"
+        return
+    known = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(graph.input))
+    for reference in _references(graph.input):
+        try:
+            known.lookup(reference)
+        except Unresolvable:
+            yield f"input refers to {reference}, which is not in it"
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        fields = cast("dict[str, Any]", schema)
+        if isinstance(reference := fields.get("$ref"), str):
+            yield reference
+        for part in fields.values():
+            yield from _references(part)
+    elif isinstance(schema, list):
+        for part in cast("list[Any]", schema):
+            yield from _references(part)
 
 
 def _cycles(graph: Graph) -> Iterator[str]:

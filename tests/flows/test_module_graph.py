@@ -188,6 +188,16 @@ async def test_what_runs_beside_a_failing_module_ends_and_is_kept(graphs: GraphW
     [
         pytest.param("async def", "await asyncio.sleep(30)", "lane", id="a coroutine is cancelled"),
         pytest.param("def", "time.sleep(2)", "lane", id="a thread is left behind"),
+        pytest.param(
+            "async def",
+            """
+            for _ in range(20):
+                try: await asyncio.sleep(1)
+                except asyncio.CancelledError: pass
+            """,
+            "lane",
+            id="a coroutine that does not let itself be cancelled is left behind",
+        ),
         pytest.param("def", "time.sleep(600)", "process", id="a process is killed"),
     ],
 )
@@ -212,9 +222,67 @@ async def test_a_module_in_its_own_process_gives_its_output_and_its_errors(graph
     assert broken.error is not None and "ZeroDivisionError" in broken.error.message
 
 
+@pytest.mark.parametrize(
+    ("way", "isolation"),
+    [
+        pytest.param("async def", "lane", id="in the loop"),
+        pytest.param("def", "lane", id="in a thread"),
+        pytest.param("def", "process", id="in a process of its own"),
+    ],
+)
+async def test_a_module_that_wants_to_end_its_process_ends_its_job_only(
+    graphs: GraphWorld, way: str, isolation: str
+) -> None:
+    graphs.module("leaves", "raise SystemExit(3)", way=way)
+    graphs.graph("exit", {"leaves": {"isolation": isolation}})
+
+    job = await graphs.run("exit")
+
+    assert (job.status, graphs.runs) == (JobStatus.FAILURE, ["leaves"])
+    assert job.error is not None and "SystemExit: 3" in job.error.message
+
+
+async def test_a_file_that_ends_its_process_when_it_is_loaded_ends_its_job_only(graphs: GraphWorld) -> None:
+    graphs.module("script")
+    with (graphs.services.settings.modules_dir / "script.py").open("a") as file:
+        file.write("\nraise SystemExit('usage: script')\n")
+    graphs.graph("scripts", {"script": []})
+
+    job = await graphs.run("scripts")
+
+    assert job.error is not None and "cannot be loaded: SystemExit: usage: script" in job.error.message
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        pytest.param("{'a.b': 1}", "'a.b'", id="a dot in a key"),
+        pytest.param("{'n': 10**30}", "64 bits", id="a number that no store keeps"),
+        pytest.param("{'text': chr(0xD800)}", "surrogate", id="half a surrogate pair"),
+        pytest.param("functools.reduce(lambda inner, _: {'d': inner}, range(200), {})", "levels", id="too deep"),
+        pytest.param("{'text': 'x' * 300_000}", "bytes", id="too large"),
+    ],
+)
+async def test_an_output_that_cannot_be_kept_is_told_and_not_remembered(
+    graphs: GraphWorld, output: str, told: str
+) -> None:
+    graphs.module("odd", f"import functools; return {output}")
+    graphs.graph("odds", {"odd": []})
+
+    failed = await graphs.run("odds")
+    graphs.module("odd", "return {'fine': True}")
+    mended = await graphs.redrive(failed.job_id)
+
+    assert failed.error is not None and failed.error.step == "odd"
+    assert "The output of module odd" in failed.error.message and told in failed.error.message
+    assert mended.result == {"odd": {"fine": True}}, mended.error
+
+
 async def test_input_that_does_not_fit_a_module_is_told_by_its_field(graphs: GraphWorld) -> None:
     with pytest.raises(InvalidInputError, match="pergunta"):
         await graphs.run("customer-question", username="ana", projeto="loja")
+    with pytest.raises(InvalidInputError, match=r"^.{60,350} is too long\.$"):
+        await graphs.run("customer-question", **{**QUESTION, "pergunta": "x" * 100_000})
     late = await graphs.run("customer-question", start_module="history_preferences", username="ana")
 
     assert late.error is not None and "projeto" in late.error.message and late.error.step == "history_preferences"
