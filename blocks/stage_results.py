@@ -29,9 +29,7 @@ class StageResults(RedisDatabase):
     _description = "The Redis that keeps results of stages; made by `millrace up`."
 
     async def aread_path(self, path: str) -> bytes:
-        return cast(
-            "bytes", await self._client().get(path)
-        )  # None where nothing is kept, as in the block it comes from
+        return cast("bytes", await self._client().get(path))  # None where nothing is kept, as in the original
 
     async def awrite_path(self, path: str, content: bytes) -> bool:
         return await self._client().set(path, content, ex=self.key_ttl) is True
