@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -23,7 +24,6 @@ from spine.errors import (
 
 FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED", "DEAD"})
 _BY_STATUS: dict[int, type[MillraceError]] = {
-    401: AuthenticationError,
     403: AuthenticationError,
     404: NotFoundError,
     409: ConflictError,
@@ -64,6 +64,11 @@ def _raise_problem(response: httpx.Response) -> None:
     if response.is_success or response.is_redirect:
         return
     response.read()
+    if response.status_code == 401:
+        raise AuthenticationError(
+            "The gateway does not know this token. Is MILLRACE_TOKEN that of another stack? "
+            '`unset MILLRACE_TOKEN`, or run `eval "$(millrace env)"`.'
+        )
     fallback = InvalidInputError if response.status_code < 500 else ExternalServiceError
     raise _BY_STATUS.get(response.status_code, fallback)(problem_text(response))
 
@@ -79,13 +84,14 @@ def problem_text(response: httpx.Response) -> str:
 
 
 def follow_job(
-    client: httpx.Client, job_id: str, patience: float = 120.0
+    client: httpx.Client, job_id: str, patience: float = 120.0, first: float = 5.0
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Every event of the job in order until it ends; returns the ended job.
 
-    A gateway that is away is waited for up to `patience` seconds; what was missed meanwhile is replayed by `seq`.
+    A gateway that is away is waited for up to `patience` seconds, `first` seconds where it has not answered yet. That
+    is said on stderr; what was missed meanwhile is replayed by `seq`.
     """
-    since, answered = 0, time.monotonic()
+    since, answered, away, patient = 0, time.monotonic(), False, first
     while True:
         try:
             job: dict[str, Any] = client.get(f"/api/jobs/{job_id}").json()
@@ -93,11 +99,16 @@ def follow_job(
                 "items"
             ]
         except (httpx.TransportError, ExternalServiceError):
-            if time.monotonic() - answered > patience:
+            if time.monotonic() - answered > patient:
                 raise
+            if not away:
+                print("The gateway does not answer, trying again …", file=sys.stderr, flush=True)
+            away = True
             time.sleep(0.5)
             continue
-        answered = time.monotonic()
+        if away:
+            print("The gateway answers again.", file=sys.stderr, flush=True)
+        answered, away, patient = time.monotonic(), False, patience
         for event in events:
             since = max(since, int(event["seq"]))
             yield event

@@ -9,7 +9,8 @@ import typer
 
 from deployments.cli.application import print_json
 from deployments.cli.review_commands import Json
-from deployments.cli.showing import print_table, show_until_end
+from deployments.cli.showing import show_until_end
+from deployments.cli.tables import print_table
 
 Key = Annotated[str | None, typer.Option("--key", help="Sent again with the same key, it stays one run.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Stay and show the progress until it ends.")]

@@ -47,7 +47,7 @@ def say(
 
 def queues(json: Json = False) -> None:
     """Show what waits and runs in each queue, and which lanes serve it."""
-    from deployments.cli.showing import print_table
+    from deployments.cli.tables import print_table
     from deployments.gateway_client import gateway
 
     with gateway() as client:

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from deployments.cli.application import print_json
-from deployments.cli.showing import line_of, print_table, show_until_end
+from deployments.cli.showing import line_of, show_until_end
+from deployments.cli.tables import print_table
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 JobId = Annotated[str, typer.Argument(help="A job id (job_…), or a submission id (sub_…) for its latest job.")]

@@ -1,4 +1,4 @@
-"""Shows a job on the terminal until it ends, and rows as a table."""
+"""Shows a job on the terminal until it ends."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ import typer
 from deployments.cli.application import print_json
 from deployments.cli.terminal import terminal_text
 from deployments.cli.verdicts import verdict
-
-_WIDE = 200
-"""Columns where the output goes into a file or a pipe, so that no id is cut."""
 
 
 def show_until_end(client: Any, job_id: str, json: bool) -> None:
@@ -75,15 +72,3 @@ def line_of(event: dict[str, Any]) -> str:
         return terminal_text(event["message"])
     what = event.get("status") or event["current_step"] or event["type"]
     return f"{event['timestamp'][11:19]} {event['progress']:5.1f}% {what} {event['message']}".rstrip()
-
-
-def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDE)).print(table)

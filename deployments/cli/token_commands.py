@@ -34,7 +34,7 @@ def create(
 @tokens.command("list")
 def list_tokens(json: Json = False) -> None:
     """Every token that was made, newest first."""
-    from deployments.cli.showing import print_table
+    from deployments.cli.tables import print_table
     from deployments.gateway_client import gateway
 
     with gateway() as client:
