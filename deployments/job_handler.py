@@ -16,6 +16,7 @@ from spine.contracts.jobs import Job, Usage
 from spine.errors import MillraceError
 from spine.jobs import describe
 from spine.progress import announce_state
+from spine.scarcity import is_scarcity
 from spine.services import Services
 from tasks.job_run import assigned, is_prefect_away, later
 
@@ -105,7 +106,7 @@ class JobHandler:
     async def _record(self, job: Job, error: Exception) -> None:
         """For errors from before the flow's own bookkeeping began; a job that was ended already is left alone."""
         ledger, told = self.services.ledger, describe(error)
-        if is_prefect_away(error):
+        if is_prefect_away(error) or is_scarcity(error):
             ended = await ledger.retry_later(job, told, later(job.attempts))
         else:
             ended = await ledger.fail(job, told, Usage())

@@ -76,11 +76,11 @@ class LeaseThread(SideThread):
             await store.close()
 
     def _by_job(self, kept_before: float) -> list[list[_Kept]]:
-        """A job that is kept in two places is renewed once; one that has just begun has a fresh lease yet, and has
-        often ended by the next round."""
-        jobs: dict[str, list[_Kept]] = {}
+        """An attempt that is kept in two places is renewed once; one that has just begun has a fresh lease yet, and has
+        often ended by the next round. Of two attempts of a job only the earlier one hears that it is over."""
+        jobs: dict[tuple[str, int], list[_Kept]] = {}
         for kept in [one for one in list(self._kept) if one.since < kept_before]:
-            jobs.setdefault(kept.job.job_id, []).append(kept)
+            jobs.setdefault((kept.job.job_id, kept.job.attempts), []).append(kept)
         return list(jobs.values())
 
     async def _renew(self, ledger: JobLedger, places: list[_Kept]) -> None:

@@ -8,6 +8,7 @@ import logging
 from deployments.runners import tell_subject
 from spine.contracts.jobs import JobStatus
 from spine.errors import MillraceError
+from spine.lease_watch import LeaseWatch
 from spine.ports import JobStarter
 from spine.presence import Presence
 from spine.progress import announce_state
@@ -22,20 +23,26 @@ _LAST_WORDS = {
 
 
 async def sweep_forever(services: Services, presence: Presence, starter: JobStarter, holder: str) -> None:
-    """Every lane runs this; one at a time does the work, and another takes over when it falls silent."""
+    """Every lane runs this; one at a time does the work, and another takes over when it falls silent.
+
+    All of them watch the leases, so that whoever takes over knows already which have stopped moving.
+    """
+    watch = LeaseWatch()
     while True:
         try:
             if await presence.lead("sweeper", holder, EVERY_SECONDS * 3):
-                await sweep_once(services, starter)
+                await sweep_once(services, starter, watch)
                 await presence.tick()
+            else:
+                await services.ledger.lost(watch)
         except MillraceError as error:
             _logger.warning("the sweep was skipped: %s", error)
         await asyncio.sleep(EVERY_SECONDS)
 
 
-async def sweep_once(services: Services, starter: JobStarter) -> int:
+async def sweep_once(services: Services, starter: JobStarter, watch: LeaseWatch | None = None) -> int:
     """How many jobs were handed to the queue (those that were there already cost nothing)."""
-    found = await services.ledger.sweep()
+    found = await services.ledger.sweep(watch)
     for job in found.dead:
         _logger.error("job %s (%s) is %s after %d attempts", job.job_id, job.pipeline, job.status, job.attempts)
         await announce_state(services.progress, job, _LAST_WORDS[job.status])

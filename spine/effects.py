@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from spine.contracts.timestamps import iso, utc_now
@@ -121,9 +121,15 @@ class EffectLedger:
         with suppress(DuplicateError):
             await self._documents.insert(EFFECTS, record)
             return "ours"
-        free = {"_id": key, "state": "begun", "lease_until": {"$lte": iso(now)}}
-        taken_over = await self._documents.update(EFFECTS, free, set=held, inc={"attempts": 1})
-        return "again" if taken_over is not None else "taken"
+        for free in self._free(key, now):
+            if await self._documents.update(EFFECTS, free, set=held, inc={"attempts": 1}) is not None:
+                return "again"
+        return "taken"
+
+    def _free(self, key: str, now: datetime) -> tuple[Where, Where]:
+        """A lease that is over, or one so far ahead that only a clock wrote it that has been put back since."""
+        begun, latest = {"_id": key, "state": "begun"}, iso(now + 2 * self._lease)
+        return {**begun, "lease_until": {"$lte": iso(now)}}, {**begun, "lease_until": {"$gt": latest}}
 
     async def _perform(self, key: str, holder: str, make: Make, find: Find | None) -> Outcome:
         try:
@@ -157,11 +163,11 @@ class EffectLedger:
         released = {"_id": key, "state": "released"}
         if (ours := await self._documents.update(EFFECTS, released, set=held, inc={"attempts": 1})) is not None:
             return ours
-        lost = {"_id": key, "state": "begun", "lease_until": {"$lte": iso(now)}}
         doubt = _ambiguous("the process that made the call stopped before it could say what came of it")
-        if (ended := await self._documents.update(EFFECTS, lost, set=doubt)) is not None:
-            _logger.warning("effect %s is ambiguous: %s", key, ended["reason"])
-            return ended
+        for lost in self._free(key, now):
+            if (ended := await self._documents.update(EFFECTS, lost, set=doubt)) is not None:
+                _logger.warning("effect %s is ambiguous: %s", key, ended["reason"])
+                return ended
         return await self._documents.get(EFFECTS, key)
 
     async def _make_single(self, key: str, holder: str, make: Make) -> Outcome | None:

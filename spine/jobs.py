@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobError, JobStatus, Usage
-from spine.contracts.timestamps import iso, utc_now
+from spine.contracts.timestamps import iso, stamp, utc_now
 from spine.documents import JOBS
 from spine.errors import ConflictError, DuplicateError, MillraceError, NotFoundError
 from spine.idempotency import new_id
+from spine.lease_watch import LeaseWatch
 from spine.ports import Document, Documents
 
 LEASE = timedelta(seconds=15)
@@ -25,8 +26,12 @@ LEASE = timedelta(seconds=15)
 NOT_STARTED_AFTER = timedelta(seconds=10)
 """A job that is pending for longer than this is handed to the queue once more (a no-op when it is there)."""
 
+LONGEST_WAIT = timedelta(minutes=30)
+"""No attempt is put off for longer; a moment further away was written by a clock that has been put back since."""
+
 _RUNNING = [str(status) for status in RUNNING_STATUSES]
 _WAITING = [str(JobStatus.PENDING), str(JobStatus.RETRY)]
+_ALL_RUNNING = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ class JobLedger:
                 "status": str(JobStatus.RETRY),
                 "error": error.model_dump(),
                 "lease_until": None,
-                "run_after": iso(utc_now() + timedelta(seconds=delay_seconds)),
+                "run_after": iso(utc_now() + min(timedelta(seconds=delay_seconds), LONGEST_WAIT)),
                 **spent,
             },
         )
@@ -192,7 +197,7 @@ class JobLedger:
                 "finished": None,
                 "lease_until": None,
                 "cancel_requested": False,
-                "created": iso(utc_now()),
+                "created": iso(stamp()),
             },
         )
         if job is None:
@@ -200,21 +205,30 @@ class JobLedger:
             raise ConflictError(f"Job {job_id} is {state}; only a DEAD or FAILURE job can be re-driven.")
         return job
 
-    async def sweep(self, limit: int = 200) -> Sweep:
-        """Find what was acked and never started, what is due again, and what lost its process."""
-        now = utc_now()
+    async def sweep(self, watch: LeaseWatch | None = None, limit: int = 200) -> Sweep:
+        """Find what was acked and never started, what is due again, and what lost its process.
+
+        Without a `watch` the wall clock alone says whose lease is over: for a process that looks only once.
+        """
         dead: list[Job] = []
-        for lost in await self._lost(now, limit):
+        for lost in await self.lost(watch, limit):
             buried = await self._next_attempt_or_dead(lost)
             if buried is not None and buried.status.is_final:
                 dead.append(buried)
         return Sweep(restart=await self._due(utc_now(), limit), dead=dead)
 
-    async def _lost(self, now: datetime, limit: int) -> list[Job]:
-        where = {"status": {"$in": _RUNNING}, "lease_until": {"$lt": iso(now)}}
-        return [
-            from_document(d) for d in await self._documents.find(JOBS, where, sort=[("lease_until", 1)], limit=limit)
-        ]
+    async def lost(self, watch: LeaseWatch | None = None, limit: int = 200) -> list[Job]:
+        """Running jobs without a process. Whoever may have to sweep one day looks with its `watch` in every round."""
+        if watch is None:
+            over = {"status": {"$in": _RUNNING}, "lease_until": {"$lt": iso(utc_now())}}
+            return await self._found(over, "lease_until", limit)
+        leased = {"status": {"$in": _RUNNING}, "lease_until": {"$gt": ""}}  # a range of the index: the rest have none
+        running = await self._found(leased, "lease_until", _ALL_RUNNING)
+        lost = watch.lost({f"{job.job_id}:{job.attempts}": job.lease_until for job in running})
+        return [job for job in running if f"{job.job_id}:{job.attempts}" in lost][:limit]
+
+    async def _found(self, where: dict[str, Any], order: str, limit: int) -> list[Job]:
+        return [from_document(d) for d in await self._documents.find(JOBS, where, sort=[(order, 1)], limit=limit)]
 
     async def _next_attempt_or_dead(self, lost: Job) -> Job | None:
         if lost.cancel_requested:
@@ -229,14 +243,11 @@ class JobLedger:
         return await self.retry_later(lost, error, delay_seconds=0)
 
     async def _due(self, now: datetime, limit: int) -> list[Job]:
-        pending = {"status": str(JobStatus.PENDING), "created": {"$lt": iso(now - NOT_STARTED_AFTER)}}
-        retrying = {"status": str(JobStatus.RETRY)}
-        found = [
-            from_document(document)
-            for where in (pending, retrying)
-            for document in await self._documents.find(JOBS, where, sort=[("created", 1)], limit=limit)
-        ]
-        return [job for job in found if job.run_after is None or job.run_after <= now]
+        pending, retrying = {"status": str(JobStatus.PENDING)}, {"status": str(JobStatus.RETRY)}
+        waited = {**pending, "created": {"$lt": iso(now - NOT_STARTED_AFTER)}}
+        ahead = {**pending, "created": {"$gt": iso(now + NOT_STARTED_AFTER)}}  # since then the clock was put back
+        found = [job for where in (waited, ahead, retrying) for job in await self._found(where, "created", limit)]
+        return [job for job in found if is_due(job, now)]
 
     # -- helpers -----------------------------------------------------------------------------------------
 
@@ -262,6 +273,13 @@ def to_document(job: Job) -> Document:
 def from_document(document: Document) -> Job:
     fields = dict(document)
     return Job(job_id=fields.pop("_id"), **fields)
+
+
+def is_due(job: Job, now: datetime) -> bool:
+    """Whether a waiting job may begin."""
+    if job.run_after is None or job.run_after <= now:
+        return True
+    return job.status is JobStatus.RETRY and job.run_after > now + LONGEST_WAIT
 
 
 def describe(error: BaseException, step: str = "") -> JobError:

@@ -15,7 +15,8 @@ from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, SESSION_LEASES
 from spine.errors import DuplicateError
 from spine.idempotency import new_id
-from spine.jobs import from_document
+from spine.jobs import from_document, is_due
+from spine.lease_watch import SILENT_AHEAD, is_plausible
 from spine.live_queues import LLM
 from spine.ports import Documents
 
@@ -45,10 +46,8 @@ def next_step(oldest: Job | None, now: datetime) -> Step:
     if oldest is None:
         return Step()
     if oldest.status in RUNNING_STATUSES:
-        return Step(oldest, (oldest.lease_until or now) + _AFTER_A_LOST_LEASE)
-    if oldest.run_after is not None and oldest.run_after > now:
-        return Step(oldest, oldest.run_after)
-    return Step(oldest)
+        return Step(oldest, min(oldest.lease_until or now, now + SILENT_AHEAD) + _AFTER_A_LOST_LEASE)
+    return Step(oldest, None if is_due(oldest, now) else oldest.run_after)
 
 
 class SessionMailbox:
@@ -110,7 +109,11 @@ class SessionMailbox:
         return [from_document(document) for document in found]
 
     async def _take_over(self, lease_id: str) -> datetime | None:
-        """The session is taken by another holder: it is ours if that one is dead and nobody else was quicker."""
+        """The session is taken by another holder: it is ours if that one is dead and nobody else was quicker.
+
+        One that is wrongly taken for dead, because a clock jumped, does no harm: the jobs have leases of their own, and
+        both holders would only begin the oldest.
+        """
         now = utc_now()
         lease = await self._documents.get(SESSION_LEASES, lease_id)
         if lease is None:
@@ -119,8 +122,8 @@ class SessionMailbox:
         if other == self.holder:
             return None
         said = await self._documents.get(SESSION_LEASES, other)
-        if said is not None and said["lease_until"] > iso(now):
-            return datetime.fromisoformat(said["lease_until"])
+        if said is not None and is_plausible(until := datetime.fromisoformat(said["lease_until"]), now, self.lease):
+            return until
         ours = await self._documents.update(
             SESSION_LEASES, {"_id": lease_id, "holder": other}, set={"holder": self.holder}
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, PERSONAS
 from spine.errors import ConflictError, DuplicateError, NotFoundError
 from spine.jobs import JobLedger, from_document
+from spine.lease_watch import SILENT, is_plausible
 from spine.ports import Document, Documents
 
 PERSONA_INGESTION: Final = "persona_ingestion"
@@ -124,11 +126,11 @@ class PersonaDesk:
     async def outlasts(self, job_id: str) -> bool:
         """Wait until it is certain whether the running job is alive; true when it has ended or its process is gone.
 
-        Takes a second while it is alive, and up to a lease's time when it is not.
+        Takes some seconds while it is alive, and up to a lease's time when it is not.
         """
         job = await self._ledger.get(job_id)
-        lease = job.lease_until
-        while job.status in RUNNING_STATUSES and lease is not None and lease > utc_now():
+        lease, until = job.lease_until, time.monotonic() + SILENT.total_seconds()
+        while job.status in RUNNING_STATUSES and (self._is_leased(job) or time.monotonic() < until):
             await asyncio.sleep(0.25)
             job = await self._ledger.get(job_id)
             if job.lease_until != lease and not job.status.is_final:
@@ -166,10 +168,14 @@ class PersonaDesk:
             job = await self._ledger.get(job_id)
         except NotFoundError:
             return None
-        if job.status in RUNNING_STATUSES and job.lease_until is not None and job.lease_until < utc_now():
+        is_over = job.status in RUNNING_STATUSES and not self._is_leased(job)
+        if is_over and await self.outlasts(job_id):  # a clock that jumps ends leases, and no process
             await self._ledger.fail(job, _lost(job), Usage())
             job = await self._ledger.get(job_id)
         return None if job.status.is_final else job
+
+    def _is_leased(self, job: Job) -> bool:
+        return job.lease_until is not None and is_plausible(job.lease_until, utc_now(), self._ledger.lease)
 
     # -- one collection ----------------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from spine.contracts.jobs import Job, JobStatus, Usage
 from spine.contracts.timestamps import utc_now
 from spine.errors import MillraceError, RetryableError
-from spine.jobs import describe
+from spine.jobs import describe, is_due
 from spine.progress import announce_state
+from spine.scarcity import is_scarcity
 from spine.services import Services
 from tasks.job_run import InLoopKeeper, is_prefect_away, later
 
@@ -43,7 +44,7 @@ async def run_to_end(services: Services, job: Job, run: RunJob) -> Job:
 
 def _is_free(job: Job) -> bool:
     if job.status is JobStatus.RETRY:
-        return job.run_after is None or job.run_after <= utc_now()
+        return is_due(job, utc_now())
     return job.status is JobStatus.PENDING
 
 
@@ -55,8 +56,8 @@ async def _run_leased(services: Services, job: Job, run: RunJob) -> None:
     except MillraceError as error:
         await services.ledger.fail(job, describe(error), Usage())  # unless it has recorded its own end
     except Exception as error:
-        if is_prefect_away(error):
-            _logger.warning("job %s is tried again later: the Prefect server does not answer", job.job_id)
+        if is_prefect_away(error) or is_scarcity(error):
+            _logger.warning("job %s is tried again later: %s", job.job_id, str(error) or type(error).__name__)
             await services.ledger.retry_later(job, describe(error), later(job.attempts))
             return
         _logger.exception("job %s met an unexpected error", job.job_id)

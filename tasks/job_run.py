@@ -22,6 +22,7 @@ from spine.contracts.jobs import Job, JobStatus, Usage
 from spine.errors import ConflictError, JobCancelledError, MillraceError, RetryableError, TimeLimitError
 from spine.jobs import JobLedger, describe
 from spine.progress import ProgressReporter
+from spine.scarcity import is_scarcity
 from spine.services import Services
 
 _logger = logging.getLogger("millrace.jobs")
@@ -164,7 +165,7 @@ def is_prefect_away(error: BaseException) -> bool:
 
 
 def later(attempt: int) -> float:
-    """Seconds until the next attempt of a job whose engine was away: 5, 10, 20, … at most two minutes."""
+    """Seconds until the next attempt of a job that was not to blame for the last: 5, 10, 20, … at most two minutes."""
     return min(120.0, 5.0 * 2 ** max(0, attempt - 1))
 
 
@@ -173,6 +174,10 @@ async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> Non
     if is_prefect_away(error):
         told = f"the Prefect server does not answer ({type(error).__name__})"
         await _try_later(run, error, later(attempt), told)
+    elif is_scarcity(error):
+        await _try_later(
+            run, error, later(attempt), f"its process is out of something ({error or type(error).__name__})"
+        )
     elif backoff is not None and isinstance(error, RetryableError):
         await _try_later(run, error, backoff.delay(attempt, error, _SPREAD.uniform(-1, 1)), str(error))
     else:

@@ -48,11 +48,11 @@ class DocketQueue:
         self._room = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def start(self, job: Job) -> None:
-        """Enqueue the job's next attempt; the attempt is part of the key, so that twice is once."""
+        """Enqueue the job's next attempt, which is due; the attempt is part of the key, so that twice is once."""
         try:
             docket = await self._docket(job.queue)
             async with self._room:
-                await docket.add(RUN_JOB, when=job.run_after, key=f"{job.job_id}:{job.attempts}")(job.job_id)
+                await docket.add(RUN_JOB, key=f"{job.job_id}:{job.attempts}")(job.job_id)
         except (RedisError, OSError, TimeoutError) as error:
             raise ExternalServiceError(
                 f"The queue did not take job {job.job_id}; the sweeper will hand it over.", service="redis"

@@ -51,9 +51,15 @@ class RedisPresence:
             return True
         present = await _asked(self._redis.get(key))
         if present is None or _text(present) != holder:
+            await self._shorten(key, milliseconds)
             return False
         await _asked(self._redis.pexpire(key, milliseconds))
         return True
+
+    async def _shorten(self, key: str, milliseconds: int) -> None:
+        """Redis counts by its wall clock: one that was put back would keep a leader that is gone for as long."""
+        if await _asked(self._redis.pttl(key)) > milliseconds:
+            await _asked(self._redis.pexpire(key, milliseconds))
 
     async def _keys(self) -> list[Any]:
         return [key async for key in self._redis.scan_iter(match=f"{_PREFIX}*", count=500)]

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -157,6 +158,8 @@ class SqliteThreads:
             except Exception as error:  # whatever it is, nobody may be left waiting
                 for order in orders:
                     order.error = error
+            if connection is not None and any(_says_read_only(order.error) for order in orders):
+                connection = _dropped(connection)
             _deliver(orders)
         if connection is not None:
             connection.close()
@@ -174,6 +177,16 @@ class SqliteThreads:
             except Empty:
                 return orders, True
         return orders, False
+
+
+def _says_read_only(error: BaseException | None) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+
+
+def _dropped(connection: sqlite3.Connection) -> None:
+    """A connection that was opened while the disk took no writes would never take any: the next write opens another."""
+    with suppress(sqlite3.Error):
+        connection.close()
 
 
 def commit(connection: sqlite3.Connection, orders: Iterable[_Order[Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from spine.contracts.timestamps import Timestamp, utc_now
+from spine.contracts.timestamps import Timestamp, stamp
 
 
 class JobStatus(StrEnum):
@@ -85,6 +85,6 @@ class Job(BaseModel):
     error: JobError | None = None
     usage: Usage = Field(default_factory=Usage)
     result: dict[str, Any] | None = None
-    created: Timestamp = Field(default_factory=utc_now)
+    created: Timestamp = Field(default_factory=stamp, description="places the job in its session's line")
     started: Timestamp | None = None
     finished: Timestamp | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -10,6 +10,17 @@ from pydantic import BeforeValidator, PlainSerializer
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+_latest = datetime.min.replace(tzinfo=UTC)
+"""Of this process, and gone with it."""
+
+
+def stamp() -> datetime:
+    """Now, but after every earlier stamp of this process: what comes later sorts later, whatever the clock does."""
+    global _latest
+    _latest = max(utc_now(), _latest + timedelta(milliseconds=1))
+    return _latest
 
 
 def iso(moment: datetime) -> str:

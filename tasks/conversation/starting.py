@@ -11,7 +11,7 @@ from spine.contracts.timestamps import utc_now
 from spine.conversations import MAX_ATTEMPTS
 from spine.documents import JOBS
 from spine.errors import RetryableError
-from spine.jobs import from_document
+from spine.jobs import from_document, is_due
 from spine.live_queues import LIMITS
 from spine.services import Services
 
@@ -54,4 +54,4 @@ async def waiting_children(services: Services, parent: Job) -> list[Job]:
     """Jobs that this one started and that are due now."""
     where = {"parent_job_id": parent.job_id, "pipeline": CONVERSATION, "status": {"$in": ["PENDING", "RETRY"]}}
     found = [from_document(document) for document in await services.documents.find(JOBS, where)]
-    return [job for job in found if job.run_after is None or job.run_after <= utc_now()]
+    return [job for job in found if is_due(job, utc_now())]

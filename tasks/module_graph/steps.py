@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -23,6 +22,7 @@ from spine.errors import (
     RetryableError,
     TimeLimitError,
 )
+from spine.scarcity import is_scarcity
 from spine.services import current_services
 from tasks.module_graph.child import run_in_child
 from tasks.module_graph.discovery import module_of
@@ -38,9 +38,6 @@ GRACE_SECONDS: Final = 2.0
 
 _STORED_BELOW: Final = 5
 """How deep in a record outputs lie; records have an end of their depth."""
-
-_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM, errno.EAGAIN})
-"""No file, no room, no memory: on every module's way, and nobody's mistake."""
 
 
 @task(name="run module", **STAGE)
@@ -112,8 +109,7 @@ def _lost(context: ModuleContext, error: Exception) -> ExternalServiceError:
 def _met(context: ModuleContext, error: BaseException) -> MillraceError:
     """A fault of the module, and final; what the machine is out of for a while is worth another try."""
     told = f"Module {context.module} met {type(error).__name__}: {error}"
-    passing = isinstance(error, OSError) and error.errno in _PASSING
-    return RetryableError(told) if passing else PermanentError(told)
+    return RetryableError(told) if is_scarcity(error) else PermanentError(told)
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,7 @@ from spine.contracts.jobs import Job
 from spine.contracts.timestamps import utc_now
 from spine.documents import JOBS, ensure_indexes
 from spine.errors import DatabaseError
-from spine.jobs import JobLedger
+from spine.jobs import JobLedger, describe
 from spine.mailbox import SessionMailbox
 from spine.ports import Documents
 
@@ -90,6 +90,21 @@ async def test_a_job_that_is_kept_in_two_places_tells_both(documents: Documents,
         await JobLedger(documents).cancel(job.job_id)
         told = await asyncio.wait_for(asyncio.gather(one, other), 5)
     assert [news is not None and news.cancel_requested for news in told] == [True, True]
+
+
+async def test_an_attempt_hears_nothing_of_the_end_of_an_earlier_one_in_the_same_process(
+    documents: Documents, thread: LeaseThread, job: Job
+) -> None:
+    ledger = JobLedger(documents, LEASE)
+    with thread.kept(job) as old:
+        await ledger.retry_later(job, describe(TimeoutError()), delay_seconds=0)
+        again = await ledger.begin(job.job_id, job.worker or "")
+        assert again is not None
+        with thread.kept(again) as new:
+            assert await asyncio.wait_for(old, 5) is None
+            await asyncio.sleep(3 * LEASE.total_seconds())
+            assert await lease_of(documents, job) > 0
+            assert not asyncio.ensure_future(new).done()
 
 
 async def test_what_else_is_to_be_renewed_goes_on_after_a_fault(documents: Documents, thread: LeaseThread) -> None:

@@ -19,6 +19,7 @@ from spine.testing.memory_documents import MemoryDocuments
 
 NOW = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
 LATER = NOW + timedelta(seconds=30)
+HOUR = timedelta(hours=1)
 EARLIER = NOW - timedelta(seconds=30)
 S = JobStatus
 
@@ -44,6 +45,10 @@ STEPS = [
     pytest.param(S.RETRY, LATER, None, LATER, id="a retry that is not due blocks the session until then"),
     pytest.param(S.STARTED, None, LATER, LATER + timedelta(seconds=2.5), id="a running message blocks until its lease"),
     pytest.param(S.PROGRESS, None, LATER, LATER + timedelta(seconds=2.5), id="the same with progress"),
+    pytest.param(
+        S.PROGRESS, None, NOW + HOUR, LATER + timedelta(seconds=2.5), id="a lease far ahead: its clock was put back"
+    ),
+    pytest.param(S.RETRY, NOW + HOUR, None, None, id="a retry far ahead, which none is: it runs now"),
 ]
 
 
@@ -138,6 +143,28 @@ async def test_a_holder_that_fell_silent_loses_its_sessions_to_one_other(documen
     for one in alive:
         await one.say_alive()
     assert [await one.take("s1") is None for one in alive] == [True, False, False]
+
+
+async def test_a_dead_holder_that_spoke_by_a_clock_which_was_put_back_since_keeps_nothing(documents: Documents) -> None:
+    dead, alive = SessionMailbox(documents, lease=timedelta(hours=1)), SessionMailbox(documents)
+    await dead.say_alive()
+    await alive.say_alive()
+    await dead.take("s1")
+    assert await alive.take("s1") is None
+
+
+async def test_two_holders_of_one_session_begin_no_message_twice_and_none_out_of_order(documents: Documents) -> None:
+    ledger = JobLedger(documents)
+    first, second = [await put(ledger, "s1", number) for number in range(2)]
+    one, other = SessionMailbox(documents), SessionMailbox(documents)
+    for holder in (one, other):
+        looked = (await holder.look("s1")).job
+        assert looked is not None and looked.job_id == first.job_id
+    assert await ledger.begin(first.job_id, "lane:1") is not None
+    assert await ledger.begin(first.job_id, "lane:2") is None
+    step = await other.look("s1")
+    assert step.job is not None and step.job.job_id == first.job_id and step.at is not None
+    assert second.created > first.created
 
 
 async def test_a_holder_that_ends_leaves_nothing_behind(documents: Documents, mailbox: SessionMailbox) -> None:

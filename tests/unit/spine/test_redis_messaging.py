@@ -159,6 +159,13 @@ async def test_one_of_many_leads_until_it_falls_silent(redis: Redis) -> None:
     await until(lambda: presence.lead("sweeper", "b", 0.2), within=5)
 
 
+async def test_a_leader_that_is_gone_leads_no_longer_because_the_clock_of_redis_was_put_back(redis: Redis) -> None:
+    presence = RedisPresence(redis)
+    assert await presence.lead("sweeper", "gone", 3600)
+    assert not await presence.lead("sweeper", "b", 0.2)
+    await until(lambda: presence.lead("sweeper", "b", 0.2), within=5)
+
+
 async def test_a_ticket_is_spent_once_by_whoever_comes_first(redis: Redis) -> None:
     store = RedisTicketStore(redis)
     assert sum(await asyncio.gather(*(store.spend("nonce", 60) for _ in range(20)))) == 1

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from spine.adapters.sqlite_documents import open_sqlite_documents
+from spine.contracts.timestamps import iso, utc_now
 from spine.documents import EFFECTS, ensure_indexes
 from spine.effects import EffectLedger, Outcome, ambiguous_effects, count_ambiguous
 from spine.errors import (
@@ -159,14 +160,25 @@ async def test_sends_in_turn_never_overlap_while_others_do(effects: EffectLedger
 
 async def test_waiting_for_a_holder_elsewhere_keeps_nobodys_turn(documents: Documents, chat: Chat) -> None:
     here = EffectLedger(documents, lease=timedelta(seconds=30), poll_seconds=0.01)
+    for_long = iso(utc_now() + timedelta(seconds=30))
     await documents.insert(
-        EFFECTS, {"_id": KEY, "key": KEY, "state": "begun", "holder": "dead", "lease_until": "2999-01-01T00:00:00.000Z"}
+        EFFECTS, {"_id": KEY, "key": KEY, "state": "begun", "holder": "dead", "lease_until": for_long}
     )
     waiting = asyncio.create_task(here.at_most_once(KEY, chat.send, in_turn="bot"))
     await asyncio.sleep(0.05)
     assert await asyncio.wait_for(here.at_most_once(f"{KEY}:2", chat.send, in_turn="bot"), 1) == {"message_id": 1}
     waiting.cancel()
     await asyncio.wait([waiting])
+
+
+async def test_a_lease_that_a_clock_wrote_which_was_put_back_since_holds_nobody_up(
+    effects: EffectLedger, documents: Documents, chat: Chat
+) -> None:
+    in_an_hour = iso(utc_now() + timedelta(hours=1))
+    dead = {"_id": KEY, "key": KEY, "state": "begun", "single": True, "begun": iso(utc_now()), "holder": "dead"}
+    await documents.insert(EFFECTS, {**dead, "lease_until": in_an_hour})
+    assert await asyncio.wait_for(effects.at_most_once(KEY, chat.send), 1) is None
+    assert (chat.sent, await count_ambiguous(documents)) == (0, 1)
 
 
 async def test_a_send_whose_caller_is_cancelled_ends_and_is_remembered(effects: EffectLedger, chat: Chat) -> None:

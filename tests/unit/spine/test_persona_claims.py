@@ -1,0 +1,79 @@
+"""Whether the ingestion that holds a persona is alive, while clocks jump."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from spine import personas
+from spine.contracts.jobs import Job, JobStatus
+from spine.contracts.timestamps import iso, utc_now
+from spine.documents import JOBS, ensure_indexes
+from spine.jobs import JobLedger
+from spine.personas import PersonaDesk
+from spine.testing.memory_documents import MemoryDocuments
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def documents() -> MemoryDocuments:
+    store = MemoryDocuments()
+    await ensure_indexes(store)
+    return store
+
+
+@pytest.fixture(autouse=True)
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(personas, "SILENT", timedelta(seconds=0.8))
+
+
+async def held(documents: MemoryDocuments, lease: timedelta) -> Job:
+    ledger = JobLedger(documents)
+    made, _ = await ledger.create("persona_ingestion", "poe")
+    job = await ledger.begin(made.job_id, "lane:1")
+    assert job is not None
+    await documents.update(JOBS, {"_id": job.job_id}, set={"lease_until": iso(utc_now() + lease)})
+    return job
+
+
+@contextmanager
+def renewed(documents: MemoryDocuments, job: Job) -> Iterator[None]:
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            await JobLedger(documents).heartbeat(job)
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
+
+
+async def alive(documents: MemoryDocuments, job: Job) -> bool:
+    desk = PersonaDesk(documents, JobLedger(documents))
+    return await desk._alive(job.job_id) is not None  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("lease", [-HOUR, HOUR, timedelta(seconds=10)], ids=["over", "far ahead", "as usual"])
+async def test_a_living_ingestion_keeps_its_persona_whatever_its_lease_says(
+    documents: MemoryDocuments, lease: timedelta
+) -> None:
+    job = await held(documents, lease)
+    with renewed(documents, job):
+        assert await alive(documents, job)
+    assert (await JobLedger(documents).get(job.job_id)).status is JobStatus.STARTED
+
+
+@pytest.mark.parametrize("lease", [-HOUR, HOUR], ids=["over", "far ahead"])
+async def test_one_that_is_gone_gives_it_up_whatever_its_lease_says(
+    documents: MemoryDocuments, lease: timedelta
+) -> None:
+    job = await held(documents, lease)
+    assert not await alive(documents, job)
+    assert (await JobLedger(documents).get(job.job_id)).status is JobStatus.FAILURE
