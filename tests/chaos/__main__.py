@@ -40,8 +40,8 @@ def _run(campaign: Campaign, own: Path, asked: argparse.Namespace) -> Sequence[R
     """In the home that was asked for, which is not filled, else in one on a small disk where that can be mounted."""
     if asked.home:
         return asyncio.run(campaign.run(Path(asked.home), asked.minutes))
-    with small_disk(own) as is_small:
-        return asyncio.run(campaign.run(own, asked.minutes, small_disk=is_small))
+    with small_disk(own) as disk:
+        return asyncio.run(campaign.run(own, asked.minutes, disk))
 
 
 def _leave(seed: int, minutes: float, campaign: Campaign, *, write: bool) -> None:

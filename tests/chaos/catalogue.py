@@ -19,7 +19,12 @@ KILLABLE: Final = {
 """Every process of a stack but its supervisor."""
 
 DISK: Final = "disk"
-"""The kind of fault that needs a disk of its own."""
+READ_ONLY: Final = "read-only"
+CLOCK: Final = "clock"
+GREED: Final = "greed"
+"""Kinds of faults that not every machine can be made to have (`Target.lacks`)."""
+
+HOUR: Final = 3600
 
 EARLY: Final = ("amazon_scrape", "additional_links_scrape", "summarize_additional_links", "consolidate_book_data")
 LATE: Final = ("internet_research", "context_generation", "article_generation", "publishing")
@@ -40,6 +45,16 @@ def _cut(part: str, told: str) -> Fault:
     return Fault(f"{told} cut off", "freeze", part, strikes=(1, 1), lasts=(20.0, 60.0))
 
 
+def _clock(told: str, seconds: int, *, short: bool = False) -> Fault:
+    """The clock jumps, and jumps back when the blow ends."""
+    name = f"the clock put {told} by an hour"
+    return Fault(name, CLOCK, str(seconds), strikes=(1, 1), lasts=(8.0, 20.0), gentle=True, short=short)
+
+
+def _no_memory(part: str) -> Fault:
+    return Fault(f"no memory left for {KILLABLE[part]}", "memory", part, strikes=(1, 1), lasts=(3.0, 10.0))
+
+
 def _no_file(part: str) -> Fault:
     return Fault(f"no file left for {KILLABLE[part]}", "files", part, strikes=(1, 1), lasts=(3.0, 10.0))
 
@@ -47,11 +62,13 @@ def _no_file(part: str) -> Fault:
 FAULTS: Final = (
     _kill("lane-pipelines", short=True),
     _kill("lane-live", short=True),
+    _clock("forward", HOUR, short=True),
     _kill("gateway", short=True),
     _kill("redis", short=True),
     _at_stages("early", EARLY),
     Fault("Redis flushed (FLUSHALL)", "flush", strikes=(1, 2), forgets=True, short=True),
     Fault("worker and flow killed together", "worker-and-flow", strikes=(1, 1), short=True),
+    Fault("lanes and gateway replaced one by one", "upgrade", strikes=(1, 1), gentle=True),
     _kill("postgres"),
     _kill("prefect"),
     _at_stages("late", LATE),
@@ -61,6 +78,13 @@ FAULTS: Final = (
     _kill("chroma"),
     _cut("redis", "Redis"),
     Fault("the disk full", DISK, strikes=(1, 1), lasts=(3.0, 10.0)),
+    Fault("the home read-only", READ_ONLY, strikes=(1, 1), lasts=(3.0, 10.0)),
+    _clock("back", -HOUR),
+    Fault(
+        "a lane that dies while the clock is wrong", "clock-kill", "lane-pipelines", strikes=(1, 1), lasts=(8.0, 20.0)
+    ),
+    Fault("a greedy job that the kernel kills for its memory", GREED, strikes=(1, 1)),
+    _no_memory("lane-pipelines"),
     _no_file("lane-live"),
     _cut("prefect", "the Prefect server"),
     Fault("Redis failed over to an empty one", "empty", strikes=(1, 1), forgets=True),

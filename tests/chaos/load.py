@@ -46,12 +46,13 @@ class Work:
 
 @dataclass
 class Load:
-    """One round's work. `forgets` as in the plan: finished stages may be done again."""
+    """One round's work. `forgets` and `gentle` as in the plan: finished stages may be done again, no attempt may."""
 
     target: Target
     number: int
     mix: Mix
     forgets: bool = False
+    gentle: bool = False
     work: list[Work] = field(default_factory=list[Work])
     written: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     usual_calls: Counter[str] = field(default_factory=Counter[str])
@@ -72,14 +73,12 @@ class Load:
             for work in given:
                 group.create_task(work)
 
-    async def poisoned(self, what: str) -> None:
-        """Work that always kills the process that does it."""
+    async def poisoned(self, graph: str) -> str:
+        """Work that always kills the process that does it; the id of its job."""
         name = f"poison-{self.number}"
-        if what == "graph":
-            made = await self._post("/api/graphs/poisoned/jobs", {"input": {"mark": name}}, name)
-        else:
-            raise ValueError(f"there is no poison {what!r}")
-        self.work.append(Work(what, name, made["job_id"], poison=True))
+        made = await self._post(f"/api/graphs/{graph}/jobs", {"input": {"mark": name}}, name)
+        self.work.append(Work("graph", name, made["job_id"], poison=True))
+        return made["job_id"]
 
     # -- the five pipelines --------------------------------------------------------------------------------
 
@@ -182,6 +181,8 @@ class Load:
         facts["note"] = _note(job)
         if job and job["status"] in FINAL:
             facts |= await getattr(self, f"_look_at_{work.kind}")(work, job)
+            if self.gentle:
+                facts["spare"] = facts.get("spare", 0) + job["attempts"] - 1
         return Seen(work.kind, work.name, **facts)
 
     async def _look_at_message(self, work: Work, _: dict[str, Any]) -> dict[str, Any]:

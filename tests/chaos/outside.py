@@ -74,9 +74,12 @@ class Marks(LoopbackApi):
     def __init__(self) -> None:
         super().__init__()
         self.made: Counter[str] = Counter()
+        self.versions: Counter[str] = Counter()
+        """How often code of each version was at work."""
 
     def answer(self, call: ApiCall) -> ApiAnswer:
         self.made[call.path.strip("/")] += 1
+        self.versions[call.headers.get("X-Version", "")] += 1
         return ApiAnswer()
 
     def of(self, name: str) -> Counter[str]:

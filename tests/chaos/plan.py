@@ -22,6 +22,8 @@ class Fault:
     strikes: tuple[int, int] = (1, 2)
     lasts: tuple[float, float] = (0.0, 0.0)
     forgets: bool = False
+    gentle: bool = False
+    """No process is taken away: work that loses an attempt was taken for dead while it was alive."""
     short: bool = False
     """Part of the version of a few minutes."""
 

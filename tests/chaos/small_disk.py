@@ -1,28 +1,61 @@
-"""A disk so small that it can be filled: a file system of its own in memory for a stack's home."""
+"""A disk of its own for a stack's home: so small that it can be filled, and it can be locked under open files."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from enum import IntEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 MEGABYTES = 600
 _PIECE = 2**20
+_MEMORY = Path("/dev/shm")
+
+
+class Disk(IntEnum):
+    """What may be done to the disk under a home; each includes what stands before it."""
+
+    OTHERS = 0
+    """Nothing: others keep their files there."""
+    FILLED = 1
+    LOCKED = 2
+    """Made read-only, also for files that are open already."""
 
 
 @contextmanager
-def small_disk(folder: Path) -> Generator[bool]:
-    """Mount it at the folder; False where this user may not mount (then the folder is what it was)."""
+def small_disk(folder: Path) -> Generator[Disk]:
+    """Mount it at the folder; without the right to mount, the folder stays what it was."""
     folder.mkdir(parents=True, exist_ok=True)
-    options = f"size={MEGABYTES}m,mode=0700"
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
+    kind = _mount_ext4(folder) or _mount_tmpfs(folder)
     try:
-        yield done.returncode == 0
+        yield kind
     finally:
-        if done.returncode == 0:
-            subprocess.run(["umount", "--lazy", str(folder)], capture_output=True)
+        if kind is not Disk.OTHERS:
+            _run("umount", "--lazy", str(folder))
+
+
+def _mount_ext4(folder: Path) -> Disk:
+    """A file system in a file in memory. ext4 keeps even open files from being written once they are immutable."""
+    with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as place:
+        image = Path(place) / "disk"
+        with image.open("wb") as file:
+            file.truncate(MEGABYTES * _PIECE)
+        made = _run("mkfs.ext4", "-q", "-m", "0", str(image)) and _run("mount", "-o", "loop", str(image), str(folder))
+    if not made:
+        return Disk.OTHERS
+    folder.chmod(0o700)
+    with suppress(OSError):
+        (folder / "lost+found").rmdir()
+    with locked(folder) as is_locked:
+        return Disk.LOCKED if is_locked else Disk.FILLED
+
+
+def _mount_tmpfs(folder: Path) -> Disk:
+    options = f"size={MEGABYTES}m,mode=0700"
+    return Disk.FILLED if _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)) else Disk.OTHERS
 
 
 @contextmanager
@@ -40,3 +73,36 @@ def filled(folder: Path) -> Generator[int]:
             yield written
         finally:
             ballast.unlink()
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[bool]:
+    """Nothing in the folder can be written, made or removed inside the block, by nobody; False where that cannot be.
+
+    A file system with open writers cannot be remounted read-only. Making each of its files immutable comes to the same.
+    SQLite's shared memory is left out: who writes to a mapped file that became immutable is killed.
+    """
+    _make_immutable(folder, "+i")
+    try:
+        yield not _takes_files(folder)
+    finally:
+        _make_immutable(folder, "-i")
+
+
+def _make_immutable(folder: Path, change: str) -> None:
+    _run("find", str(folder), "!", "-name", "*-shm", "-exec", "chattr", "-f", change, "{}", "+")
+
+
+def _takes_files(folder: Path) -> bool:
+    try:
+        (folder / "probe").touch()
+    except OSError:
+        return False
+    (folder / "probe").unlink()
+    return True
+
+
+def _run(*argv: str) -> bool:
+    with suppress(FileNotFoundError):
+        return subprocess.run(argv, capture_output=True).returncode == 0
+    return False

@@ -16,10 +16,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from websockets.asyncio.client import connect
 
-from tests.chaos.catalogue import KILLABLE
+from tests.chaos.catalogue import HOUR, KILLABLE
 from tests.chaos.load import Load
 from tests.chaos.plan import Round, Strike
-from tests.chaos.small_disk import filled
+from tests.chaos.small_disk import filled, locked
 from tests.chaos.target import Target, until
 from tests.chaos.verdict import FINAL
 
@@ -57,7 +57,13 @@ class Attack:
             "worker-and-flow": self._kill_worker_and_flow,
             "poison": self._poison,
             "disk": self._fill_the_disk,
+            "read-only": self._lock_the_home,
             "files": self._take_the_files,
+            "memory": self._take_the_memory,
+            "greed": self._greed,
+            "clock": self._move_the_clock,
+            "clock-kill": self._kill_at_a_wrong_time,
+            "upgrade": self._upgrade,
         }
 
     async def _nothing(self, aim: str, strike: Strike) -> None:
@@ -130,8 +136,16 @@ class Attack:
             self.back_to_work = round(time.monotonic() - died, 1)
 
     async def _poison(self, aim: str, strike: Strike) -> None:
-        await self.load.poisoned("graph")
+        await self.load.poisoned("poisoned")
         self._hit("poison")
+
+    async def _greed(self, aim: str, strike: Strike) -> None:
+        """The kernel kills the lane at each attempt; how often is read from the kernel."""
+        before = self.target.memory.kills
+        job_id = await self.load.poisoned("greedy")
+        await until(lambda: self._has_ended(job_id), within=200)
+        for _ in range(self.target.memory.kills - before):
+            self._hit("killed by the kernel for its memory")
 
     async def _fill_the_disk(self, aim: str, strike: Strike) -> None:
         with filled(self.target.home) as written:
@@ -139,19 +153,62 @@ class Attack:
             assert written, "the disk of the stack took nothing even before"
             await asyncio.sleep(strike.lasts)
 
+    async def _lock_the_home(self, aim: str, strike: Strike) -> None:
+        with locked(self.target.home) as is_locked:
+            self._hit(f"home read-only for {strike.lasts:.1f} s")
+            assert is_locked, "the home took a file although it was locked"
+            await asyncio.sleep(strike.lasts)
+
+    async def _move_the_clock(self, aim: str, strike: Strike) -> None:
+        with self.target.clock.moved(int(aim)):
+            self._hit(f"clock moved by {int(aim):+d} s for {strike.lasts:.1f} s")
+            await asyncio.sleep(strike.lasts)
+
+    async def _kill_at_a_wrong_time(self, aim: str, strike: Strike) -> None:
+        """What the lane leaves behind is dated an hour ahead, once of the wrong clock and once of the right one."""
+        ahead = strike.choice < 0.5
+        with self.target.clock.moved(HOUR if ahead else -HOUR):
+            await asyncio.sleep(strike.lasts if ahead else 0.5)
+            await self._kill(aim, strike)
+            await asyncio.sleep(0 if ahead else strike.lasts)
+
+    async def _upgrade(self, aim: str, strike: Strike) -> None:
+        """The store back and forward again, new code, then each process that runs it replaced by a fresh one."""
+        for words in (["--to", "0"], []):
+            await asyncio.to_thread(self.target.stack.command, "migrate", *words)
+        self._hit("migrated back and forward")
+        self.target.roll_out(self.load.number + 1)
+        for part in ("lane-pipelines", "lane-live", "gateway"):
+            (old,) = await self.target.pids(part)
+            os.kill(old, signal.SIGTERM)
+            assert await until(lambda old=old, part=part: self._is_replaced(part, old), within=90), f"{part} stayed"
+            self._hit(f"{part} replaced")
+
+    async def _is_replaced(self, part: str, old: int) -> bool:
+        return bool(found := await self.target.healthy_pids(part)) and old not in found
+
     async def _take_the_files(self, aim: str, strike: Strike) -> None:
         """Let the process open no file and no connection beyond those that it has."""
+        await self._limit(aim, strike, "file", psutil.RLIMIT_NOFILE, lambda process: process.num_fds())
+
+    async def _take_the_memory(self, aim: str, strike: Strike) -> None:
+        """Let the process have no more memory than it has."""
+        await self._limit(aim, strike, "memory", psutil.RLIMIT_AS, lambda process: process.memory_info().vms)
+
+    async def _limit(
+        self, aim: str, strike: Strike, what: str, limit: int, used: Callable[[psutil.Process], int]
+    ) -> None:
         limited: list[tuple[psutil.Process, tuple[int, int]]] = []
         for pid in await self.target.pids(aim):
             process = psutil.Process(pid)
-            before = process.rlimit(psutil.RLIMIT_NOFILE)
-            process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds(), before[1]))
+            before = process.rlimit(limit)
+            process.rlimit(limit, (used(process), before[1]))
             limited.append((process, before))
-            self._hit(f"no file left for {aim} for {strike.lasts:.1f} s")
+            self._hit(f"no {what} left for {aim} for {strike.lasts:.1f} s")
         await asyncio.sleep(strike.lasts)
         for process, before in limited:
             with suppress(psutil.NoSuchProcess):
-                process.rlimit(psutil.RLIMIT_NOFILE, before)
+                process.rlimit(limit, before)
 
     # -- how it is done ------------------------------------------------------------------------------------
 

@@ -20,10 +20,15 @@ from blocks.accounts import REFRESH_SECONDS
 from deployments.stack.environment import load_environment
 from deployments.stack.home import Home
 from deployments.stack.status import status_of
+from tests.chaos import catalogue
+from tests.chaos.little_memory import LittleMemory
 from tests.chaos.outside import BOT_SECRET, CRM_KEY, WORDPRESS_LOGIN, Outside
+from tests.chaos.small_disk import Disk
+from tests.chaos.wall_clock import WallClock
 from tests.stack.whole_stack import WholeStack
 
 _MODULE = """
+# version {version}
 import asyncio, os
 import httpx
 from pydantic import BaseModel
@@ -39,7 +44,8 @@ class {kind}(ModuleWorker[Step, Done]):
     async def process(self, data: Step) -> Done:
         await asyncio.sleep(0.3)
         async with httpx.AsyncClient(trust_env=False) as client:
-            (await client.post(os.environ["CHAOS_MARKS"] + "/" + data.mark + "/{name}")).raise_for_status()
+            address = os.environ["CHAOS_MARKS"] + "/" + data.mark + "/{name}"
+            (await client.post(address, headers={{"X-Version": "{version}"}})).raise_for_status()
         return Done()
 """
 
@@ -58,6 +64,25 @@ class Poison(ModuleWorker[Step, Done]):
     async def process(self, data: Step) -> Done:
         os.kill(os.getpid(), signal.SIGKILL)
         return Done()
+"""
+
+_GREEDY = """
+import os
+from pathlib import Path
+from pydantic import BaseModel
+from tasks.module_graph.worker import ModuleWorker
+
+class Step(BaseModel):
+    mark: str
+
+class Done(BaseModel):
+    done: bool = True
+
+class Greedy(ModuleWorker[Step, Done]):
+    async def process(self, data: Step) -> Done:
+        (Path(os.environ["CHAOS_LITTLE_MEMORY"]) / "cgroup.procs").write_text(str(os.getpid()))
+        kept = bytearray(os.urandom(1) * (512 * 2**20))
+        return Done(done=bool(kept))
 """
 
 _SAVE_BLOCKS = """
@@ -83,11 +108,15 @@ class Target:
 
     home: Path
     outside: Outside
+    disk: Disk = Disk.OTHERS
 
     def __post_init__(self) -> None:
         self._sources = TemporaryDirectory(prefix="millrace-chaos-personas-")  # what is ours is not on the stack's disk
+        self._clocks = TemporaryDirectory(prefix="millrace-chaos-clock-")
+        self.clock, self.memory = WallClock(Path(self._clocks.name)), LittleMemory()
         settings = {"MILLRACE_LANE_RANGE": "1", "MILLRACE_PERSONAS": self._sources.name}
-        self.stack = WholeStack(self.home, **settings, **self.outside.environment)
+        settings["CHAOS_LITTLE_MEMORY"] = str(self.memory.folder or "")
+        self.stack = WholeStack(self.home, **settings, **self.outside.environment, **self.clock.environment)
         headers = {"Authorization": self.stack.http.headers["Authorization"]}
         base = f"http://127.0.0.1:{self.stack.port}"
         self.http = httpx.AsyncClient(base_url=base, headers=headers, timeout=30, trust_env=False)
@@ -103,7 +132,21 @@ class Target:
     async def close(self) -> None:
         await self.http.aclose()
         await asyncio.to_thread(self.stack.close)
+        self.memory.close()
         self._sources.cleanup()
+        self._clocks.cleanup()
+
+    def lacks(self, kind: str) -> str | None:
+        """Why this stack cannot be given such a fault; None when it can."""
+        known = {
+            catalogue.DISK: (self.disk >= Disk.FILLED, "the home is on a disk of others"),
+            catalogue.READ_ONLY: (self.disk >= Disk.LOCKED, "the home's disk cannot be locked under open files"),
+            catalogue.CLOCK: (self.clock.can_be_moved, "there is no C compiler"),
+            "clock-kill": (self.clock.can_be_moved, "there is no C compiler"),
+            catalogue.GREED: (self.memory.folder is not None, "no control group may be made"),
+        }
+        is_there, why = known.get(kind, (True, ""))
+        return None if is_there else why
 
     # -- HTTP ----------------------------------------------------------------------------------------------
 
@@ -142,9 +185,15 @@ class Target:
 
     async def pids(self, part: str) -> list[int]:
         """The processes of a part, as `millrace status` tells them; a lane goes by its name without its number."""
+        return [one["pid"] for one in await self._shown(part)]
+
+    async def healthy_pids(self, part: str) -> list[int]:
+        return [one["pid"] for one in await self._shown(part) if one["state"] == "healthy"]
+
+    async def _shown(self, part: str) -> list[dict[str, Any]]:
         status = await asyncio.to_thread(status_of, Home(self.home))
         shown = [*status["parts"], *status["lanes"]]
-        return [one["pid"] for one in shown if one["pid"] and (one["name"] == part or _of_lane(one["name"], part))]
+        return [one for one in shown if one["pid"] and (one["name"] == part or _of_lane(one["name"], part))]
 
     def lane_deaths(self) -> int:
         """How often lanes were started again since the stack came up."""
@@ -173,12 +222,18 @@ class Target:
     def _declare_graphs(self) -> None:
         for folder in ("graphs", "modules"):
             (self.home / folder).mkdir(parents=True)
-        for name in STEPS:
-            text = _MODULE.format(kind=name.capitalize(), name=name)
-            (self.home / "modules" / f"{name}.py").write_text(text)
+        self.roll_out(1)
         (self.home / "modules" / "poison.py").write_text(_POISON)
+        (self.home / "modules" / "greedy.py").write_text(_GREEDY)
         (self.home / "graphs" / "line.yaml").write_text("modules: {wash: [dry], dry: [fold], fold: []}\n")
         (self.home / "graphs" / "poisoned.yaml").write_text("modules: {poison: []}\n")
+        (self.home / "graphs" / "greedy.yaml").write_text("modules: {greedy: []}\n")
+
+    def roll_out(self, version: int) -> None:
+        """Put new code where lanes look for it when they start."""
+        for name in STEPS:
+            text = _MODULE.format(kind=name.capitalize(), name=name, version=version)
+            (self.home / "modules" / f"{name}.py").write_text(text)
 
     def add_persona(self, name: str, passages: int) -> None:
         """A source of which every paragraph becomes a passage of its own."""
