@@ -54,6 +54,11 @@ def _identity(connection: HTTPConnection) -> Identity:
     return identity
 
 
+def _editor(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
+    require(identity, Role.EDITOR)
+    return identity
+
+
 def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
     require(identity, Role.ADMIN)
     return identity
@@ -74,5 +79,6 @@ def _revision(
 Parts = Annotated[Gateway, Depends(gateway_of)]
 Context = Annotated[GatewayContext, Depends(_context)]
 Caller = Annotated[Identity, Depends(_identity)]
+EditorOnly = Depends(_editor)
 AdminOnly = Depends(_admin)
 IfMatch = Annotated[int | None, Depends(_revision)]

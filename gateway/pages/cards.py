@@ -30,6 +30,9 @@ BOARD: Final = (
 )
 """The columns of the board, on the way that a card takes."""
 
+STARTABLE: Final = (CardStatus.PENDING, CardStatus.BLOCKED)
+"""What a run of the backlog takes."""
+
 IN_A_COLUMN = 15
 PAGE_SIZE = 50
 ARCHIVED_LINES = 500
@@ -59,6 +62,7 @@ async def cards(
         request,
         "cards.html",
         columns=list(zip(shown, columns, strict=True)),
+        startable=any(one in STARTABLE and column.total for one, column in zip(shown, columns, strict=True)),
         total=sum(column.total for column in columns),
         first=cursor is None or chosen is None,
         status=str(chosen or ""),

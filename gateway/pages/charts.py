@@ -32,9 +32,13 @@ class Chart:
     series: list[str]
     rows: list[tuple[str, list[float]]]
     highest: float
+    tones: Mapping[str, str] | None = None
+    """By series, where a colour means something; otherwise the series are told apart in their order."""
 
 
-def stacked(columns: Sequence[tuple[str, Mapping[str, float]]], series: Sequence[str]) -> Chart:
+def stacked(
+    columns: Sequence[tuple[str, Mapping[str, float]]], series: Sequence[str], tones: Mapping[str, str] | None = None
+) -> Chart:
     """One column per label in the given order, its parts stacked in the order of `series`; a missing part is 0."""
     rows = [(label, [float(values.get(name, 0) or 0) for name in series]) for label, values in columns]
     highest = max((sum(values) for _, values in rows), default=0.0)
@@ -57,4 +61,4 @@ def stacked(columns: Sequence[tuple[str, Mapping[str, float]]], series: Sequence
                         value=value,
                     )
                 )
-    return Chart(bars, [label for label, _ in rows], list(series), rows, highest)
+    return Chart(bars, [label for label, _ in rows], list(series), rows, highest, tones)

@@ -13,8 +13,9 @@ from starlette.responses import Response
 
 from gateway.dependencies import Context
 from gateway.listing import NEWEST_FIRST, Cursor, given
-from gateway.pages.job_figures import HOURS, MOST, by_hour, by_pipeline
+from gateway.pages.job_figures import HOURS, MOST, by_hour, by_pipeline, took_by_hour
 from gateway.pages.rendering import page
+from gateway.pages.shown_names import PIPELINES
 from gateway.pages.views import actions, facts, row, stage_rows
 from gateway.shelf import submissions_page
 from spine.contracts.books import ConsolidatedBook
@@ -109,6 +110,7 @@ async def _ended_lately(context: Context, pipeline: str | None) -> list[Job]:
 async def jobs(
     request: Request, context: Context, status: str = "", pipeline: _Search = "", cursor: Cursor = None
 ) -> Response:
+    now = utc_now()
     chosen = next((known for known in JobStatus if known == status), None)
     where = given(status=str(chosen) if chosen else None, pipeline=pipeline or None)
     found, ended = await asyncio.gather(
@@ -118,7 +120,8 @@ async def jobs(
     return page(
         request,
         "jobs.html",
-        hours=by_hour(ended, utc_now()),
+        hours=by_hour(ended, now),
+        took=took_by_hour(ended, now),
         figures=by_pipeline(ended),
         jobs=[from_document(document) for document in found.items],
         total=found.total,
@@ -126,5 +129,6 @@ async def jobs(
         first=cursor is None,
         status=str(chosen or ""),
         pipeline=pipeline,
+        pipelines=sorted({*PIPELINES, *([pipeline] if pipeline else [])}),
         statuses=list(JobStatus),
     )

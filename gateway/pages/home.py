@@ -14,11 +14,13 @@ from gateway.dependencies import Parts
 from gateway.health import DEPENDENCIES, HealthReport
 from gateway.pages.rendering import page
 from gateway.pages.views import Row, row
+from spine.contracts.cards import CardStatus
 from spine.contracts.jobs import RUNNING_STATUSES, Job, JobStatus
 from spine.contracts.submissions import SubmissionStatus
 from spine.contracts.timestamps import iso, utc_now
 from spine.contracts.usage import UsageSum
-from spine.documents import JOBS, SUBMISSIONS
+from spine.documents import CARDS, JOBS, SUBMISSIONS, Documents
+from spine.effects import count_ambiguous
 from spine.jobs import from_document
 from spine.submissions import submission_from
 from spine.usage import usage_report
@@ -44,6 +46,16 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """Something that goes no further without a person, and the page where it is seen to."""
+
+    title: str
+    """A message of the catalogues."""
+    number: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """Everything that the front page shows."""
 
@@ -52,10 +64,15 @@ class Home:
     waiting_total: int
     to_review: list[Row]
     to_review_total: int
+    needs: list[Need]
     failures: list[Job]
     failures_total: int
     throughput: Throughput
     spent: UsageSum
+
+    @property
+    def needs_a_person(self) -> bool:
+        return bool(self.needs or self.to_review)
 
 
 @router.get("/")
@@ -81,6 +98,7 @@ async def look_around(context: GatewayContext, now: datetime) -> Home:
         documents.count(JOBS, _since([str(JobStatus.SUCCESS)], day)),
         documents.count(JOBS, _since([str(JobStatus.SUCCESS)], iso(now - timedelta(hours=1)))),
     )
+    needs = await _needs(documents)
     today = now.date()
     spent = await usage_report(documents, ["day"], first_day=today, last_day=today)
     return Home(
@@ -89,11 +107,32 @@ async def look_around(context: GatewayContext, now: datetime) -> Home:
         waiting_total=counts[1],
         to_review=[row(submission_from(submission), None) for submission in found[1]],
         to_review_total=counts[2],
+        needs=needs,
         failures=[from_document(job) for job in found[2]],
         failures_total=counts[3],
         throughput=Throughput(succeeded=counts[4], failed=counts[3], last_hour=counts[5]),
         spent=spent.total,
     )
+
+
+async def _needs(documents: Documents) -> list[Need]:
+    """Beside the articles; only what is there."""
+    dead, cards, doubtful = await asyncio.gather(
+        documents.count(JOBS, {"status": {"$in": _FAILED}}),
+        documents.count(CARDS, {"status": {"$in": [str(CardStatus.FAILED), str(CardStatus.BLOCKED)]}}),
+        count_ambiguous(documents),
+    )
+    found = (
+        Need(gettext("Dead letters"), dead, "/queues"),
+        Need(gettext("Cards that failed or are blocked"), cards, "/cards"),
+        Need(gettext("Calls in doubt"), doubtful, "/queues"),
+    )
+    return [need for need in found if need.number]
+
+
+def gettext(message: str) -> str:
+    """Marks a message for the catalogues; the page translates it."""
+    return message
 
 
 def _to_review() -> dict[str, str]:

@@ -17,9 +17,13 @@ HOURS: Final = 24
 MOST: Final = 2_000
 """Figures look at this many jobs, the last that ended; a busier stack asks `/metrics`."""
 
-_SERIES: Final = tuple(
-    words(str(status)) for status in (JobStatus.SUCCESS, JobStatus.FAILURE, JobStatus.DEAD, JobStatus.REVOKED)
-)
+TOOK: Final = "took"
+_TONES: Final = {
+    words(str(JobStatus.SUCCESS)): "good",
+    words(str(JobStatus.FAILURE)): "bad",
+    words(str(JobStatus.DEAD)): "worst",
+    words(str(JobStatus.REVOKED)): "idle",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +43,28 @@ class PipelineFigures:
 
 def by_hour(jobs: Iterable[Job], now: datetime) -> Chart:
     """Ended jobs of the last 24 hours, an hour a column, the oldest first."""
+    columns = [(label, Counter(words(str(job.status)) for job in ended)) for label, ended in _hours(jobs, now)]
+    return stacked(columns, tuple(_TONES), _TONES)
+
+
+def took_by_hour(jobs: Iterable[Job], now: datetime) -> Chart:
+    """What 95 of 100 jobs of an hour were done within, in seconds."""
+    columns = [(label, {TOOK: _share(_took(ended), 95)}) for label, ended in _hours(jobs, now)]
+    return stacked(columns, (TOOK,), {TOOK: "busy"})
+
+
+def _hours(jobs: Iterable[Job], now: datetime) -> list[tuple[str, list[Job]]]:
+    """The jobs that ended in each of the last 24 hours."""
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
-    counts = [Counter[str]() for _ in range(HOURS)]
+    ended: list[list[Job]] = [[] for _ in range(HOURS)]
     for job in jobs:
         if job.finished is None or job.finished < first or job.status not in FINAL_STATUSES:
             continue
         hour = int((job.finished - first).total_seconds() // 3600)
         if hour < HOURS:
-            counts[hour][words(str(job.status))] += 1
+            ended[hour].append(job)
     labels = [(first + timedelta(hours=hour)).strftime("%H:00 UTC") for hour in range(HOURS)]
-    return stacked(list(zip(labels, counts, strict=True)), _SERIES)
+    return list(zip(labels, ended, strict=True))
 
 
 def by_pipeline(jobs: Iterable[Job]) -> list[PipelineFigures]:
@@ -60,7 +76,7 @@ def by_pipeline(jobs: Iterable[Job]) -> list[PipelineFigures]:
 
 
 def _figures(pipeline: str, jobs: Sequence[Job]) -> PipelineFigures:
-    took = [(job.finished - job.started).total_seconds() for job in jobs if job.finished and job.started]
+    took = _took(jobs)
     waited = [max(0.0, (job.started - job.created).total_seconds()) for job in jobs if job.started]
     return PipelineFigures(
         pipeline=pipeline,
@@ -71,6 +87,10 @@ def _figures(pipeline: str, jobs: Sequence[Job]) -> PipelineFigures:
         took_p95=_share(took, 95),
         waited_median=_share(waited, 50),
     )
+
+
+def _took(jobs: Sequence[Job]) -> list[float]:
+    return [(job.finished - job.started).total_seconds() for job in jobs if job.finished and job.started]
 
 
 def _share(values: Sequence[float], percent: int) -> float:

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from gateway.dependencies import caller_of
+from gateway.identity import Role
 from gateway.languages import Language, chosen_language, languages
 from gateway.pages.article_html import article_html
 from gateway.pages.navigation import shown_to
@@ -48,6 +49,13 @@ def _filters(language: Language) -> dict[str, Any]:
         plain = words(str(value))
         return language.gettext(plain) if plain else ""  # the translation of nothing is the catalogue's header
 
+    def heading(value: object) -> str:
+        text = name(value)
+        return text[:1].upper() + text[1:]
+
+    def took_text(seconds: float | None) -> str:
+        return duration(seconds, language)
+
     def number(value: float) -> str:
         return format_decimal(value, locale=language.locale)
 
@@ -57,7 +65,8 @@ def _filters(language: Language) -> dict[str, Any]:
     return {
         "tone": tone,
         "words": name,
-        "duration": duration,
+        "heading": heading,
+        "duration": took_text,
         "moment": moment,
         "took": took,
         "article": article_html,
@@ -83,13 +92,16 @@ def _script_texts(code: str) -> dict[str, Any]:
 
 
 def page(request: Request, template: str, *, status_code: int = 200, **values: Any) -> HTMLResponse:
-    """The template as a response in the reader's language; `caller`, `path` and what base.html needs are there."""
+    """The template as a response in the reader's language; `caller`, what they may, `path` and what base.html needs
+    are there."""
     language, caller = chosen_language(request), caller_of(request)
     html = (
         _environment(language.code)
         .get_template(template)
         .render(
             caller=caller,
+            may_edit=caller is not None and caller.role.includes(Role.EDITOR),
+            may_administer=caller is not None and caller.role.includes(Role.ADMIN),
             path=request.url.path,
             language=language,
             languages=languages().values(),

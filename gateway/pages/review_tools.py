@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway.dependencies import Context
+from gateway.dependencies import Context, EditorOnly
 from gateway.pages.rendering import page
 from gateway.pages.rerun_form import rerun_form
 from spine.article_revisions import compare_revisions, revision_from, revisions_page
@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False)
 _REVISIONS = 100
 
 
-@router.get("/review/{submission_id}/edit")
+@router.get("/review/{submission_id}/edit", dependencies=[EditorOnly])
 async def edit(submission_id: str, request: Request, context: Context) -> Response:
     submission, article = await asyncio.gather(context.desk.get(submission_id), context.desk.article(submission_id))
     return page(request, "edit.html", submission=submission, article=article)
@@ -42,7 +42,7 @@ async def changes(
     return page(request, "changes.html", submission=submission, revisions=revisions, compared=compared)
 
 
-@router.get("/review/{submission_id}/rerun")
+@router.get("/review/{submission_id}/rerun", dependencies=[EditorOnly])
 async def rerun(submission_id: str, request: Request, context: Context, stage: str = "article_generation") -> Response:
     submission = await context.desk.get(submission_id)
     chosen = stage if stage in STAGE_RULES else "article_generation"

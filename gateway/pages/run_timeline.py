@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.pages.views import StageRow
@@ -22,6 +22,11 @@ class Span:
     seconds: float | None
     start: float
     width: float
+    cached: bool = False
+    attempts: int = 0
+    """Calls of models, those that failed among them."""
+    tokens: int = 0
+    cost_usd: float = 0.0
     notes: tuple[str, ...] = ()
 
 
@@ -39,53 +44,49 @@ def spans_of_events(events: Iterable[ProgressEvent], now: datetime) -> list[Span
     last = "running" if ended is None else "completed" if ended.status == JobStatus.SUCCESS else "failed"
     ends = [*(at for _, at in steps[1:]), ended.timestamp if ended else now]
     statuses = ["completed"] * (len(steps) - 1) + [last]
-    return _placed(
-        [(name, status, at, end, ()) for (name, at), end, status in zip(steps, ends, statuses, strict=False)]
-    )
+    return [
+        _place(Span(name, status, None, 0.0, 0.0), at, end, _whole([(steps[0][1], ends[-1])]))
+        for (name, at), end, status in zip(steps, ends, statuses, strict=False)
+    ]
 
 
 def spans_of_stages(stages: Sequence[StageRow], now: datetime) -> list[Span]:
     """Every stage with what its record says; one that has not begun has no width."""
-    return _placed(
-        [
-            (stage.id, stage.record.status, stage.record.started, stage.record.finished or now, _told(stage))
-            for stage in stages
-        ]
+    times = [(stage.record.started, stage.record.finished or now) for stage in stages]
+    whole = _whole([(start, end) for start, end in times if start is not None])
+    return [_place(_told(stage), start, end, whole) for stage, (start, end) in zip(stages, times, strict=True)]
+
+
+def _told(stage: StageRow) -> Span:
+    record = stage.record
+    return Span(
+        stage.id,
+        record.status,
+        None,
+        0.0,
+        0.0,
+        cached=record.cached,
+        attempts=len(record.attempts),
+        tokens=record.usage.input_tokens + record.usage.output_tokens,
+        cost_usd=record.usage.cost_usd or 0.0,
+        notes=tuple(part for part in (stage.model, record.note, record.fallback_reason) if part),
     )
 
 
-def _told(stage: StageRow) -> tuple[str, ...]:
-    usage = stage.record.usage
-    tokens = usage.input_tokens + usage.output_tokens
-    parts = (
-        stage.model,
-        f"{tokens:,} tokens" if tokens else "",
-        f"${usage.cost_usd:.4f}" if usage.cost_usd else "",
-        stage.record.note,
-        stage.record.fallback_reason or "",
-    )
-    return tuple(part for part in parts if part)
+def _whole(times: Sequence[tuple[datetime, datetime]]) -> tuple[datetime, float] | None:
+    """When the run began, and its seconds; None for one that has not begun."""
+    if not times:
+        return None
+    first = min(start for start, _ in times)
+    return first, max((end - first).total_seconds() for _, end in times)
 
 
-def _placed(found: Sequence[tuple[str, str, datetime | None, datetime, tuple[str, ...]]]) -> list[Span]:
-    begun = [(start, end) for _, _, start, end, _ in found if start is not None]
-    first = min((start for start, _ in begun), default=None)
-    whole = max(((end - first).total_seconds() for _, end in begun), default=0.0) if first else 0.0
-    return [_span(name, status, start, end, notes, first, whole) for name, status, start, end, notes in found]
-
-
-def _span(
-    name: str,
-    status: str,
-    start: datetime | None,
-    end: datetime,
-    notes: tuple[str, ...],
-    first: datetime | None,
-    whole: float,
-) -> Span:
-    if start is None or first is None:
-        return Span(name, status, None, 0.0, 0.0, notes)
-    seconds = max(0.0, (end - start).total_seconds())
-    if not whole:
-        return Span(name, status, seconds, 0.0, 1.0, notes)
-    return Span(name, status, seconds, (start - first).total_seconds() / whole, seconds / whole, notes)
+def _place(span: Span, start: datetime | None, end: datetime, whole: tuple[datetime, float] | None) -> Span:
+    """The span at its place in the whole run; as it is where it has not begun."""
+    if start is None or whole is None:
+        return span
+    first, seconds = whole
+    took = max(0.0, (end - start).total_seconds())
+    if not seconds:
+        return replace(span, seconds=took, width=1.0)
+    return replace(span, seconds=took, start=(start - first).total_seconds() / seconds, width=took / seconds)

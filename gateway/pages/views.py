@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from babel.numbers import format_decimal
+
+from gateway.languages import Language
 from spine.contracts.books import ConsolidatedBook, Money, SourcedValue
 from spine.contracts.jobs import Job
 from spine.contracts.submissions import StageRecord, Submission, SubmissionStatus
@@ -146,14 +149,20 @@ def actions(submission: Submission, job: Job | None) -> Actions:
     )
 
 
-def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3 min 05 s`; empty for None."""
+def duration(seconds: float | None, language: Language) -> str:
+    """`12 ms`, `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`, in the reader's language; empty for None."""
     if seconds is None:
         return ""
+    gettext = language.gettext
+    h, min_, s, ms = gettext("h"), gettext("min"), gettext("s"), gettext("ms")
+    if 0 < seconds < 0.1:
+        return f"{max(1, round(seconds * 1000))} {ms}"
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{format_decimal(seconds, '0.0', language.locale)} {s}"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    if minutes >= 60:
+        return f"{minutes // 60} {h} {minutes % 60:02d} {min_}"
+    return f"{minutes} {min_} {rest:02d} {s}" if minutes else f"{rest} {s}"
 
 
 def moment(value: datetime) -> str:

@@ -4,6 +4,7 @@ import { Live } from "./live.js";
 import { paint } from "./terminal.js";
 
 const LOG_LINES = 2_000;
+const FINAL = new Set(["SUCCESS", "FAILURE", "REVOKED", "DEAD"]);
 const REFRESH_EVERY = 1_000;
 
 const main = document.querySelector("main");
@@ -17,6 +18,9 @@ const steps = new Map(); // job → the step it was seen in
 const percents = new Map(); // job → the newest percentage, which outlives a refresh
 const rendered = new Map(); // fragment → how the server gave it last
 
+const language = document.documentElement.lang;
+// The language of the page, in the region of the reader where the browser tells one: en-GB, pt-BR.
+const locale = navigator.languages.find((one) => one.split("-")[0] === language) ?? language;
 const texts = JSON.parse(document.body.dataset.texts);
 
 const words = (name) => {
@@ -87,7 +91,7 @@ function pathOf(element) {
 
 /** Local times, and bars that are further than the record was when the page was made. */
 function dress() {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   for (const time of document.querySelectorAll("time[datetime]:not([data-local])")) {
     time.textContent = format.format(new Date(time.dateTime));
     time.dataset.local = "";
@@ -98,7 +102,8 @@ function dress() {
 // -- what events tell ------------------------------------------------------------------------------------------
 
 function onEvent(event) {
-  if (log) addLine(event);
+  if (log && followed) addLine(event);
+  event.arrived = Date.now();
   percents.set(event.job_id, event);
   const known = showProgress(event.job_id, event);
   const before = steps.get(event.job_id);
@@ -108,6 +113,7 @@ function onEvent(event) {
   if (news || before === undefined) {
     if (known || log || "newest" in main.dataset) refreshSoon();
   }
+  if (FINAL.has(event.status)) forget(event.job_id);
 }
 
 function showProgress(job, event) {
@@ -116,13 +122,31 @@ function showProgress(job, event) {
     bar.querySelector("progress").value = event.progress;
     bar.querySelector("[data-percent]").textContent = `${Math.round(event.progress)} %`;
     bar.querySelector("[data-step]").textContent = words(event.current_step || event.status || "");
-    bar.querySelector("[data-eta]").textContent = left(event.eta);
+    bar.querySelector("[data-eta]").textContent = leftOf(event);
   }
   return bars.length > 0;
 }
 
+/** What ended is told by the server from now on; a page that is open for days keeps nothing of it. */
+function forget(job) {
+  percents.delete(job);
+  steps.delete(job);
+}
+
+/** The estimate runs down between two events; one that has run out is not shown. */
+function leftOf(event) {
+  return event.eta ? left(event.eta - (Date.now() - event.arrived) / 1_000) : "";
+}
+
+setInterval(() => {
+  for (const [job, event] of percents) {
+    if (!event.eta) continue;
+    for (const eta of document.querySelectorAll(`[data-job="${CSS.escape(job)}"] [data-eta]`)) eta.textContent = leftOf(event);
+  }
+}, 1_000);
+
 function left(seconds) {
-  if (!seconds) return "";
+  if (!(seconds > 0)) return "";
   if (seconds < 90) return say(texts.seconds_left, { number: Math.ceil(seconds) });
   return say(texts.minutes_left, { number: Math.round(seconds / 60) });
 }
@@ -144,7 +168,7 @@ function addLine(event) {
   const message = document.createElement("span");
   time.dateTime = event.timestamp;
   time.dataset.local = "";
-  time.textContent = new Date(event.timestamp).toLocaleTimeString();
+  time.textContent = new Date(event.timestamp).toLocaleTimeString(locale);
   if ("terminal" in log.dataset) paint(message, text);
   else message.textContent = text;
   line.className = `${event.type} ${event.level ?? ""} ${event.stream ?? ""}`;
@@ -194,10 +218,9 @@ const live = new Live({
 });
 let followed;
 
-/** Watch what this page shows: its newest job, or all of them. */
+/** Watch what this page shows: its newest job, or all of them, until one of its own begins. */
 function follow() {
-  const job = main.dataset.live === "job" ? document.querySelector("[data-live-job]").dataset.liveJob : null;
-  if (main.dataset.live === "job" && !job) return;
+  const job = (main.dataset.live === "job" && document.querySelector("[data-live-job]").dataset.liveJob) || null;
   if (job === followed) return;
   if (log && followed) log.replaceChildren();
   followed = job;

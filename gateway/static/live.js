@@ -1,7 +1,7 @@
 // One WebSocket to /ws/tasks that comes back by itself and asks for what it missed.
 
 const FIRST_DELAY = 500;
-const LONGEST_DELAY = 15_000;
+const LONGEST_DELAY = 5_000; // a gateway that restarts is back in seconds, and somebody is looking
 const PING_EVERY = 20_000;
 const PONG_WITHIN = 8_000;
 

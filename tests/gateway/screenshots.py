@@ -14,6 +14,9 @@ FOLDER: Final = Path(__file__).parents[2] / "docs" / "images"
 PICTURES: Final = {
     "home": "/",
     "review": "/review/",
+    "run": "/run/",
+    "jobs": "/jobs",
+    "usage": "/usage",
     "persona": "/persona/poe?q=",
     "conversation": "/conversation/",
     "cards": "/cards",

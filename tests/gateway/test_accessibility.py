@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page
 from gateway.pages.navigation import GROUPS
 from spine.documents import PROMPTS
 from tests.gateway.browsing import a_page, chromium, log_in
+from tests.gateway.furnished_reviews import add_reviews
 from tests.gateway.furnishing import add_cards, add_conversation, add_graph_job, add_personas, declared, found_passages
 from tests.gateway.gateway_desk import Desk, open_desk, serving
 
@@ -28,12 +29,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def furnished() -> tuple[Desk, list[str]]:
     """A desk with something of everything, and the addresses of all its pages."""
     desk = await open_desk(search_passages=found_passages, graphs=declared())
-    running, ready, failed = [await desk.submission() for _ in range(3)]
-    await desk.article(ready["submission_id"])
-    await desk.article(ready["submission_id"], content="Another text.")
-    await desk.finish(ready["job_id"])
-    await desk.fail(failed["job_id"])
-    await desk.tell(running["job_id"], 42, current_step="internet_research")
+    running, ready, failed = (await add_reviews(desk)).values()
     await desk.context.ledger.create("conversation", "s", queue="llm")
     prompt = {
         "_id": "p@1",
@@ -50,6 +46,7 @@ async def furnished() -> tuple[Desk, list[str]]:
         review,
         *(f"{review}/{tool}" for tool in ("edit", "changes", "rerun")),
         f"/run/{running['job_id']}",
+        f"/run/{ready['job_id']}",
         f"/run/{failed['job_id']}",
         "/configuration/pipelines/book-review",
         "/configuration/prompts/p",

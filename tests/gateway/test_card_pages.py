@@ -127,6 +127,24 @@ PAINTED = [
 
 
 @pytest.mark.browser
+async def test_a_card_that_was_not_given_to_anybody_follows_the_run_that_somebody_else_begins(
+    browser: Browser,
+) -> None:
+    desk = await open_desk()
+    cards = CardDesk(desk.documents, desk.context.ledger)
+    await cards.load([Card(card_id="A", title="Somebody's turn")])
+    other, _ = await desk.context.ledger.create("conversation", "s", queue="llm")
+    async with serving(desk.app) as host, a_page(browser) as page:
+        await log_in(page, host, "/card/A")
+        job = await cards.run("A")
+        await desk.tell(other.job_id, 5, type="log", message="another job's line")
+        await desk.tell(job.job_id, 0, type="state", status="PENDING", message="queued")
+        await expect(page.locator(f"[data-live-job='{job.job_id}']")).to_be_attached()
+        await desk.tell(job.job_id, 5, type="log", message="its own line")
+        await expect(page.locator("#log")).to_contain_text("its own line")
+        await expect(page.locator("#log")).not_to_contain_text("another job's line")
+
+
 async def test_a_line_of_a_terminal_becomes_text_and_our_own_classes(browser: Browser) -> None:
     desk = await open_desk()
     async with serving(desk.app) as host, a_page(browser) as page:

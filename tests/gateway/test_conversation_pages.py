@@ -46,9 +46,9 @@ async def test_a_conversation_shows_all_that_is_known_of_it(client: httpx.AsyncC
         "25.00 EUR",
         "2 × The Salt Road",
         "The CRM was away.",
-        "unconfirmed order",
+        "Unconfirmed order",
         "Your order waits for you.",
-        "process and respond",
+        "Process and respond",
         'href="/run/job_2"',
     ):
         assert expected in text, expected

@@ -66,6 +66,19 @@ async def test_a_lost_connection_is_said_and_what_was_missed_is_told(page: Page)
         assert await page.locator("#log li", has_text="before").count() == 1
 
 
+async def test_an_estimate_runs_down_between_two_events(page: Page) -> None:
+    desk: Desk = await open_desk()
+    made = await desk.submission()
+    await desk.context.ledger.begin(made["job_id"], "lane-1")
+    async with serving(desk.app) as host:
+        await log_in(page, host, f"/review/{made['submission_id']}")
+        await desk.tell(made["job_id"], 40, current_step="internet_research", eta=3)
+        eta = page.locator("[data-eta]")
+        await expect(eta).to_have_text("about 3 s left")
+        await expect(eta).to_have_text("about 1 s left")
+        await expect(eta).to_have_text("")
+
+
 async def test_a_refusal_is_shown_where_a_screen_reader_hears_it(page: Page) -> None:
     desk: Desk = await open_desk()
     async with serving(desk.app) as host:

@@ -8,11 +8,13 @@ import httpx
 import pytest
 
 from gateway.pages.charts import stacked
-from gateway.pages.job_figures import by_hour, by_pipeline
+from gateway.pages.job_figures import by_hour, by_pipeline, took_by_hour
 from gateway.pages.run_timeline import spans_of_events
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.progress import ProgressEvent
 from spine.presence import LaneStatus
+from tests.gateway.furnished_reviews import add_reviews
+from tests.gateway.furnishing import add_cards
 from tests.gateway.gateway_desk import Desk
 
 NOON = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
@@ -34,6 +36,24 @@ async def test_the_front_page_shows_what_runs_what_failed_and_what_needs_a_perso
         "The shop asked for a captcha.",
         "healthy",
     ):
+        assert expected in text, expected
+
+
+async def test_what_else_needs_a_person_is_counted_and_linked(client: httpx.AsyncClient, desk: Desk) -> None:
+    assert "Nothing: no article waits" in (await client.get("/")).text
+    await desk.fail((await desk.submission())["job_id"])
+    await add_cards(desk)
+    text = (await client.get("/")).text
+    for path, title, number in (("/queues", "Dead letters", 2), ("/cards", "Cards that failed or are blocked", 1)):
+        assert f'<a href="{path}">{title}</a> <span class="chip bad">{number}</span>' in text
+
+
+async def test_a_run_says_what_came_from_the_cache_and_what_each_stage_cost(
+    client: httpx.AsyncClient, desk: Desk
+) -> None:
+    made = (await add_reviews(desk))["ready"]
+    text = (await client.get(f"/run/{made['job_id']}")).text
+    for expected in ("from cache", "2 attempts · 10200 tokens · $0.0060 · groq / llama-3.3-70b"):
         assert expected in text, expected
 
 
@@ -82,6 +102,11 @@ def test_ended_jobs_stand_in_the_hour_in_which_they_ended() -> None:
     assert chart.labels[-1] == "12:00 UTC" and len(chart.labels) == 24
     assert chart.rows[-1][1] == [1, 0, 0, 0] and chart.rows[-2][1] == [1, 0, 1, 0]
     assert chart.highest == 2
+
+
+def test_the_time_of_an_hour_is_that_of_its_slow_jobs() -> None:
+    chart = took_by_hour([job(0.1, 5), job(1, 5), job(1.1, 105)], NOON)
+    assert chart.rows[-1][1] == [5] and chart.rows[-2][1] == [pytest.approx(100)] and chart.rows[0][1] == [0]
 
 
 def test_a_pipelines_figures_count_outcomes_and_retries() -> None:

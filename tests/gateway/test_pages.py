@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from gateway.languages import languages
 from gateway.pages.article_html import article_html
 from gateway.pages.views import actions, duration, facts, row, shown, stage_rows, tone
 from spine.contracts.books import BookMetadata, ConsolidatedBook, FieldProvenance, Money, SourcedValue
@@ -184,10 +185,19 @@ def test_a_status_has_a_tone(status: str, looks: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(None, ""), (0.04, "0.0 s"), (9.4, "9.4 s"), (12.6, "13 s"), (185, "3 min 05 s")]
+    ("seconds", "text", "ukrainian"),
+    [
+        (None, "", ""),
+        (0, "0.0 s", "0,0 с"),
+        (0.04, "40 ms", "40 мс"),
+        (9.4, "9.4 s", "9,4 с"),
+        (12.6, "13 s", "13 с"),
+        (185, "3 min 05 s", "3 хв 05 с"),
+        (7_620, "2 h 07 min", "2 год 07 хв"),
+    ],
 )
-def test_durations_are_short(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
+def test_durations_are_short_and_in_the_readers_language(seconds: float | None, text: str, ukrainian: str) -> None:
+    assert (duration(seconds, languages()["en"]), duration(seconds, languages()["uk"])) == (text, ukrainian)
 
 
 @pytest.mark.parametrize(
