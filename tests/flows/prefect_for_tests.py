@@ -55,4 +55,5 @@ def _parts(home: Home, addresses: Addresses, postgres_port: int) -> Iterator[Par
     database = postgres_url(secrets.postgres_password, postgres_port)
     server = prefect_part(addresses, secrets, database, home.root / "prefect", needs=())
     env = {name: value for name, value in server.env.items() if name != _AUTH}
-    yield replace(server, env={**env, "PREFECT_HOME": str(home.root / "prefect"), "PREFECT_SERVER_UI_ENABLED": "0"})
+    env |= {"PREFECT_HOME": str(home.root / "prefect"), "PREFECT_SERVER_UI_ENABLED": "0"}
+    yield replace(server, env=env, niceness=0)  # a test waits for it

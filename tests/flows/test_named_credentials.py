@@ -149,8 +149,9 @@ async def test_reading_saved_blocks_again_reads_no_certificates(
 ) -> None:
     with temporary_settings({PREFECT_API_TLS_INSECURE_SKIP_VERIFY: unverified}):
         await saved_values(["language-model-credentials"])
-        monkeypatch.setattr("ssl.create_default_context", _read_again)
-        assert await saved_values(["language-model-credentials"])
+        with monkeypatch.context() as patched:
+            patched.setattr("ssl.create_default_context", _read_again)
+            assert await saved_values(["language-model-credentials"])
 
 
 def _read_again(**options: Any) -> None:
