@@ -22,6 +22,7 @@ from deployments.prefect_address import flow_run_page, prefect_answers, prefect_
 from deployments.prefect_credentials import saved_credentials, saved_values
 from deployments.production import require_safe
 from gateway.app import create_app
+from gateway.bounded_head import BoundedHeadProtocol
 from gateway.card_logs import ArchivedLine
 from gateway.context import DispatchMessage, GatewayContext, PassageSearch, Probe
 from gateway.tickets import MemoryTicketStore, TicketStore
@@ -67,6 +68,7 @@ async def _serve(config: Settings) -> None:
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                http=BoundedHeadProtocol,
                 timeout_graceful_shutdown=GRACE_SECONDS,
                 ws_max_size=64 * 1024,
                 ws_per_message_deflate=False,  # events are short: packing each for each watcher doubled its cost
