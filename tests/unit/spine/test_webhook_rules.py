@@ -107,5 +107,5 @@ def test_an_event_is_named_where_the_source_says_or_at_the_usual_places(
 
 @pytest.mark.parametrize("text", ["{{ data url }}", "{{ }}", "{{ data.url", "{% if x %}{{ a|b() }}"])
 def test_braces_that_are_no_template_are_found_when_a_rule_is_saved(text: str) -> None:
-    with pytest.raises(InvalidInputError, match=r"rules\.0\.params\.x"):
+    with pytest.raises(InvalidInputError, match=r"mappings\.0\.params\.x"):
         check_rules([WebhookRule(event="*", pipeline="book_review", params={"x": text})])
