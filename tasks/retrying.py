@@ -51,6 +51,9 @@ def key_of_call(context: TaskRunContext, arguments: dict[str, Any]) -> str | Non
     return arguments.get("key")
 
 
+JSON = "json"
+"""How results are kept: Prefect's serializer that names the model and writes its fields."""
+
 RETRIED: TaskOptions = {
     "retries": 3,
     "retry_delay_seconds": exponential_backoff(backoff_factor=1),
@@ -61,7 +64,7 @@ RETRIED: TaskOptions = {
 STAGE: TaskOptions = {
     **RETRIED,
     "persist_result": True,
-    "result_serializer": "json",
+    "result_serializer": JSON,
     "cache_key_fn": key_of_call,
 }
 """A stage's task: retried, and its result kept under the key it was called with, where

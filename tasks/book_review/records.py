@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,14 +80,7 @@ class ReviewRecords:
 
     async def _replace(self, collection: str, rows: Sequence[dict[str, Any]]) -> None:
         """Row n of a submission is `<submission>:<n>`; rows beyond the last are from an earlier run and go."""
-        for number, row in enumerate(rows):
-            await self._documents.upsert(
-                collection,
-                {
-                    "_id": f"{self._submission_id}:{number}",
-                    "submission_id": self._submission_id,
-                    "number": number,
-                    **row,
-                },
-            )
+        mine = self._submission_id
+        numbered = [{"_id": f"{mine}:{n}", "submission_id": mine, "number": n, **row} for n, row in enumerate(rows)]
+        await asyncio.gather(*(self._documents.upsert(collection, row) for row in numbered))
         await self._documents.delete(collection, {"submission_id": self._submission_id, "number": {"$gte": len(rows)}})

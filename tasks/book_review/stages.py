@@ -36,6 +36,7 @@ from tasks.book_review.fetching import ProductPage
 from tasks.book_review.knowledge import build_knowledge
 from tasks.book_review.records import ReviewRecords
 from tasks.book_review.review import Review, Stage
+from tasks.book_review.whole_stages import whole
 
 T = TypeVar("T", bound=BaseModel)
 R = TypeVar("R")
@@ -67,7 +68,13 @@ class ReviewStages:
             await self.review.skip("additional_links_scrape", "switched off in the pipeline")
             return []
         async with self.review.stage("additional_links_scrape") as stage:
-            pages = await _each(stage, links, lambda link: self._read_link(stage, link, product.metadata))
+            book = product.metadata
+            pages = await whole(
+                stage,
+                stage.key(links=links, book=book.model_dump()),
+                lambda: _each(stage, links, lambda link: self._read_link(stage, link, book)),
+                is_whole=lambda pages: not any(page.error for page in pages),
+            )
             await self.records.candidates(pages)
             stage.record.note = _left_out([page.error for page in pages], "links")
         self.artifacts.links(pages)
@@ -79,7 +86,13 @@ class ReviewStages:
             await self.review.skip("summarize_additional_links", "switched off in the pipeline")
             return []
         async with self.review.stage("summarize_additional_links") as stage:
-            summaries = await _each(stage, readable, lambda page: self._summarize(stage, page, product.metadata))
+            book, language = product.metadata, self.review.request.language
+            summaries = await whole(
+                stage,
+                stage.key(pages=_plain(readable), book=book.model_dump(), language=language),
+                lambda: _each(stage, readable, lambda page: self._summarize(stage, page, book)),
+                is_whole=lambda _: True,
+            )
             await self.records.summaries(readable, summaries)
         return summaries
 
@@ -100,19 +113,20 @@ class ReviewStages:
             return WebResearch()
         async with self.review.stage("internet_research") as stage:
             book = self._book_at("internet_research", book)
-            notes = await self._notes(stage, book.metadata)
-            answer = await steps.read_research(
-                stage.key(book=_facts(book), notes=_plain(notes), summaries=_plain(summaries)),
-                _title(book),
-                book,
-                notes,
-                summaries,
-                self.review.request.language,
-                _asking(stage),
+            research = await whole(
+                stage,
+                stage.key(
+                    book=_facts(book),
+                    summaries=_plain(summaries),
+                    language=self.review.request.language,
+                    sources=[source.name for source in self.review.services.sources],
+                    notes=stage.edits.get("notes"),
+                ),
+                lambda: self._research(stage, book, summaries),
+                is_whole=lambda research: not any(note.unreachable for note in research.notes),
             )
-            research = WebResearch(notes=notes, insight=_learned(stage, answer, ResearchInsight))
             await self.records.book(book, research)
-            stage.record.note = _left_out([note.error for note in notes], "sources")
+            stage.record.note = _left_out([note.error for note in research.notes], "sources")
         return research
 
     async def build_context(
@@ -229,6 +243,19 @@ class ReviewStages:
         answer = await steps.summarize_link(key, page, book, language, _asking(stage))
         return _learned(stage, answer, LinkSummary)
 
+    async def _research(self, stage: Stage, book: ConsolidatedBook, summaries: Sequence[LinkSummary]) -> WebResearch:
+        notes = await self._notes(stage, book.metadata)
+        answer = await steps.read_research(
+            stage.key(book=_facts(book), notes=_plain(notes), summaries=_plain(summaries)),
+            _title(book),
+            book,
+            notes,
+            summaries,
+            self.review.request.language,
+            _asking(stage),
+        )
+        return WebResearch(notes=notes, insight=_learned(stage, answer, ResearchInsight))
+
     async def _notes(self, stage: Stage, book: BookMetadata) -> list[ResearchNote]:
         """What the sources say, or what a rerun put in its place: then no source is asked."""
         if (edited := stage.edits.get("notes")) is not None:
@@ -274,7 +301,7 @@ class ReviewStages:
             return await steps.ask_research_source(key, source, book, language)
         except MillraceError as error:
             await stage.run.log(f"research goes on without {source}: {error}", "warning")
-            return [ResearchNote(source=source, error=str(error))]
+            return [ResearchNote(source=source, error=str(error), unreachable=True)]
 
 
 def named_sources(product: ProductPage, pages: Sequence[LinkPage]) -> list[SourcedMetadata]:
