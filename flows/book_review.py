@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from prefect import flow
-from prefect.runtime import flow_run
 
 from spine.contracts.reviews import ReviewResult
 from spine.contracts.submissions import SubmitRequest
@@ -14,13 +11,7 @@ from tasks.book_review.stages import ReviewStages
 from tasks.opening import open_run_services
 
 
-def name_of_run() -> str:
-    """`review of shop.example/dp/1`, for the list of flow runs."""
-    address = urlsplit(str(flow_run.get_parameters().get("amazon_url", "")))
-    return f"review of {address.netloc}{address.path}"[:120]
-
-
-@flow(name="book_review", flow_run_name=name_of_run, persist_result=False)
+@flow(name="book_review", persist_result=False)
 async def book_review(
     amazon_url: str,
     goodreads_url: str | None = None,

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from prefect.runtime import flow_run as prefect_flow_run
 
@@ -227,6 +228,7 @@ async def open_review(services: Services, request: SubmitRequest) -> AsyncGenera
     desk = ReviewDesk(services.documents, services.ledger)
     job = assigned_job() or await _adopt(services, desk, request)
     async with _reviewing(services, desk, job) as review:
+        review.artifacts.name_run(review.submission.title or _page(review.request.amazon_url))
         yield review
 
 
@@ -264,6 +266,12 @@ async def _reviewing(services: Services, desk: ReviewDesk, job: Job) -> AsyncGen
         raise
     finally:
         await artifacts.settle()
+
+
+def _page(url: str) -> str:
+    """`shop.example/dp/1`, for the list of flow runs."""
+    address = urlsplit(url)
+    return f"{address.netloc}{address.path}"
 
 
 async def _purse(services: Services, pipeline: PipelineConfig, submission_id: str) -> Purse:
