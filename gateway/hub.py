@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -106,7 +106,10 @@ class ProgressHub:
         while True:
             try:
                 async for event in self._log.announcements():
-                    self._announce(event)
+                    if event is None:
+                        await self._look_up_all()
+                    else:
+                        self._announce(event)
             except Exception:
                 _logger.exception("listening to progress was interrupted; listening again")
             await asyncio.sleep(0.5)
@@ -128,20 +131,30 @@ class ProgressHub:
     async def _recheck_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._recheck_seconds)
-            for job_id, feed in list(self._feeds.items()):
-                try:
-                    await self._recheck(job_id, feed)
-                except MillraceError as error:
-                    _logger.warning("progress of %s was not looked up: %s", job_id, error)
+            await self._for_each_feed(self._recheck)
+
+    async def _look_up_all(self) -> None:
+        """What was announced before we listened has reached nobody."""
+        await self._for_each_feed(self._look_up)
+
+    async def _for_each_feed(self, look: Callable[[str, _Feed], Awaitable[None]]) -> None:
+        for job_id, feed in list(self._feeds.items()):
+            try:
+                await look(job_id, feed)
+            except MillraceError as error:
+                _logger.warning("progress of %s was not looked up: %s", job_id, error)
 
     async def _recheck(self, job_id: str, feed: _Feed) -> None:
-        """Hand out what was published and not announced; tell the end of a job whose last event was lost."""
+        """Look a job up that was silent for long; forget one that nobody watches."""
         silent = time.monotonic() - feed.touched
         if not feed.watchers and (not self._watch_all or feed.ended or silent > FORGET_SECONDS):
             self._feeds.pop(job_id, None)
             return
-        if silent < self._recheck_seconds:
-            return
+        if silent >= self._recheck_seconds:
+            await self._look_up(job_id, feed)
+
+    async def _look_up(self, job_id: str, feed: _Feed) -> None:
+        """Hand out what was published and not announced; tell the end of a job whose last event was lost."""
         missed = await self._log.read(job_id, feed.heard, REPLAY_PAGE)
         if not missed and not feed.ended:
             missed = await self._lost_end(job_id, feed)

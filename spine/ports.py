@@ -93,8 +93,9 @@ class ProgressLog(Protocol):
         """Events with `seq` > since, in order."""
         ...
 
-    def announcements(self) -> AsyncIterator[ProgressEvent]:
-        """Every event of every job from the moment the first `__anext__` is awaited on."""
+    def announcements(self) -> AsyncIterator[ProgressEvent | None]:
+        """Every event of every job, after a None that says: I listen now, and may have missed what came before. One
+        more None stands where a lost connection was taken up again."""
         ...
 
 

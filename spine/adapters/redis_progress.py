@@ -101,14 +101,16 @@ class RedisProgressLog:
             raise _away(error) from error
         return removed
 
-    async def announcements(self) -> AsyncIterator[ProgressEvent]:
-        """Never ends by itself: a lost connection is taken up again, what was missed is in the streams."""
+    async def announcements(self) -> AsyncIterator[ProgressEvent | None]:
+        """See `spine.ports.ProgressLog`. Never ends by itself."""
         while True:
             try:
                 async with self._redis.pubsub() as channel:
                     await channel.subscribe(CHANNEL)
                     async for message in channel.listen():
-                        if message["type"] == "message":
+                        if message["type"] == "subscribe":  # also after redis-py has connected again by itself
+                            yield None
+                        elif message["type"] == "message":
                             yield ProgressEvent.model_validate_json(message["data"])
             except (RedisError, OSError, TimeoutError) as error:
                 self._warn_once(error)

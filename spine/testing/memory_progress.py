@@ -35,10 +35,11 @@ class MemoryProgressLog:
     async def forget(self, job_ids: Sequence[str]) -> int:
         return sum(bool(self.events.pop(job_id, None)) for job_id in job_ids)
 
-    async def announcements(self) -> AsyncIterator[ProgressEvent]:
+    async def announcements(self) -> AsyncIterator[ProgressEvent | None]:
         reader: asyncio.Queue[ProgressEvent] = asyncio.Queue()
         self._readers.add(reader)
         try:
+            yield None
             while True:
                 yield await reader.get()
         finally:

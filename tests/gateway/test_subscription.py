@@ -185,6 +185,20 @@ async def listening(log: ProgressLog, ledger: JobLedger, **options: float) -> tu
     return hub, asyncio.create_task(hub.run())
 
 
+async def test_what_was_told_before_the_hub_listened_is_looked_up_at_once() -> None:
+    log, ledger = MemoryProgressLog(), JobLedger(MemoryDocuments())
+    hub = ProgressHub(log, ledger, recheck_seconds=3600)
+    with hub.subscribe(JOB) as one:
+        waiting = asyncio.create_task(told(one, 3))
+        await asyncio.sleep(0)  # it has looked for what there was
+        for _ in range(3):
+            await log.publish(ProgressEvent(type="log", job_id=JOB))
+        task = asyncio.create_task(hub.run())
+        async with asyncio.timeout(5):
+            assert await waiting == [1, 2, 3]
+    task.cancel()
+
+
 async def test_lost_announcements_are_looked_up() -> None:
     log, ledger = DeafLog(), JobLedger(MemoryDocuments())
     hub, task = await listening(log, ledger, recheck_seconds=0.02)

@@ -116,18 +116,21 @@ async def test_numbers_go_on_upwards_when_redis_is_emptied_in_the_middle(redis: 
 
 
 async def test_every_event_is_announced_to_those_who_listen(redis: Redis) -> None:
-    log, heard = RedisProgressLog(redis), asyncio.Queue[ProgressEvent]()
+    log = RedisProgressLog(redis)
+    announcements = log.announcements()
+    assert await anext(announcements) is None  # listening
+    await log.publish(event(message="are you there"))
+    heard = await anext(announcements)
+    assert heard is not None and heard.message == "are you there"
 
-    async def listen() -> None:
-        async for one in log.announcements():
-            heard.put_nowait(one)
 
-    listening = asyncio.create_task(listen())
-    while heard.empty():
-        await log.publish(event(message="are you there"))
-        await asyncio.sleep(0.02)
-    listening.cancel()
-    assert (await heard.get()).message == "are you there"
+async def test_who_listens_is_told_when_a_lost_connection_was_taken_up_again(redis: Redis) -> None:
+    log = RedisProgressLog(redis)
+    announcements = log.announcements()
+    assert await anext(announcements) is None
+    await redis.client_kill_filter(_type="pubsub")
+    async with asyncio.timeout(10):
+        assert await anext(announcements) is None
 
 
 async def test_with_redis_away_work_goes_on_and_one_warning_is_logged(
