@@ -54,9 +54,9 @@ def _key(parts: list[int]) -> int:
 
 def similarity(one: Hashes, other: Hashes) -> float:
     """Estimated share of the sequences that two texts have in common (Jaccard), from 0 to 1."""
-    mine, theirs = set(one.tolist()), set(other.tolist())
-    together = sorted(mine | theirs)[:_SKETCH]
-    return sum(value in mine and value in theirs for value in together) / len(together)
+    together = np.union1d(one, other)[:_SKETCH]
+    shared = np.intersect1d(one, other, assume_unique=True)
+    return int(np.count_nonzero(shared <= together[-1])) / len(together)
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

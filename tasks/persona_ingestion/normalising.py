@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_COMMAS = str.maketrans("şŞţŢ", "șȘțȚ")
+_COMMAS = (("ş", "ș"), ("Ş", "Ș"), ("ţ", "ț"), ("Ţ", "Ț"))
 _T_CEDILLA = re.compile("[ţŢ]")
-_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+_LIGATURE = re.compile("[ﬀ-ﬆ]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Halves of a surrogate pair too, which JSON may hold by themselves: they can be neither hashed nor stored."""
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
-_SPACES = re.compile(r"[^\S\n]+")
 
 
 def normalise(text: str, language: str) -> str:
     """The text as it is stored: lines stay, indentation, doubled spaces and blank lines do not."""
     text = _LINE_ENDS.sub("\n", text)
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text).translate(_LIGATURES)
+        text = _LIGATURE.sub(lambda found: _LIGATURES[found[0]], unicodedata.normalize("NFC", text))
         if is_romanian(text, language):
             text = with_commas(text)
-    text = _SPACES.sub(" ", _INVISIBLE.sub("", text))
-    return "\n".join(stripped for line in text.split("\n") if (stripped := line.strip()))
+    lines = (" ".join(line.split()) for line in _INVISIBLE.sub("", text).split("\n"))
+    return "\n".join(filter(None, lines))
 
 
 def is_romanian(text: str, language: str) -> bool:
@@ -32,4 +32,6 @@ def is_romanian(text: str, language: str) -> bool:
 
 def with_commas(text: str) -> str:
     """Romanian ş and ţ (cedilla) as ș and ț (comma below)."""
-    return text.translate(_COMMAS)
+    for cedilla, comma in _COMMAS:
+        text = text.replace(cedilla, comma)
+    return text

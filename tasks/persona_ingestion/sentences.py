@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -19,8 +19,8 @@ _ABBREVIATION = re.compile(
 _LOOK_BACK = 8  # characters in which an abbreviation is looked for
 _FORCED = 0.8  # share of a wrapped paragraph's line ends that lack of room explains
 _VERSE_LINE = 60  # characters; a single line that is longer is prose
-_WORD = re.compile(r"\S+")
-_LONGEST_WORD = 60  # characters; what is longer is cut anywhere
+_WORD = re.compile(r"\S{1,60}")
+"""What is longer is cut anywhere."""
 
 
 def is_verse(text: str) -> bool:
@@ -48,11 +48,14 @@ def line_spans(text: str) -> list[Span]:
     return _between(text, [match.start() for match in re.finditer("\n", text)])
 
 
-def word_runs(text: str, most: int, count: Callable[[str], int]) -> Iterator[tuple[Span, int]]:
-    """Runs of words of at most `most` tokens, with their tokens; endless words are cut into pieces first."""
+def word_runs(text: str, most: int, count: Callable[[Sequence[str]], Iterable[int]]) -> Iterator[tuple[Span, int]]:
+    """Runs of words of at most `most` tokens, with their tokens; endless words are cut into pieces first.
+
+    `count` tells the tokens of each of some words.
+    """
     begin = end = tokens = 0
-    for start, stop in _words(text):
-        of_word = count(text[start:stop])
+    spans = (match.span() for match in _WORD.finditer(text))
+    for (start, stop), of_word in zip(spans, count(_WORD.findall(text)), strict=True):
         if tokens and tokens + of_word > most:
             yield (begin, end), tokens
             tokens = 0
@@ -60,12 +63,6 @@ def word_runs(text: str, most: int, count: Callable[[str], int]) -> Iterator[tup
         end, tokens = stop, tokens + of_word
     if tokens:
         yield (begin, end), tokens
-
-
-def _words(text: str) -> Iterator[Span]:
-    for match in _WORD.finditer(text):
-        for start in range(match.start(), match.end(), _LONGEST_WORD):
-            yield start, min(start + _LONGEST_WORD, match.end())
 
 
 def _is_abbreviation(text: str, end: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 CountTokens = Callable[[str], int]
 """Tokens of a text for one embedding model, with or without the two that frame it."""
@@ -25,7 +25,11 @@ class TokenMeter:
 
     def __call__(self, text: str) -> int:
         """Tokens of `text` without the frame."""
-        return sum(map(self._words.__getitem__, text.split()))
+        return sum(self.each(text.split()))
+
+    def each(self, words: Iterable[str]) -> Iterator[int]:
+        """Tokens of each word."""
+        return map(self._words.__getitem__, words)
 
 
 class _Words(dict[str, int]):

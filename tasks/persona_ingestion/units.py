@@ -98,7 +98,7 @@ def _fitting(text: str, span: Span, most: int, meter: TokenMeter) -> Iterator[_S
         yield _Stretch(start, end, _SENTENCE, tokens)
         return
     strength = _SENTENCE
-    for (first, last), tokens in word_runs(text[start:end], most, meter):
+    for (first, last), tokens in word_runs(text[start:end], most, meter.each):
         yield _Stretch(start + first, start + last, strength, tokens)
         strength = _WORD
 

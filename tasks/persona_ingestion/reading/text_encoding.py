@@ -1,11 +1,10 @@
-"""Tells in which encoding a text file is written, reading it once with bounded memory."""
+"""Tells in which encoding a text file is written, with bounded memory."""
 
 from __future__ import annotations
 
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from charset_normalizer import from_bytes
@@ -40,7 +39,7 @@ _CLEAR = 0.97  # share of foreign letters that one alphabet explains
 
 
 def detect_encoding(file: BinaryIO) -> str:
-    """A codec's name. Reads the file once from its start and leaves it there.
+    """A codec's name. Reads the file from its start and leaves it there.
 
     Unicode is proved (a mark at the start, or every byte fits UTF-8); a single-byte code page is the one under which
     the foreign letters belong to one language. `InvalidInputError` when this is not text.
@@ -52,9 +51,9 @@ def detect_encoding(file: BinaryIO) -> str:
         return known
     if len(_CONTROLS.findall(head)) > _MOST_CONTROLS * len(head):
         raise InvalidInputError("is not text: it holds control characters, as a program or a picture does")
-    evidence = _gather(file)
+    encoding = "utf-8" if _is_utf8(file) else _by_foreign_letters(_foreign(file))
     file.seek(0)
-    return "utf-8" if evidence.is_utf8 else _code_page(evidence.foreign)
+    return encoding
 
 
 def _by_mark(head: bytes) -> str | None:
@@ -74,57 +73,46 @@ def _by_zeros(head: bytes) -> str | None:
     raise InvalidInputError("is not text: it holds zero bytes, as a program or a picture does")
 
 
-@dataclass(slots=True)
-class _Evidence:
-    valid: bool = True
-    foreign: bytearray = field(default_factory=bytearray)
-
-    @property
-    def is_utf8(self) -> bool:
-        """Also when a few bytes are broken: the lines that hold them are left out one by one."""
-        if self.valid:
-            return True
-        fitting = len(_UTF8_LETTER.findall(self.foreign))
-        stray = len(_HIGH.findall(_UTF8_LETTER.sub(b"", self.foreign)))
-        return fitting > 9 * stray
-
-
-def _gather(file: BinaryIO) -> _Evidence:
-    found = _Evidence()
+def _is_utf8(file: BinaryIO) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
-    for piece in _pieces(file):
-        if found.valid:
-            found.valid = _fits(decoder, piece)
-        if len(found.foreign) < _ENOUGH and not piece.isascii():
-            for match in _FOREIGN.finditer(piece):
-                found.foreign += match[0] + b"\n"
-                if len(found.foreign) >= _ENOUGH:
-                    break
-        if not found.valid and len(found.foreign) >= _ENOUGH:
-            break
-    if found.valid:
-        found.valid = _fits(decoder, b"", final=True)
-    return found
-
-
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(_STEP):
-        yield piece
-
-
-def _fits(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> bool:
     try:
-        decoder.decode(piece, final)
+        for piece in _pieces(file):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _code_page(foreign: bytearray) -> str:
-    explained, _, name = max((_explained(bytes(foreign), name), -rank, name) for rank, name in enumerate(_CODE_PAGES))
+def _by_foreign_letters(foreign: bytes) -> str:
+    """UTF-8 also when a few bytes are broken: the lines that hold them are left out one by one."""
+    fitting = len(_UTF8_LETTER.findall(foreign))
+    stray = len(_HIGH.findall(_UTF8_LETTER.sub(b"", foreign)))
+    return "utf-8" if fitting > 9 * stray else _code_page(foreign)
+
+
+def _foreign(file: BinaryIO) -> bytes:
+    """The first foreign letters with what stands around them."""
+    found = bytearray()
+    for piece in _pieces(file):
+        for match in () if piece.isascii() else _FOREIGN.finditer(piece):
+            found += match[0] + b"\n"
+            if len(found) >= _ENOUGH:
+                return bytes(found)
+    return bytes(found)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(_STEP):
+        yield piece
+
+
+def _code_page(foreign: bytes) -> str:
+    explained, _, name = max((_explained(foreign, name), -rank, name) for rank, name in enumerate(_CODE_PAGES))
     if explained >= _CLEAR:
         return name
-    guess = from_bytes(bytes(foreign)).best()
+    guess = from_bytes(foreign).best()
     return guess.encoding if guess else name
 
 
