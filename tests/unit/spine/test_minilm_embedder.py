@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from spine.adapters import minilm_embedder
 from spine.adapters.minilm_embedder import DIMENSION, MiniLmEmbedder, built_graph, model_folder
+from spine.adapters.word_tokens import WordTokens
 from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.vectors_port import Vector
 
@@ -129,6 +130,39 @@ async def test_a_text_is_read_up_to_its_last_token_that_counts(embedder: MiniLmE
     assert embedder.count_tokens(last_differs) == embedder.max_tokens
     first, same, other = await embedder.embed([whole, whole + "king and more", last_differs])
     assert first == same != other
+
+
+ODD_TEXTS = [
+    *TEXTS,
+    "a word of controls: one\x1ctwo\x0bthree\x85four\u2028five\tsix\xa0seven\u200beight",
+    "the model's own [SEP] marks, in a word[MASK]as well, and ##ing",
+    "e\u0301 and \u0301 alone, ΟΔΟΣ ΟΔΟΣ, 漢字かな, 한국어, ﬁne, İstanbul, “Never—nevermore.” 3.50 ☃",
+    "x" * 400 + " stands before an end",
+    "sea " * 300 + "king",
+]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
+async def test_remembering_the_words_of_a_corpus_changes_no_count_and_no_bit_of_a_vector(
+    embedder: MiniLmEmbedder, text: str
+) -> None:
+    of_corpus = embedder.for_one_corpus()
+    for _ in ("new words", "the same words again"):
+        assert of_corpus.count_tokens(text) == embedder.count_tokens(text)
+        assert await of_corpus.embed([text]) == await embedder.embed([text])
+
+
+def test_a_word_goes_through_the_tokenizer_once() -> None:
+    asked: list[str] = []
+
+    def tokens_of(word: str) -> list[int]:
+        asked.append(word)
+        return [len(word)] if word else []
+
+    tokens = WordTokens(tokens_of)
+    assert tokens("one three\none  three") == [3, 5, 3, 5]
+    assert tokens("three four") == [5, 4]
+    assert asked == ["one", "three", "", "four"]
 
 
 async def test_the_event_loop_goes_on_meanwhile(embedder: MiniLmEmbedder) -> None:
