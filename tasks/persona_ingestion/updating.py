@@ -27,6 +27,8 @@ from tasks.retrieval.indexed_collection import IndexedCollection, collection_nam
 Tell = Callable[[float, CollectionResult], Awaitable[None]]
 """Hears how much of the sources is stored, 0 to 1, and the counts so far. Quick: the next batch waits for it."""
 
+_FIRST: Final = 32
+"""Passages in the first batch: the model begins as soon as they are read."""
 _LISTED_AT_ONCE: Final = 2000
 
 
@@ -115,7 +117,7 @@ class _Update:
         await embed_and_store(self._new_entries(), self.embedder, self.collection, self._stored)
 
     async def _new_entries(self) -> AsyncGenerator[list[Entry]]:
-        async with aclosing(batches(self.reading, BATCH)) as read:
+        async with aclosing(batches(self.reading, BATCH, first=_FIRST)) as read:
             async for items in read:
                 for item in items:
                     if isinstance(item, SourceReport):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
@@ -34,11 +34,17 @@ async def _next(source: AsyncGenerator[T]) -> tuple[T] | None:
     return None
 
 
-async def batches(items: Iterable[T], size: int) -> AsyncGenerator[list[T]]:
+async def batches(items: Iterable[T], size: int, *, first: int | None = None) -> AsyncGenerator[list[T]]:
     """The items in lists of `size`, taken in a thread: making them may block or compute.
 
+    With `first` they begin with so few and double, so that who comes next need not wait long for the first of them.
     A reader that stops early leaves at most one list in the making.
     """
-    iterator = iter(items)
-    while batch := await asyncio.to_thread(lambda: list(islice(iterator, size))):
+    iterator, most = iter(items), min(first or size, size)
+    while batch := await asyncio.to_thread(_taken, iterator, most):
         yield batch
+        most = min(2 * most, size)
+
+
+def _taken(iterator: Iterator[T], most: int) -> list[T]:
+    return list(islice(iterator, most))

@@ -115,6 +115,30 @@ async def test_reading_is_kept_off_the_event_loop() -> None:
     assert threading.get_ident() not in threads
 
 
+async def test_batches_that_begin_small_double_up_to_their_size() -> None:
+    async with aclosing(batches(range(30), 8, first=2)) as found:
+        assert [len(batch) async for batch in found] == [2, 4, 8, 8, 8]
+    async with aclosing(batches(range(5), 2, first=8)) as found:
+        assert [len(batch) async for batch in found] == [2, 2, 1]
+
+
+async def test_the_model_has_the_next_batch_before_it_ends_one(collection: IndexedCollection) -> None:
+    """The first batch ends only when the second has come; one after the other would hang."""
+    second_came = asyncio.Event()
+
+    class Overlapping(HashingEmbedder):
+        async def embed(self, texts: Sequence[str]) -> list[Vector]:
+            if "text 0" in texts:
+                await asyncio.wait_for(second_came.wait(), 5)
+            else:
+                second_came.set()
+                await asyncio.sleep(0.01)  # the source has ended meanwhile
+            return await super().embed(texts)
+
+    assert await embed_and_store(batches(ENTRIES, 25), Overlapping(), collection) == 50
+    assert await collection.vectors.count() == 50
+
+
 async def test_an_error_of_the_model_ends_the_run_and_what_was_stored_stays(collection: IndexedCollection) -> None:
     def fail_third(batch: int) -> None:
         if batch == 3:
