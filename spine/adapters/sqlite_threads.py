@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
+from spine.adapters import sqlite_file
 from spine.adapters.sqlite_file import open_connection
 from spine.document_values import duplicate
 from spine.errors import DatabaseError, MillraceError
@@ -25,6 +26,7 @@ Work = Callable[[sqlite3.Connection], T]
 _GROUP: Final = 500  # writes per commit; bounds how long other processes wait
 _READERS: Final = 2
 _LONGEST_HELD: Final = 0.001  # seconds that an answer waits for the next ones, to wake the event loop once for all
+_LOOKS_EVERY: Final = 0.001  # seconds
 _UNIQUE_INDEX: Final = re.compile(r"index 'unique (?P<collection>\w+)\((?P<paths>[^)]*)\)'")
 _PRIMARY_KEY: Final = re.compile(r"failed: (?P<collection>\w+)\.id")
 
@@ -191,7 +193,7 @@ def _dropped(connection: sqlite3.Connection) -> None:
 
 def commit(connection: sqlite3.Connection, orders: Iterable[_Order[Any]]) -> None:
     """Run the orders in one transaction; an order that fails by itself keeps its error and spoils no other."""
-    connection.execute("BEGIN IMMEDIATE")
+    _begin(connection)
     try:
         for order in orders:
             order.run(connection)
@@ -201,6 +203,21 @@ def commit(connection: sqlite3.Connection, orders: Iterable[_Order[Any]]) -> Non
     except BaseException:
         connection.rollback()
         raise
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Wait for our turn among the processes that write. SQLite's own wait looks again after up to a tenth of a second;
+    whoever writes all the time is always there before."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    until = time.monotonic() + sqlite_file.BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_LOOKS_EVERY)
 
 
 def _deliver(orders: list[_Order[Any]]) -> None:
