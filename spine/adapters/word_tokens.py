@@ -9,6 +9,7 @@ from typing import Final
 Tokens = list[int]
 
 _MOST_WORDS: Final = 50_000
+_LONGEST_WORD: Final = 64  # characters; what is longer is no word, and does not come twice
 
 
 class WordTokens:
@@ -36,6 +37,8 @@ class _Words(dict[str, Tokens]):
 
     def __missing__(self, word: str) -> Tokens:
         tokens = self._tokens_of(word)
+        if len(word) > _LONGEST_WORD:
+            return tokens
         if len(self) >= _MOST_WORDS:
             self.clear()
         self[word] = tokens

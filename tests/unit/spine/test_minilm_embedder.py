@@ -165,6 +165,13 @@ def test_a_word_goes_through_the_tokenizer_once() -> None:
     assert asked == ["one", "three", "", "four"]
 
 
+def test_what_is_too_long_for_a_word_is_not_remembered() -> None:
+    asked: list[str] = []
+    tokens = WordTokens(lambda word: asked.append(word) or [1])
+    assert tokens("x" * 65) == tokens("x" * 65) == tokens("y" * 64) == tokens("y" * 64) == [1]
+    assert [word[0] for word in asked] == ["x", "x", "y"]
+
+
 async def test_the_event_loop_goes_on_meanwhile(embedder: MiniLmEmbedder) -> None:
     await embedder.embed(["warm up"])
     work = asyncio.create_task(embedder.embed(["a long text of many words " * 40] * 16))
