@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ SHORT_MINUTES = 6.0
 
 def main() -> int:
     """0 when nothing was lost, doubled, stuck, failed or out of order; 1 otherwise."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the stack ends and its disk goes
     asked = _arguments()
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     is_short = asked.minutes < SHORT_MINUTES
