@@ -39,8 +39,10 @@ async def publish_waiting(services: Services, starter: JobStarter) -> list[str]:
     desk, started = ReviewDesk(services.documents, services.ledger), list[str]()
     approved = {"status": str(SubmissionStatus.APPROVED)}
     for submission in await services.documents.find(SUBMISSIONS, approved, sort=[("created", 1)]):
+        if len(started) == AT_ONCE:
+            break
         article = await desk.article(submission["_id"])
-        if len(started) == AT_ONCE or await services.ledger.by_key(publication_key(article)):
+        if await services.ledger.by_key(publication_key(article)):
             continue
         _, job = await desk.publish(submission["_id"])
         await starter.start(job)

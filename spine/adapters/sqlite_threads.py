@@ -155,7 +155,7 @@ class SqliteThreads:
         while more:
             orders, more = self._next_group()
             try:
-                connection = connection or open_connection(self.path)
+                connection = connection or _open_writer(self.path)
                 commit(connection, orders)
             except Exception as error:  # whatever it is, nobody may be left waiting
                 for order in orders:
@@ -191,6 +191,14 @@ def _dropped(connection: sqlite3.Connection) -> None:
         connection.close()
 
 
+def _open_writer(path: Path) -> sqlite3.Connection:
+    """SQLite's own wait for a turn looks again after up to a tenth of a second, and whoever writes all the time is
+    always there before; `_begin` waits instead."""
+    connection = open_connection(path)
+    connection.execute("PRAGMA busy_timeout = 0")
+    return connection
+
+
 def commit(connection: sqlite3.Connection, orders: Iterable[_Order[Any]]) -> None:
     """Run the orders in one transaction; an order that fails by itself keeps its error and spoils no other."""
     _begin(connection)
@@ -206,9 +214,7 @@ def commit(connection: sqlite3.Connection, orders: Iterable[_Order[Any]]) -> Non
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """Wait for our turn among the processes that write. SQLite's own wait looks again after up to a tenth of a second;
-    whoever writes all the time is always there before."""
-    connection.execute("PRAGMA busy_timeout = 0")
+    """Wait for our turn among the processes that write."""
     until = time.monotonic() + sqlite_file.BUSY_SECONDS
     while True:
         try:
