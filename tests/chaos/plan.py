@@ -52,7 +52,7 @@ class Round:
         return f"round {self.number}: {self.fault.name} ({', '.join(blows) or 'no blow'})"
 
 
-LOAD_SECONDS = 12.0
+LOAD_SECONDS = 8.0
 """The load is spread over this long; blows fall into it."""
 
 _SPREAD = 2.0
