@@ -8,6 +8,8 @@ from weakref import WeakKeyDictionary
 
 from prefect_redis import RedisDatabase
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 _CONNECTIONS: Final = 64
 _LONGEST_WAIT: Final = 5.0
@@ -39,6 +41,9 @@ class StageResults(RedisDatabase):
         url = self.connection_url.get_secret_value()
         of_loop = _clients.setdefault(asyncio.get_running_loop(), {})
         if url not in of_loop:
-            pool = BlockingConnectionPool.from_url(url, max_connections=_CONNECTIONS, timeout=_LONGEST_WAIT)
+            once_more = Retry(NoBackoff(), 1)  # a kept connection may be one to a Redis that was started again since
+            pool = BlockingConnectionPool.from_url(
+                url, max_connections=_CONNECTIONS, timeout=_LONGEST_WAIT, retry=once_more
+            )
             of_loop[url] = Redis.from_pool(pool)
         return of_loop[url]

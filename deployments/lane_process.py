@@ -23,6 +23,7 @@ from deployments.publishing_watch import publish_waiting_forever
 from deployments.queue_widths import with_widths
 from deployments.sweeper import sweep_forever
 from spine.adapters.docket_queue import DocketQueue, consume
+from spine.adapters.redis_account_limits import RedisAccountLimits
 from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_presence import RedisPresence
 from spine.contracts.timestamps import utc_now
@@ -38,7 +39,7 @@ _logger = logging.getLogger("millrace.lane")
 
 DRAIN_SECONDS = 20.0
 DEFAULT_CONCURRENCY = 4
-ANNOUNCEMENTS_AT_ONCE = 50
+ANNOUNCEMENTS_AT_ONCE = 100
 """Announcements of messages cost one read each; the slots of their queue are given by `LiveSessions`."""
 
 LIVE = frozenset(queue.name for queue in LIVE_QUEUES)
@@ -79,7 +80,7 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
         leases = stack.enter_context(LeaseThread(lambda: open_documents(config), services.lease))
         services.keeper = leases
         handler = JobHandler(services, await stack.enter_async_context(lane_runs(queues, services.worker)))
-        sessions = await _open_sessions(services, handler, queues, stack)
+        sessions = await _open_sessions(services, handler, queues, url, stack)
         if sessions is not None:
             leases.also(sessions.say_alive)
         starter, redis = DocketQueue(url), open_redis(url)
@@ -109,13 +110,16 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
 
 
 async def _open_sessions(
-    services: Services, handler: JobHandler, queues: Mapping[str, int], stack: AsyncExitStack
+    services: Services, handler: JobHandler, queues: Mapping[str, int], url: str, stack: AsyncExitStack
 ) -> LiveSessions | None:
     """What keeps messages in the order of their sessions; None in a lane that serves none."""
     if MAILBOX_QUEUE not in queues:
         return None
     load_the_agent()
-    return await stack.enter_async_context(LiveSessions(services, handler, width=queues[MAILBOX_QUEUE]))
+    redis = open_redis(url)
+    stack.push_async_callback(redis.aclose)
+    sessions = LiveSessions(services, handler, width=queues[MAILBOX_QUEUE], shared=RedisAccountLimits(redis))
+    return await stack.enter_async_context(sessions)
 
 
 async def _consume(url: str, queue: str, width: int, handler: JobHandler, sessions: LiveSessions | None) -> None:

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-BURST_SECONDS = 6.0
-"""An account that was quiet may begin what its rate allows in this time at once (always at least one)."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountLimits:
-    """How much of the lane one account may use. A rate of 0 is no limit."""
-
-    concurrency: int = 100
-    rate_per_minute: int = 0
+from spine.account_limits import AccountLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +23,17 @@ class _Account:
     running: int = 0
     tokens: float = 1.0
     counted_at: float = 0.0
-
-    @property
-    def burst(self) -> float:
-        return max(1.0, self.limits.rate_per_minute * BURST_SECONDS / 60.0)
+    held_until: float = 0.0
+    """Before this the lanes together are at a limit."""
 
     def allowed_at(self, now: float) -> float:
         """When the rate allows the next message: `now` or later. Counts the tokens up to now."""
-        rate = self.limits.rate_per_minute / 60.0
+        rate, earliest = self.limits.rate_per_minute / 60.0, max(now, self.held_until)
         if not rate:
-            return now
-        self.tokens = min(self.burst, self.tokens + max(0.0, now - self.counted_at) * rate)
+            return earliest
+        self.tokens = min(self.limits.burst, self.tokens + max(0.0, now - self.counted_at) * rate)
         self.counted_at = now
-        return now if self.tokens >= 1.0 - 1e-9 else now + (1.0 - self.tokens) / rate
+        return earliest if self.tokens >= 1.0 - 1e-9 else max(earliest, now + (1.0 - self.tokens) / rate)
 
 
 class FairSlots:
@@ -82,7 +71,7 @@ class FairSlots:
         known = self._accounts.get(account)
         if known is None:
             known = self._accounts[account] = _Account(limits, counted_at=now)
-            known.tokens = known.burst
+            known.tokens = limits.burst
         known.limits = limits
         if not known.ready:
             self._line.append(account)
@@ -118,6 +107,19 @@ class FairSlots:
         if not account.running and not account.ready and not account.limits.rate_per_minute:
             del self._accounts[slot.account]
         return again
+
+    def refuse(self, slot: Slot, until: float) -> None:
+        """Nothing was begun in the slot: all lanes together are at a limit of its account until then. The session
+        stays at the head of the account's line."""
+        account = self._accounts[slot.account]
+        account.running -= 1
+        account.tokens += 1.0
+        account.held_until = until
+        del self._running[slot.session_id]
+        if not account.ready:
+            self._line.append(slot.account)
+        account.ready.appendleft(slot.session_id)
+        self._waiting.add(slot.session_id)
 
     def _grant(self, name: str, account: _Account) -> Slot:
         session_id = account.ready.popleft()

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 
-from deployments.live_lane.fair_slots import AccountLimits, FairSlots, Slot
+from deployments.live_lane.fair_slots import FairSlots, Slot
+from spine.account_limits import AccountLimits, SharedLimits
 from spine.contracts.conversations import AccountPolicy
 from spine.contracts.jobs import Job
 from spine.contracts.timestamps import utc_now
@@ -35,13 +36,19 @@ class LiveSessions:
 
     The stored jobs are the truth: a session that this object forgets, because the process dies, is found again by the
     next process, by the sweeper, or by its next message. Use it as a context manager in one event loop.
+
+    Limits of an account that all lanes count together are asked of `shared`; without it, or while it does not answer,
+    each lane keeps them by itself.
     """
 
-    def __init__(self, services: Services, run_job: RunJob, *, width: int = LLM.width) -> None:
+    def __init__(
+        self, services: Services, run_job: RunJob, *, width: int = LLM.width, shared: SharedLimits | None = None
+    ) -> None:
         self._services = services
         self._run_job = run_job
         self._mailbox = SessionMailbox(services.documents)
         self._slots = FairSlots(width)
+        self._shared = shared
         self._parked: dict[str, asyncio.TimerHandle] = {}
         self._policies: dict[str, tuple[float, AccountLimits]] = {}
         self._serving: set[asyncio.Task[None]] = set()
@@ -128,11 +135,18 @@ class LiveSessions:
             with suppress(MillraceError):
                 await self._mailbox.say_alive()
                 self._changed.set()
+            if self._shared is not None:
+                with suppress(MillraceError):
+                    await self._shared.renew()
 
     # -- one message ---------------------------------------------------------------------------------------
 
     async def _serve(self, slot: Slot) -> None:
         """Run the session's oldest message, and look whether there are more."""
+        if wait := await self._refused_for(slot):
+            self._slots.refuse(slot, time.monotonic() + wait)
+            self._changed.set()
+            return
         try:
             pause = await self._run_oldest(slot.session_id)
         except MillraceError as error:
@@ -141,12 +155,30 @@ class LiveSessions:
         except Exception:
             _logger.exception("session %s is looked at again soon", slot.session_id)
             pause = AFTER_A_FAULT
+        finally:
+            await self._release(slot)
         again = self._slots.done(slot)
         self._changed.set()
         if pause == 0.0 or (again and pause is None):
             self._offer(slot.session_id, slot.account)
         elif pause is not None:
             self._park(slot, pause)
+
+    async def _refused_for(self, slot: Slot) -> float:
+        """Seconds for which the account has to wait, all lanes together; 0 when the message may begin."""
+        limits = self._limits(slot.account)
+        if self._shared is None or not limits.is_shared:
+            return 0.0
+        try:
+            return await self._shared.admit(slot.account, slot.session_id, limits)
+        except MillraceError as error:
+            _logger.warning("the limits of %s are kept by this lane alone: %s", slot.account, error)
+            return 0.0
+
+    async def _release(self, slot: Slot) -> None:
+        if self._shared is not None:
+            with suppress(MillraceError):  # what is not released runs out
+                await self._shared.release(slot.account, slot.session_id)
 
     async def _run_oldest(self, session_id: str) -> float | None:
         """Seconds until the session is to be looked at again; None when nothing waits in it."""

@@ -87,7 +87,7 @@ def demo_part(port: int, folder: Path) -> Part:
 def lane_groups(
     layout: LaneLayout, addresses: Addresses, folder: Path, needs: tuple[str, ...]
 ) -> tuple[LaneGroup, ...]:
-    """The pipeline lanes (scaled), the live lane, and the dedicated ones."""
+    """The pipeline lanes (scaled), the live lanes, and the dedicated ones."""
 
     def group(name: str, minimum: int, maximum: int, chosen: tuple[str, ...] = ()) -> LaneGroup:
         return LaneGroup(
@@ -102,7 +102,7 @@ def lane_groups(
 
     return (
         group("pipelines", layout.minimum, layout.maximum),
-        group("live", 1, 1),
+        group("live", layout.live, layout.live),
         *(group(name, 1, 1, queues) for name, queues in layout.dedicated.items()),
     )
 

@@ -8,14 +8,19 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments.stack.scaling import parse_dedicated, parse_range
+from spine.processors import cores
+
+_LIVE_LANES = 2
+"""A lane fills one core; beyond two, Prefect's server is the limit (docs/capacity.md)."""
 
 
 class LaneSettings(BaseSettings):
-    """Bounds of the lanes (`MILLRACE_LANE_RANGE`, `MILLRACE_LANES`, `MILLRACE_LANE_MEMORY_MB`, …)."""
+    """How many lanes there are, and how large (`MILLRACE_LANE_RANGE`, `MILLRACE_LIVE_LANES`, `MILLRACE_LANES`, …)."""
 
     model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore")
 
     lane_range: str = Field("1..2", description="how many pipeline lanes: a number, or minimum..maximum")
+    live_lanes: int = Field(0, ge=0, description="how many lanes answer messages; 0: one per core, at most two")
     lanes: str = Field("", description="dedicated lanes: NAME=queue1,queue2, several separated by ;")
     lane_max_jobs: int = Field(500, ge=0, description="a lane ends and is replaced after so many jobs; 0: never")
     lane_memory_mb: int = Field(1500, ge=100, description="a lane is drained and replaced above this")
@@ -28,6 +33,7 @@ class LaneLayout:
     minimum: int
     maximum: int
     dedicated: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    live: int = 1
     max_jobs: int = 500
     memory_limit: int = 1500 * 2**20
 
@@ -40,6 +46,7 @@ def lane_layout(lanes: str | None, dedicated: list[str], defaults: LaneSettings 
     return LaneLayout(
         minimum=minimum,
         maximum=maximum,
+        live=given.live_lanes or min(cores(), _LIVE_LANES),
         dedicated=parse_dedicated(dedicated or from_environment),
         max_jobs=given.lane_max_jobs,
         memory_limit=given.lane_memory_mb * 2**20,

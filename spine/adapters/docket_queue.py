@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 
 from docket import Docket, Worker
@@ -22,6 +23,16 @@ whether that worker may run it."""
 
 FORGOTTEN = timedelta(0)
 """docket keeps no record of what it delivered: the job has one, and keeping two costs a third of a delivery."""
+
+
+WATCHFUL = timedelta(milliseconds=50)
+"""How long a worker with work waits for news, and before it looks again whether a place has become free."""
+
+IDLE = timedelta(seconds=1)
+"""The same for a worker without work: news wakes it at once, and each look costs this machine and Redis."""
+
+NEVER_DUE = timedelta(seconds=30)
+"""Between two looks for jobs that have become due: none is given to docket before it is."""
 
 
 async def run_job(job_id: str) -> None:
@@ -81,17 +92,47 @@ class DocketQueue:
 
 async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, name: str) -> None:
     """Run the queue's jobs until cancelled; then stop taking new ones and wait for those in flight."""
-
-    async def deliver(job_id: str) -> None:
-        await handler(job_id)
-
-    async with Docket(name=docket_name(queue), url=url, execution_ttl=FORGOTTEN) as docket:
-        docket.register(deliver, names=[RUN_JOB])
-        async with Worker(
+    async with (
+        Docket(name=docket_name(queue), url=url, execution_ttl=FORGOTTEN) as docket,
+        _Worker(
             docket,
             name=name,
             concurrency=concurrency,
             redelivery_timeout=REDELIVERY,
             reconnection_delay=timedelta(seconds=1),
-        ) as worker:
-            await worker.run_forever()
+            scheduling_resolution=NEVER_DUE,
+        ) as worker,
+    ):
+
+        async def deliver(job_id: str) -> None:
+            with worker.delivering():
+                await handler(job_id)
+
+        docket.register(deliver, names=[RUN_JOB])
+        await worker.run_forever()
+
+
+class _Worker(Worker):
+    """Looks often while it has work, seldom while it has none."""
+
+    _running = 0
+    _ended = float("-inf")
+
+    @contextmanager
+    def delivering(self) -> Generator[None]:
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self._ended = time.monotonic()
+
+    def _check_interval(self) -> timedelta:
+        has_work = self._running or time.monotonic() - self._ended < IDLE.total_seconds()
+        return WATCHFUL if has_work else IDLE
+
+    def _keep(self, value: timedelta) -> None:
+        """docket's own choice is one for all times."""
+
+    # docket reads it before each look, and sets it once.
+    minimum_check_interval = property(_check_interval, _keep)  # pyright: ignore[reportAssignmentType]

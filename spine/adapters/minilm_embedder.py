@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ import numpy as np
 
 from spine.adapters.word_tokens import Tokens, WordTokens
 from spine.errors import ExternalServiceError, NotConfiguredError
+from spine.processors import cores
 from spine.vectors_port import Embedder, Vector
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class MiniLmEmbedder:
 
     def __init__(self, folder: Path, *, threads: int | None = None) -> None:
         self._folder = folder
-        self._threads = threads or _cores()
+        self._threads = threads or cores()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="embedding")
         self._loading = threading.Lock()
 
@@ -141,11 +141,6 @@ class _OfOneCorpus:
 
     def _marked_tokens(self, text: str) -> Tokens:
         return [_BEGIN, *self._tokens(text)[: self.max_tokens], _END]
-
-
-def _cores() -> int:
-    """Those that this process may use, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(session: Any, tokens: Sequence[int]) -> Vector:

@@ -34,8 +34,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     made.close()
 
 
-def kill_lane(stack: WholeStack) -> None:
-    stack.lane("live").kill()
+def kill_lanes(stack: WholeStack) -> None:
+    for lane in stack.lanes("live"):
+        lane.kill()
 
 
 def kill_redis(stack: WholeStack) -> None:
@@ -54,7 +55,7 @@ def kill_prefect(stack: WholeStack) -> None:
 
 # who dies → how many replies may be in doubt afterwards, and from which chat on the test writes
 DEATHS = [
-    pytest.param(kill_lane, 1, 0, id="the lane"),
+    pytest.param(kill_lanes, 2, 0, id="both lanes"),  # one for each kill
     pytest.param(kill_redis, 0, 10_000, id="Redis"),
     pytest.param(kill_prefect, 0, 20_000, id="the Prefect server"),
 ]

@@ -94,13 +94,19 @@ class WholeStack:
                     return heard
 
     def lane(self, name: str = "pipelines") -> psutil.Process:
-        return self.process_of(f"lane {name}")
+        return self.lanes(name)[0]
+
+    def lanes(self, name: str) -> list[psutil.Process]:
+        return self.processes_of(f"lane {name}")
 
     def process_of(self, words: str) -> psutil.Process:
-        """A process of the stack, found as an operator would: by its command line."""
+        return self.processes_of(words)[0]
+
+    def processes_of(self, words: str) -> list[psutil.Process]:
+        """Processes of the stack, found as an operator would: by their command line."""
         mine = [process for process in self.processes() if words in " ".join(process.cmdline())]
         assert mine, f"nothing runs as {words}"
-        return mine[0]
+        return mine
 
     def processes(self) -> list[psutil.Process]:
         """Every living process that belongs to this home."""

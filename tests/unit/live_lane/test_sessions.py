@@ -12,6 +12,7 @@ import pytest
 
 from deployments.live_lane import sessions as sessions_module
 from deployments.live_lane.sessions import LiveSessions
+from spine.account_limits import AccountLimits
 from spine.contracts.conversations import CONVERSATION, AccountPolicy
 from spine.contracts.jobs import Job, JobStatus, Usage
 from spine.documents import JOBS, SESSION_LEASES, ensure_indexes
@@ -20,6 +21,7 @@ from spine.jobs import describe
 from spine.mailbox import SessionMailbox
 from spine.services import Services
 from spine.settings import Settings
+from spine.testing.memory_account_limits import MemoryAccountLimits
 from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_pages import MemoryPages
 from spine.testing.memory_progress import MemoryProgressLog
@@ -223,6 +225,46 @@ async def test_two_lanes_never_serve_one_session_at_the_same_time(services: Serv
                     lane.offer(job)
         await until(desk.all_ended, within=20)
     assert desk.by_session == {f"s{session}": list(range(10)) for session in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("policy", "at_most"),
+    [
+        pytest.param(AccountPolicy(concurrency=1), 1, id="one at a time"),
+        pytest.param(AccountPolicy(concurrency=3), 3, id="three at a time"),
+        pytest.param(AccountPolicy(concurrency=2, rate_per_minute=3_000), 2, id="with a rate"),
+    ],
+)
+async def test_two_lanes_together_keep_to_the_limits_of_an_account(
+    services: Services, desk: Desk, policy: AccountPolicy, at_most: int
+) -> None:
+    services.account_policy = lambda platform, account: policy
+    desk.seconds, shared = 0.01, MemoryAccountLimits()
+    async with AsyncExitStack() as stack:
+        lanes = [
+            await stack.enter_async_context(LiveSessions(services, desk.answer, width=10, shared=shared))
+            for _ in range(2)
+        ]
+        for number in range(2):
+            for session in range(12):
+                lanes[session % 2].offer(await desk.put(f"s{session}", number))
+        await until(desk.all_ended, within=20)
+    assert desk.most_at_once["default"] == at_most
+    assert desk.by_session == {f"s{session}": [0, 1] for session in range(12)}
+
+
+async def test_a_lane_that_cannot_ask_for_shared_limits_keeps_them_by_itself(services: Services, desk: Desk) -> None:
+    class Away(MemoryAccountLimits):
+        async def admit(self, account: str, session_id: str, limits: AccountLimits) -> float:
+            raise ExternalServiceError("Redis does not answer.", service="redis")
+
+    services.account_policy = lambda platform, account: AccountPolicy(concurrency=2)
+    desk.seconds = 0.005
+    async with LiveSessions(services, desk.answer, width=10, shared=Away()) as lane:
+        for session in range(8):
+            lane.offer(await desk.put(f"s{session}", 1))
+        await until(desk.all_ended)
+    assert desk.most_at_once["default"] == 2
 
 
 async def test_a_lane_takes_over_the_sessions_of_one_that_died(services: Services, desk: Desk) -> None:

