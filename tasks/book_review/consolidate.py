@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spine.contracts.books import BookMetadata, ConsolidatedBook, FieldProvenance, SourcedValue
-from spine.contracts.texts import BibliographicCandidate
+from spine.contracts.texts import BibliographicCandidate, LinkPage
 from spine.errors import InvalidInputError
 from tasks.book_review.facts.author_names import (
     is_badly_written,
@@ -46,6 +46,15 @@ class _Read:
 
     def said(self, value: Any) -> SourcedValue:
         return SourcedValue(source=self.name, url=self.url, value=_plain(value))
+
+
+def named_sources(url: str, metadata: BookMetadata, pages: Sequence[LinkPage]) -> list[SourcedMetadata]:
+    """Everything that says something of the book; the product page first, the links under their numbers."""
+    sources = [SourcedMetadata("amazon", url, metadata)]
+    for number, page in enumerate(pages, start=1):
+        if any(page.bibliography.model_dump(exclude_none=True).values()):
+            sources.append(SourcedMetadata(f"link:{number}", page.final_url or page.url, page.bibliography))
+    return sources
 
 
 def consolidate(sources: Sequence[SourcedMetadata]) -> ConsolidatedBook:

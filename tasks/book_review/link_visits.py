@@ -1,0 +1,31 @@
+"""One link's part in a review: its page, what that says of the book, and its summary."""
+
+from __future__ import annotations
+
+from spine.contracts.books import BookMetadata
+from spine.contracts.texts import BibliographicCandidate, LinkPage, LinkSummary
+from spine.errors import MillraceError
+from tasks.book_review import steps
+from tasks.book_review.review import Stage
+from tasks.book_review.stage_answers import asking, learned
+
+
+async def visit_link(stage: Stage, link: str, book: BookMetadata) -> LinkPage:
+    """A link that cannot be read is noted and left out; a review does not fail for it."""
+    try:
+        page = await steps.read_link_page(stage.key(link=link), link, stage.delay_seconds)
+    except MillraceError as error:
+        await stage.run.log(f"{link} was left out: {error}", "warning")
+        return LinkPage(url=link, error=str(error))
+    if not page.text:
+        return page
+    answer = await steps.extract_bibliography(
+        stage.key(page=page.model_dump(), book=book.model_dump()), page, book, asking(stage)
+    )
+    return page.model_copy(update={"bibliography": learned(stage, answer, BibliographicCandidate)})
+
+
+async def summarize_page(stage: Stage, page: LinkPage, book: BookMetadata, language: str) -> LinkSummary:
+    key = stage.key(page=page.model_dump(), book=book.model_dump(), language=language)
+    answer = await steps.summarize_link(key, page, book, language, asking(stage))
+    return learned(stage, answer, LinkSummary)
