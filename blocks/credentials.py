@@ -24,10 +24,10 @@ from blocks.saved_blocks import FILTER, SavedValues, read_saved
 from blocks.search_provider import SearchProvider
 from blocks.wordpress_site import WordPressSite
 from spine.contracts.pipelines import Credential
+from spine.credentials import Credentials
 from spine.provider_keys import ProviderCredential, environment_credential, search_key
 from spine.publishing_port import SiteLogin
 from spine.saved_agents import SavedAgent
-from spine.services import Credentials
 from spine.sink_port import SinkAddress
 
 _logger = logging.getLogger("millrace.credentials")

@@ -84,6 +84,11 @@ def policy_from(text: str, variable: str) -> AccountPolicy:
         raise NotConfiguredError(f"{variable} must hold a JSON object of an account's policy ({told}).") from error
 
 
+def default_policy(platform: str, account: str) -> AccountPolicy:
+    """Where no account has a policy of its own."""
+    return AccountPolicy()
+
+
 def policy_of(accounts: Accounts, platform: str, account: str) -> AccountPolicy:
     """How an account converses; callers of `POST /api/messages` and platforms without an account get the default.
 

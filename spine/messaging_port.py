@@ -5,10 +5,12 @@ Implementations raise only `spine.errors` and never block the event loop.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from spine.contracts.conversations import Order
+from spine.errors import NotConfiguredError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,20 @@ class Crm(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+Messengers = Callable[[str, str], Messenger]
+"""`(platform, account)` to a messenger that the services close; `NotConfiguredError` where there is none."""
+
+Crms = Callable[[str], Crm]
+"""The name of a connection to its CRM, which the services close; `NotConfiguredError` where there is none."""
+
+
+def no_messenger(platform: str, account: str) -> Messenger:
+    """Where no account is known."""
+    raise NotConfiguredError(f"There is no {platform} account {account!r} to send with.", what=platform)
+
+
+def no_crm(name: str) -> Crm:
+    """Where no connection is known."""
+    raise NotConfiguredError(f"There is no CRM account {name!r}.", what="crm-account")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from spine.errors import NotConfiguredError
 from spine.keywords_port import KeywordIndex
 from spine.vectors_port import Embedder, VectorStore
 
@@ -22,3 +23,8 @@ class PassageStores:
 
 OpenPassages = Callable[[], Awaitable[PassageStores]]
 """The same stores at every call; the first one opens them, so that a process that needs none pays for none."""
+
+
+async def no_passages() -> PassageStores:
+    """Where no stores can be opened."""
+    raise NotConfiguredError("No stores for passages are open here.", what="passages")

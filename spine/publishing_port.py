@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -131,3 +131,7 @@ class PublishingSite(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+OpenSite = Callable[[], PublishingSite | None]
+"""A client of the site to publish on, which the caller closes; None while no site is configured."""

@@ -8,100 +8,47 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import Any
-from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
-from spine.accounts import Accounts, EnvironmentAccounts, policy_of
+from spine.accounts import default_policy, policy_of
 from spine.adapters.account_clients import AccountClients
 from spine.adapters.agent_runner import ProcessAgentRunner
 from spine.adapters.card_workdirs import CardWorkdirs
 from spine.adapters.chromium_browser import ChromiumBrowser
 from spine.adapters.guarded_callback import posting_callbacks
 from spine.adapters.guarded_http import GuardedHttpFetcher, guarded_client
-from spine.adapters.guarded_post import post_for_json
 from spine.adapters.model_chat import PydanticAiChats
 from spine.adapters.model_prices import price_usd
 from spine.adapters.model_wire import ModelWire
 from spine.adapters.models import PydanticAiModels
 from spine.adapters.passages import Passages
-from spine.adapters.research_sources import OpenLibrary, Tavily, Wikipedia
+from spine.adapters.research_access import open_research
 from spine.agents_port import AgentRunner
 from spine.budget import PriceOf
 from spine.chat_chain import ExtractiveChats
 from spine.chat_port import Chats
 from spine.contracts.conversations import AccountPolicy
+from spine.credentials import ENVIRONMENT, Credentials, Refresh, nothing_to_refresh
 from spine.documents import ensure_indexes
-from spine.errors import NotConfiguredError
 from spine.jobs import LEASE, JobLedger
 from spine.lease_port import LeaseKeeper
-from spine.messaging_port import Crm, Messenger
-from spine.passages_port import OpenPassages, PassageStores
+from spine.messaging_port import Crms, Messengers, no_crm, no_messenger
+from spine.passages_port import OpenPassages, no_passages
 from spine.ports import Documents, JobStarter, Models, PageFetcher, ProgressLog
-from spine.provider_keys import (
-    CredentialLookup,
-    NamedCredentials,
-    environment_credential,
-    no_named_credentials,
-    search_key,
-)
-from spine.publishing_port import PublishingSite, SiteLogin
-from spine.research_port import PostJson, ResearchSource
+from spine.provider_keys import NamedCredentials, no_named_credentials
+from spine.publishing_port import OpenSite, PublishingSite, SiteLogin
+from spine.research_port import ResearchSource
 from spine.saved_agents import FindAgent, no_saved_agents
 from spine.settings import Settings, settings
 from spine.sink_port import PostCallback, SinkAddress, no_sink, post_nowhere
 from spine.step_times import StepTimes
 from spine.testing.memory_progress import MemoryProgressLog
 from spine.workdirs_port import Workdirs
-
-OpenSite = Callable[[], PublishingSite | None]
-Messengers = Callable[[str, str], Messenger]
-"""`(platform, account)` to a messenger that the services close; `NotConfiguredError` where there is none."""
-Crms = Callable[[str], Crm]
-"""The name of a connection to its CRM, which the services close; `NotConfiguredError` where there is none."""
-
-Refresh = Callable[[], Awaitable[None]]
-
-
-async def _nothing_to_refresh() -> None:
-    """Credentials of the environment are as they were at the start."""
-
-
-def _no_messenger(platform: str, account: str) -> Messenger:
-    raise NotConfiguredError(f"There is no {platform} account {account!r} to send with.", what=platform)
-
-
-def _no_crm(name: str) -> Crm:
-    raise NotConfiguredError(f"There is no CRM account {name!r}.", what="crm-account")
-
-
-def _default_policy(platform: str, account: str) -> AccountPolicy:
-    return AccountPolicy()
-
-
-async def _no_passages() -> PassageStores:
-    raise NotConfiguredError("No stores for passages are open here.", what="passages")
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Where the services look keys up each time they need one, so that a rotated key counts at once."""
-
-    model: CredentialLookup = environment_credential
-    site: Callable[[], SiteLogin | None] = lambda: None
-    search: Callable[[], SecretStr | None] = search_key
-    named: NamedCredentials = no_named_credentials
-    accounts: Accounts = field(default_factory=EnvironmentAccounts)
-    agent: FindAgent = no_saved_agents
-    sink: Callable[[str], SinkAddress | None] = no_sink
-    refresh: Refresh = _nothing_to_refresh
 
 
 @dataclass
@@ -119,7 +66,7 @@ class Services:
     """The same models in conversations, with tools."""
     price: PriceOf = price_usd
     named_credentials: NamedCredentials = no_named_credentials
-    refresh_credentials: Refresh = _nothing_to_refresh
+    refresh_credentials: Refresh = nothing_to_refresh
     """Looks the saved credentials up now, where what was read up to 15 s ago is not enough."""
     starter: JobStarter | None = None
     """Hands jobs to the lanes; None without a queue: then whoever needs a job run runs it itself."""
@@ -127,16 +74,16 @@ class Services:
     """A client of the site to publish on, which the caller closes; None while no site is configured."""
     searches: Callable[[], list[ResearchSource]] = list
     """Search providers that have a key now."""
-    messengers: Messengers = _no_messenger
-    crm: Crms = _no_crm
-    account_policy: Callable[[str, str], AccountPolicy] = _default_policy
+    messengers: Messengers = no_messenger
+    crm: Crms = no_crm
+    account_policy: Callable[[str, str], AccountPolicy] = default_policy
     """How an account of a platform converses."""
     agents: AgentRunner = field(default_factory=ProcessAgentRunner)
     saved_agent: FindAgent = no_saved_agents
     sink: Callable[[str], SinkAddress | None] = no_sink
     """The saved receiver of graph results of this name; None when none is saved."""
     post_callback: PostCallback = post_nowhere
-    passages: OpenPassages = _no_passages
+    passages: OpenPassages = no_passages
     """Embeddings, vectors and keywords of personas; opened with the first call."""
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     lease: timedelta = LEASE
@@ -192,7 +139,7 @@ def using(services: Services) -> Generator[Services]:
 
 @asynccontextmanager
 async def open_services(
-    given: Settings | None = None, credentials: Credentials = Credentials()
+    given: Settings | None = None, credentials: Credentials = ENVIRONMENT
 ) -> AsyncGenerator[Services]:
     """The surrounding services when there are some, else real ones that are closed at the end of the block."""
     if given is None and (surrounding := services_in_use()) is not None:
@@ -216,7 +163,7 @@ async def _build(config: Settings, credentials: Credentials, stack: AsyncExitSta
     wire = ModelWire()
     models = PydanticAiModels(credentials.model, wire=wire)  # which closes the wire
     stack.push_async_callback(models.close)
-    research, searches = _open_research(allow, credentials, stack)
+    research, searches = open_research(allow, credentials.search, stack)
     passages = Passages(config)
     stack.push_async_callback(passages.close)
     clients = AccountClients(credentials.accounts)
@@ -284,43 +231,6 @@ def _open_site(login: SiteLogin | None) -> PublishingSite | None:
     from spine.adapters.wordpress import WordPressRest
 
     return WordPressRest(login)
-
-
-def _open_research(
-    allow: frozenset[str], credentials: Credentials, stack: AsyncExitStack
-) -> tuple[list[ResearchSource], Callable[[], list[ResearchSource]]]:
-    """The sources that need no key, and a way to get those that have one now.
-
-    Research has a fetcher of its own: the addresses that the operator gave its services are let through there, and
-    only there.
-    """
-    reachable = allow | configured_hosts(os.environ)
-    fetcher = GuardedHttpFetcher(allow=reachable)
-    stack.push_async_callback(fetcher.close)
-    post_json = _posting(stack, reachable)
-
-    def searches() -> list[ResearchSource]:
-        key = credentials.search()
-        return [Tavily(post_json, key.get_secret_value())] if key else []
-
-    return [OpenLibrary(fetcher), Wikipedia(fetcher)], searches
-
-
-def configured_hosts(environment: Mapping[str, str]) -> frozenset[str]:
-    """host:port of the research services whose addresses the operator set."""
-    given = (environment.get(name) for name in ("OPENLIBRARY_URL", "WIKIPEDIA_URL", "TAVILY_BASE_URL"))
-    parts = [urlsplit(address) for address in given if address]
-    return frozenset(f"{one.hostname}:{one.port or (443 if one.scheme == 'https' else 80)}" for one in parts)
-
-
-def _posting(stack: AsyncExitStack, allow: frozenset[str]) -> PostJson:
-    client = guarded_client(allow, timeout=15.0)
-    stack.push_async_callback(client.aclose)
-
-    async def post_json(url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
-        return await post_for_json(client, url, body, headers)
-
-    return post_json
 
 
 def _posting_callbacks(stack: AsyncExitStack, allow: frozenset[str]) -> PostCallback:
