@@ -30,7 +30,7 @@ from spine.contracts.progress import ProgressEvent
 from spine.contracts.submissions import SubmitRequest
 from spine.documents import ensure_indexes
 from spine.jobs import JobLedger
-from spine.submissions import ReviewDesk
+from spine.review_jobs import ReviewJobs
 
 _PAGES = {"front page": "/", "list of submissions": "/reviews", "jobs": "/jobs"}
 _BENCH = "dashboard, 10,000 submissions stored"
@@ -84,7 +84,7 @@ async def _fill(home: Path, number: int) -> str:
         await store_submissions(documents, number)
         ledger = JobLedger(documents)
         request = SubmitRequest(amazon_url="https://shop.example/dp/newest")
-        _, job = await ReviewDesk(documents, ledger).submit(request)
+        _, job = await ReviewJobs(documents, ledger).submit(request)
         await ledger.begin(job.job_id, "bench")
         return job.job_id
     finally:

@@ -24,6 +24,7 @@ from spine.jobs import JobLedger
 from spine.live_queues import LIVE_QUEUES
 from spine.ports import Documents, JobStarter, ProgressLog
 from spine.presence import Presence
+from spine.review_jobs import ReviewJobs
 from spine.submissions import STAGES, ReviewDesk
 from spine.vectors_port import Filter
 
@@ -122,3 +123,8 @@ class GatewayContext:
     """None: messages go to the queue."""
     queues: tuple[str, ...] = tuple(queue.name for queue in LIVE_QUEUES)
     """The queues that are declared, served or not."""
+
+    @property
+    def reviews(self) -> ReviewJobs:
+        """Starts reviews, and runs them again."""
+        return ReviewJobs(self.documents, self.ledger)

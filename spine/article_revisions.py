@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,7 +10,7 @@ from spine.contracts.texts import Article
 from spine.documents import ARTICLES, Page, page_of
 from spine.errors import InvalidInputError, NotFoundError
 from spine.ports import Document, Documents
-from spine.submissions import article_from
+from spine.stored_reviews import article_from, find_article
 from spine.text_changes import TextChanges, compare_texts
 
 
@@ -85,11 +84,8 @@ async def compare_revisions(
 
 
 async def _revision(documents: Documents, submission_id: str, revision: int | None) -> Article:
-    where: dict[str, Any] = {"submission_id": submission_id}
-    if revision is not None:
-        where["revision"] = revision
-    found = await documents.find(ARTICLES, where, sort=[("revision", -1)], limit=1)
-    if not found:
+    article = await find_article(documents, submission_id, revision)
+    if article is None:
         what = "article" if revision is None else f"revision {revision} of its article"
         raise NotFoundError(f"Submission {submission_id} has no {what}.")
-    return article_from(found[0])
+    return article

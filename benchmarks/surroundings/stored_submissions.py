@@ -14,7 +14,8 @@ from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, SUBMISSIONS
 from spine.jobs import to_document
 from spine.ports import Document, Documents
-from spine.submissions import BOOK_REVIEW, STAGES, submission_document
+from spine.stored_reviews import submission_document
+from spine.submissions import BOOK_REVIEW, STAGES
 
 _AT_ONCE = 500  # writes on their way to the store
 _BEGAN = utc_now() - timedelta(days=365)

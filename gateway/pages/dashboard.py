@@ -26,7 +26,7 @@ from spine.contracts.timestamps import iso, utc_now
 from spine.documents import BOOKS, JOBS, page_of
 from spine.errors import NotFoundError
 from spine.jobs import from_document
-from spine.submissions import submission_from
+from spine.stored_reviews import submission_from
 
 router = APIRouter(include_in_schema=False)
 PAGE_SIZE = 25

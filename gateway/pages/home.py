@@ -22,7 +22,7 @@ from spine.contracts.usage import UsageSum
 from spine.documents import CARDS, JOBS, SUBMISSIONS, Documents
 from spine.effects import count_ambiguous
 from spine.jobs import from_document
-from spine.submissions import submission_from
+from spine.stored_reviews import submission_from
 from spine.usage import usage_report
 
 router = APIRouter(include_in_schema=False)

@@ -19,7 +19,7 @@ from spine.contracts.texts import Article, DraftArticle
 from spine.documents import PIPELINE_CONFIGS
 from spine.errors import ConflictError, InvalidInputError
 from spine.stage_overrides import addresses_in, checked_overrides
-from spine.submissions import submission_from
+from spine.stored_reviews import submission_from
 
 router = APIRouter(tags=["review desk"])
 
@@ -77,7 +77,7 @@ async def submit(
     for url in (request.amazon_url, *request.links):
         context.check_url(url)
     await _check_pipeline(context, request.pipeline_id)
-    submission, job = await context.desk.submit(request, idempotency_key=idempotency_key)
+    submission, job = await context.reviews.submit(request, idempotency_key=idempotency_key)
     if submission.request != request:
         raise ProblemError(422, "idempotency_key_reused", "This Idempotency-Key was used for another submission.")
     await hand_over(context, job)
@@ -181,7 +181,7 @@ async def reject(submission_id: str, rejection: Rejection, context: Context, if_
 @router.post("/tasks/{submission_id}/retry", status_code=202, tags=["tasks"], summary="Run the pipeline again")
 async def retry(submission_id: str, context: Context, body: Retry | None = None) -> Started:
     """A new job for the submission; finished stages come from the cache unless `fresh`."""
-    submission, job = await context.desk.retry(submission_id, fresh=body.fresh if body else False)
+    submission, job = await context.reviews.retry(submission_id, fresh=body.fresh if body else False)
     await hand_over(context, job)
     return _started(submission, job)
 
@@ -193,7 +193,7 @@ async def retry_step(submission_id: str, body: StepRetry, context: Context) -> S
     """A new job that repeats this stage and those after it; `overrides` edit what the stage is given."""
     for url in addresses_in(checked_overrides(body.stage, body.overrides)):
         context.check_url(url)
-    submission, job = await context.desk.retry_step(submission_id, body.stage, body.overrides)
+    submission, job = await context.reviews.retry_step(submission_id, body.stage, body.overrides)
     await hand_over(context, job)
     return _started(submission, job)
 

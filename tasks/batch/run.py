@@ -18,6 +18,7 @@ from spine.contracts.batches import Batch, BatchItem, BatchResult
 from spine.errors import ConflictError, InvalidInputError
 from spine.idempotency import digest
 from spine.progress import announce_state
+from spine.review_jobs import ReviewJobs
 from spine.services import Services
 from spine.submissions import ReviewDesk
 from tasks.child_jobs import ChildJobs, RunJob, patiently
@@ -34,7 +35,7 @@ class BatchRun:
     run: JobRun
     batch: Batch
     desk: BatchDesk
-    reviews: ReviewDesk
+    reviews: ReviewJobs
     width: int
     done: int = 0
 
@@ -76,11 +77,13 @@ class BatchRun:
 
     async def _revoke_waiting(self) -> None:
         """What has begun goes on; what waits is taken back, and its submission says why."""
+        services = self.run.services
+        reviewed = ReviewDesk(services.documents, services.ledger)
         for job in await self.desk.waiting_jobs(self.batch):
             with suppress(ConflictError):
-                revoked = await self.run.services.ledger.cancel(job.job_id)
-                await self.reviews.job_ended_outside(revoked, "The batch was cancelled before this review began.")
-                await announce_state(self.run.services.progress, revoked, "the batch was cancelled")
+                revoked = await services.ledger.cancel(job.job_id)
+                await reviewed.job_ended_outside(revoked, "The batch was cancelled before this review began.")
+                await announce_state(services.progress, revoked, "the batch was cancelled")
 
 
 @asynccontextmanager
@@ -101,7 +104,7 @@ async def open_batch(
     )
     width = batch_width()
     async with job_run(services, job, _limits(len(batch.items), width)) as run:
-        yield BatchRun(run, batch, desk, ReviewDesk(services.documents, services.ledger), width)
+        yield BatchRun(run, batch, desk, ReviewJobs(services.documents, services.ledger), width)
 
 
 async def _given(desk: BatchDesk, batch_id: str | None, items: list[dict[str, Any]] | None) -> Batch:

@@ -12,7 +12,7 @@ from spine.contracts.timestamps import iso, utc_now
 from spine.documents import ARTICLES, BOOKS, KNOWLEDGE_BASE, LINK_BIBLIOGRAPHIC_CANDIDATES, SUMMARIES
 from spine.errors import NotFoundError
 from spine.ports import Documents
-from spine.submissions import ReviewDesk, article_from
+from spine.stored_reviews import add_revision, article_from
 
 
 async def reviewed_book(documents: Documents, submission_id: str) -> ConsolidatedBook:
@@ -69,14 +69,14 @@ class ReviewRecords:
             },
         )
 
-    async def article(self, desk: ReviewDesk, article: Article, made_from: str) -> Article:
+    async def article(self, article: Article, made_from: str) -> Article:
         """A new revision, unless this very draft (`made_from`: its stage's key) was stored before a crash."""
         stored = await self._documents.find(
             ARTICLES, {"submission_id": self._submission_id, "made_from": made_from}, limit=1
         )
         if stored:
             return article_from(stored[0])
-        return await desk.add_revision(article.model_copy(update={"made_from": made_from}))
+        return await add_revision(self._documents, article.model_copy(update={"made_from": made_from}))
 
     async def _replace(self, collection: str, rows: Sequence[dict[str, Any]]) -> None:
         """Row n of a submission is `<submission>:<n>`; rows beyond the last are from an earlier run and go."""

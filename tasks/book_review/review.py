@@ -21,6 +21,7 @@ from spine.errors import JobCancelledError, MillraceError
 from spine.idempotency import digest, stage_key
 from spine.jobs import describe
 from spine.ports import ModelChoice
+from spine.review_jobs import ReviewJobs
 from spine.services import Services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, STAGES, ReviewDesk
 from spine.usage import spent_on
@@ -287,7 +288,8 @@ def _usage_of(attempt: dict[str, Any]) -> Usage:
 async def _adopt(services: Services, desk: ReviewDesk, request: SubmitRequest) -> Job:
     """A submission and job for a flow run from the Prefect UI, a schedule or Python; a rerun finds its own."""
     flow_run_id = prefect_flow_run.get_id()
-    submission = await desk.accept(request, f"sub_{digest('flow-run', flow_run_id)}" if flow_run_id else None)
+    submission_id = f"sub_{digest('flow-run', flow_run_id)}" if flow_run_id else None
+    submission = await ReviewJobs(services.documents, services.ledger).accept(request, submission_id)
     job = await adopt_job(
         services.ledger,
         services.worker,

@@ -170,7 +170,7 @@ class ReviewStages:
                 sources=[self.review.request.amazon_url, *self.review.links],
                 author=f"{answer.provider}/{answer.model_id}",
             )
-            article = await self.records.article(self.review.desk, article, key)
+            article = await self.records.article(article, key)
         self.artifacts.article(article)
         return article
 

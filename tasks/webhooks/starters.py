@@ -17,8 +17,9 @@ from spine.conversations import ConversationDesk, check_request, message_of, tas
 from spine.field_errors import field_errors, refuse
 from spine.graphs import MODULE_GRAPH
 from spine.personas import PERSONA_INGESTION, PersonaDesk
+from spine.review_jobs import ReviewJobs
 from spine.services import Services
-from spine.submissions import BOOK_REVIEW, ReviewDesk
+from spine.submissions import BOOK_REVIEW
 from tasks.module_graph.run import desk_of
 
 Starter = Callable[[Services, Mapping[str, Any], str], Awaitable[Job]]
@@ -53,8 +54,8 @@ class GraphStart(BaseModel):
 
 
 async def _book_review(services: Services, params: Mapping[str, Any], key: str) -> Job:
-    desk = ReviewDesk(services.documents, services.ledger)
-    _, job = await desk.submit(checked(SubmitRequest, params), idempotency_key=key)
+    reviews = ReviewJobs(services.documents, services.ledger)
+    _, job = await reviews.submit(checked(SubmitRequest, params), idempotency_key=key)
     return job
 
 

@@ -14,6 +14,7 @@ from deployments.job_handler import JobHandler
 from spine.contracts.jobs import Job
 from spine.contracts.submissions import Submission, SubmitRequest
 from spine.documents import ensure_indexes
+from spine.review_jobs import ReviewJobs
 from spine.services import Services, using
 from spine.settings import Settings
 from spine.submissions import ReviewDesk
@@ -57,9 +58,13 @@ class World:
     def __post_init__(self) -> None:
         self.handler = JobHandler(self.services)
 
+    @property
+    def reviews(self) -> ReviewJobs:
+        return ReviewJobs(self.services.documents, self.services.ledger)
+
     async def submit(self, **fields: Any) -> tuple[Submission, Job]:
         asked = {"amazon_url": SHOP, "goodreads_url": CIRCLE, "other_links": [REVIEW], **fields}
-        return await self.desk.submit(SubmitRequest.model_validate(asked))
+        return await self.reviews.submit(SubmitRequest.model_validate(asked))
 
     async def run(self, job: Job) -> Job:
         with using(self.services):

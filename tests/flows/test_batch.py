@@ -18,7 +18,7 @@ from spine.documents import JOBS, SUBMISSIONS
 from spine.errors import NotConfiguredError
 from spine.idempotency import new_id
 from spine.services import using
-from spine.submissions import submission_from
+from spine.stored_reviews import submission_from
 from spine.testing.scripted_models import ScriptedModels
 from tests.conftest import until
 from tests.flows.conftest import SHOP, World

@@ -119,7 +119,7 @@ async def test_a_retry_after_success_asks_no_model_and_writes_no_second_revision
     world: World = await make_world(ScriptedModels(good_model))
     submission, first = await world.review()
     before = asked(world)
-    _, second = await world.desk.retry(submission.submission_id)
+    _, second = await world.reviews.retry(submission.submission_id)
     second = await world.run(second)
     assert second.status is JobStatus.SUCCESS and second.job_id != first.job_id
     assert asked(world) == before
@@ -148,7 +148,7 @@ async def test_a_rerun_from_a_stage_repeats_that_stage_and_those_after_it_and_no
     world: World = await make_world(ScriptedModels(good_model))
     submission, _ = await world.review()
     before = asked(world)
-    _, job = await world.desk.retry_step(submission.submission_id, stage, {})
+    _, job = await world.reviews.retry_step(submission.submission_id, stage, {})
     assert (await world.run(job)).status is JobStatus.SUCCESS
     assert asked(world) - before == calls
 
@@ -163,7 +163,7 @@ async def test_a_rerun_can_change_the_model_the_prompt_and_the_word_bounds(make_
         "prompt": "Praise {title}.",
         "min_words": 100,
     }
-    _, job = await world.desk.retry_step(submission.submission_id, "article_generation", edits)
+    _, job = await world.reviews.retry_step(submission.submission_id, "article_generation", edits)
     await world.run(job)
     request, choice = world.models.calls[-1]
     assert (choice.provider, choice.model_id, choice.temperature) == ("openai", "gpt-x", 0.1)
@@ -174,7 +174,7 @@ async def test_a_rerun_can_change_the_document_that_a_stage_is_given(make_world:
     world: World = await make_world(ScriptedModels(good_model))
     submission, _ = await world.review()
     edits = {"input": {"metadata": {"publisher": "Corrected Press"}}}
-    _, job = await world.desk.retry_step(submission.submission_id, "consolidate_book_data", edits)
+    _, job = await world.reviews.retry_step(submission.submission_id, "consolidate_book_data", edits)
     await world.run(job)
     book = await world.services.documents.get(BOOKS, submission.submission_id)
     assert book is not None and book["metadata"]["publisher"] == "Corrected Press"
@@ -273,7 +273,7 @@ async def test_without_a_fallback_nonsense_fails_the_stage_and_a_retry_repeats_o
 
     models._script = good_model
     before = asked(world)
-    _, job = await world.desk.retry(submission.submission_id)
+    _, job = await world.reviews.retry(submission.submission_id)
     assert (await world.run(job)).status is JobStatus.SUCCESS
     assert asked(world) - before == {"article": 1}
 
@@ -298,7 +298,7 @@ async def test_the_delay_of_a_step_is_waited_for_once_and_not_when_the_result_is
     await _store(world, TEMPLATE.model_copy(update={"steps": steps}))
     submission, _ = await world.review()
     assert _seconds(submission.stages["context_generation"]) >= 0.4
-    _, job = await world.desk.retry(submission.submission_id)
+    _, job = await world.reviews.retry(submission.submission_id)
     await world.run(job)
     again = await world.desk.get(submission.submission_id)
     assert again.stages["context_generation"].cached and _seconds(again.stages["context_generation"]) < 0.4
@@ -339,7 +339,7 @@ async def test_a_review_that_takes_too_long_is_warned_about_then_ended_and_can_b
     submission, _ = await world.review()
     slow = True
     monkeypatch.setattr("tasks.book_review.review.LIMITS", TimeLimits(soft=0.5, hard=5))
-    _, job = await world.desk.retry_step(submission.submission_id, "article_generation", {})
+    _, job = await world.reviews.retry_step(submission.submission_id, "article_generation", {})
     job = await world.run(job)
     assert job.status is JobStatus.FAILURE
     assert job.error is not None and (job.error.error_class, job.error.retryable) == ("TimeLimitError", True)
@@ -349,7 +349,7 @@ async def test_a_review_that_takes_too_long_is_warned_about_then_ended_and_can_b
 
     slow, before = False, asked(world)
     monkeypatch.setattr("tasks.book_review.review.LIMITS", TimeLimits(soft=600, hard=600))
-    _, job = await world.desk.retry(submission.submission_id)
+    _, job = await world.reviews.retry(submission.submission_id)
     assert (await world.run(job)).status is JobStatus.SUCCESS
     assert asked(world) - before == {"article": 1}
 

@@ -23,6 +23,7 @@ from spine.contracts.timestamps import iso, utc_now
 from spine.documents import ARTICLES, BOOKS, JOBS, USAGE
 from spine.errors import CaptchaError
 from spine.services import using
+from spine.stored_reviews import add_revision
 from tasks.book_review.product_page import parse_product_page
 from tests.flows.conftest import SHOP, World
 
@@ -32,7 +33,7 @@ DEARER, BARRED, SAME, DRAFT = (f"https://shop.example/dp/{name}" for name in ("d
 
 async def reviewed(world: World, url: str, status: str = "published", **facts: Any) -> str:
     """A submission with a book as its review left it; its article has this status."""
-    submission = await world.desk.accept(SubmitRequest(amazon_url=url))
+    submission = await world.reviews.accept(SubmitRequest(amazon_url=url))
     id = submission.submission_id
     page, _ = parse_product_page(world.pages[SHOP], SHOP)
     metadata = page.model_copy(update=facts).model_dump(mode="json")
@@ -41,7 +42,7 @@ async def reviewed(world: World, url: str, status: str = "published", **facts: A
         BOOKS, {"_id": id, "submission_id": id, "metadata": metadata, "sources": [source]}
     )
     article = Article(article_id="", submission_id=id, title="On it", content="Text", word_count=1, made_from="key")
-    await world.desk.add_revision(article.model_copy(update={"status": status}))
+    await add_revision(world.services.documents, article.model_copy(update={"status": status}))
     return id
 
 
@@ -112,7 +113,7 @@ async def _leave_behind(world: World, storage: Path) -> dict[str, Any]:
     id = await reviewed(world, SHOP, status="ready_for_review")
     for number in range(2, 9):
         newest = await world.desk.article(id)
-        await world.desk.add_revision(newest.model_copy(update={"made_from": f"key {number}"}))
+        await add_revision(world.services.documents, newest.model_copy(update={"made_from": f"key {number}"}))
     for article in await services.documents.find(ARTICLES):
         await services.documents.update(ARTICLES, {"_id": article["_id"]}, set={"created": "2020-01-01T00:00:00.000Z"})
     await services.documents.insert(USAGE, {"_id": "ask:0", "key": "ask:0", "day": "2020-01-01"})

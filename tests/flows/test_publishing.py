@@ -197,7 +197,7 @@ async def test_rerunning_the_publishing_stage_asks_no_model_and_makes_no_second_
 ) -> None:
     world, submission_id = await _reviewed(make_world, site)
     await _approved(world, submission_id)
-    _, job = await world.desk.retry_step(submission_id, "publishing", {})
+    _, job = await world.reviews.retry_step(submission_id, "publishing", {})
     assert (await world.run(job)).status is JobStatus.SUCCESS
     assert len(site.posts) == 1 and not world.models.calls
     assert (await world.desk.get(submission_id)).status is SubmissionStatus.PUBLISHED

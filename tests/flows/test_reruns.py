@@ -54,7 +54,7 @@ async def reviewed(make_world: MakeWorld) -> tuple[World, Submission]:
 async def rerun(world: World, submission: Submission, stage: str, overrides: dict[str, Any]) -> Counter[str]:
     """Run again from the stage on; the model calls that it took."""
     before = asked(world)
-    _, job = await world.desk.retry_step(submission.submission_id, stage, overrides)
+    _, job = await world.reviews.retry_step(submission.submission_id, stage, overrides)
     job = await world.run(job)
     assert job.status is JobStatus.SUCCESS, job.error
     return asked(world) - before
@@ -225,5 +225,5 @@ async def test_an_edit_that_is_refused_changes_nothing(reviewed: tuple[World, Su
     before = await world.services.documents.get(SUBMISSIONS, submission.submission_id)
     for overrides in ({"temperature": 3}, {"prompt_version": 7}, {"min_words": 5000}, {"prompt": "{titel}"}):
         with pytest.raises(InvalidInputError, match=f"overrides.{next(iter(overrides))}"):
-            await world.desk.retry_step(submission.submission_id, "article_generation", overrides)
+            await world.reviews.retry_step(submission.submission_id, "article_generation", overrides)
     assert await world.services.documents.get(SUBMISSIONS, submission.submission_id) == before

@@ -57,7 +57,7 @@ async def test_every_question_has_one_record_and_a_cached_or_redelivered_one_has
     assert spent.tokens == job.usage.input_tokens + job.usage.output_tokens
     assert job.usage.cost_usd is not None and abs(spent.usd - job.usage.cost_usd) < 1e-6
 
-    _, again = await world.desk.retry(submission.submission_id)
+    _, again = await world.reviews.retry(submission.submission_id)
     assert (await world.run(again)).status is JobStatus.SUCCESS
     assert len(await records(world)) == 7
 
@@ -85,13 +85,13 @@ async def test_a_review_stops_before_it_overspends_and_goes_on_when_it_may_spend
     assert spent.tokens == job.usage.input_tokens + job.usage.output_tokens
 
     await allow(world, budget_tokens=9_000, budget_usd=1000.0)
-    _, refused = await world.desk.retry(submission.submission_id)
+    _, refused = await world.reviews.retry(submission.submission_id)
     refused = await world.run(refused)
     assert refused.error is not None and refused.error.error_class == "BudgetExceededError"
     assert len(world.models.calls) == asked and refused.usage.calls == 0
 
     await allow(world, budget_tokens=60_000)
-    _, resumed = await world.desk.retry(submission.submission_id)
+    _, resumed = await world.reviews.retry(submission.submission_id)
     assert (await world.run(resumed)).status is JobStatus.SUCCESS
     assert world.models.purposes[asked:] == ["article"]
 
@@ -106,7 +106,7 @@ async def test_money_is_limited_where_prices_are_known(make_world: MakeWorld) ->
     assert (await records(world)) == [] and world.models.calls == []
 
     world.services.price = unknown_price
-    _, again = await world.desk.retry(submission.submission_id)
+    _, again = await world.reviews.retry(submission.submission_id)
     again = await world.run(again)
     assert again.status is JobStatus.SUCCESS and again.usage.cost_usd is None
     assert {one["cost_usd"] for one in await records(world)} == {None}

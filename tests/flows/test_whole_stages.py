@@ -24,7 +24,7 @@ AFTER_LINKS = {"bibliography": 1, "summary": 1, "research": 1, "context": 1, "ar
 
 
 async def retried(world: World, submission: Submission) -> Submission:
-    _, job = await world.desk.retry(submission.submission_id)
+    _, job = await world.reviews.retry(submission.submission_id)
     assert (job := await world.run(job)).status is JobStatus.SUCCESS, job.error
     return await world.desk.get(submission.submission_id)
 
@@ -41,7 +41,7 @@ async def task_names(job: Job) -> set[str]:
 async def test_a_rerun_from_the_article_calls_one_task_for_each_stage_before_it(make_world: MakeWorld) -> None:
     world: World = await make_world(ScriptedModels(good_model))
     submission, _ = await world.review()
-    _, job = await world.desk.retry_step(submission.submission_id, "article_generation", {})
+    _, job = await world.reviews.retry_step(submission.submission_id, "article_generation", {})
     job = await world.run(job)
     expected = {
         f"read {SHOP}",

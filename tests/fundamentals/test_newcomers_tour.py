@@ -22,7 +22,8 @@ from spine.idempotency import stage_key
 from spine.jobs import JobLedger
 from spine.ports import ModelRequest
 from spine.progress import ProgressReporter
-from spine.submissions import ReviewDesk
+from spine.review_jobs import ReviewJobs
+from spine.stored_reviews import stored_submission
 from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_progress import MemoryProgressLog
 from spine.testing.scripted_models import ScriptedModels
@@ -65,12 +66,12 @@ async def test_who_runs_a_job_whoever_holds_its_lease_and_nobody_else(
 async def test_what_happens_when_the_same_request_comes_twice_the_first_answer_comes_again(
     ledger: JobLedger, documents: MemoryDocuments
 ) -> None:
-    desk = ReviewDesk(documents, ledger)
-    submission, job = await desk.submit(REQUEST, idempotency_key="order-7")
-    again, same_job = await desk.submit(REQUEST, idempotency_key="order-7")
+    reviews = ReviewJobs(documents, ledger)
+    submission, job = await reviews.submit(REQUEST, idempotency_key="order-7")
+    again, same_job = await reviews.submit(REQUEST, idempotency_key="order-7")
     assert (again.submission_id, same_job.job_id) == (submission.submission_id, job.job_id)
 
-    another, _ = await desk.submit(REQUEST)  # without a key every call is a new submission
+    another, _ = await reviews.submit(REQUEST)  # without a key every call is a new submission
     assert another.submission_id != submission.submission_id
 
 
@@ -109,12 +110,12 @@ def test_when_is_a_stage_computed_again_when_anything_that_its_result_rests_on_h
 async def test_how_is_part_of_a_review_repeated_a_rerun_puts_a_stage_and_those_after_it_into_a_new_epoch(
     ledger: JobLedger, documents: MemoryDocuments
 ) -> None:
-    desk = ReviewDesk(documents, ledger)
-    submission, job = await desk.submit(REQUEST)
+    reviews = ReviewJobs(documents, ledger)
+    submission, job = await reviews.submit(REQUEST)
     await ledger.cancel(job.job_id)  # only a submission whose job has ended can be run again
-    await desk.retry_step(submission.submission_id, "article_generation", {"temperature": 0.2})
+    await reviews.retry_step(submission.submission_id, "article_generation", {"temperature": 0.2})
 
-    rerun = await desk.get(submission.submission_id)
+    rerun = await stored_submission(documents, submission.submission_id)
     assert rerun.epochs == {"article_generation": 1, "publishing": 1}
     assert rerun.overrides == {"article_generation": {"temperature": 0.2}}
     assert rerun.job_id != job.job_id

@@ -26,6 +26,7 @@ from spine.documents import PIPELINE_CONFIGS, SUBMISSIONS, ensure_indexes
 from spine.errors import BlockedUrlError, ExternalServiceError
 from spine.jobs import JobLedger
 from spine.presence import LaneStatus
+from spine.stored_reviews import add_revision
 from spine.submissions import STAGES, ReviewDesk
 from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_presence import MemoryPresence
@@ -99,7 +100,8 @@ class Desk:
 
     async def article(self, submission_id: str, **fields: Any) -> Article:
         """An article that waits for a decision."""
-        stored = await self.context.desk.add_revision(
+        stored = await add_revision(
+            self.context.documents,
             Article(
                 **{
                     "article_id": "",
@@ -110,7 +112,7 @@ class Desk:
                     "claims": [Claim(text="1871", kind="date", supported=False, sentence="printed in 1871.")],
                     **fields,
                 }
-            )
+            ),
         )
         await self.documents.update(SUBMISSIONS, {"_id": submission_id}, set={"status": "ready_for_review"})
         return stored

@@ -13,7 +13,6 @@ import pytest
 from gateway.limits import BodyLimits
 from spine.batches import batch_from, item_key
 from spine.documents import BATCHES, JOBS, SUBMISSIONS
-from spine.submissions import ReviewDesk
 from tests.gateway.gateway_desk import BOOK_URL, Desk, open_desk
 
 TABLE = f"amazon_url,language\n{BOOK_URL}?1,de\n{BOOK_URL}?2,en\n"
@@ -125,12 +124,13 @@ async def test_a_batch_shows_where_each_of_its_items_stands(client: httpx.AsyncC
     made = (await client.post("/submissions/batch", **csv_body())).json()
     stored = await desk.context.documents.get(BATCHES, made["batch_id"])
     assert stored is not None
-    reviews = ReviewDesk(desk.documents, desk.context.ledger)
     batch = batch_from(stored)
     key = item_key(batch, batch.items[0])
-    submission, job = await reviews.submit(batch.items[0].request, idempotency_key=key, parent_job_id=made["job_id"])
+    submission, job = await desk.context.reviews.submit(
+        batch.items[0].request, idempotency_key=key, parent_job_id=made["job_id"]
+    )
     await desk.finish(job.job_id)
-    await reviews.note(submission.submission_id, title="=HYPERLINK(evil)")
+    await desk.context.desk.note(submission.submission_id, title="=HYPERLINK(evil)")
     state = (await client.get(f"/submissions/batch/{made['batch_id']}")).json()
     assert (state["total"], state["succeeded"], state["status"]) == (2, 1, "PENDING")
     assert [(item["row"], item["status"]) for item in state["items"]] == [(1, "SUCCESS"), (2, "WAITING")]

@@ -16,9 +16,10 @@ from spine.contracts.submissions import SubmissionStatus, SubmitRequest
 from spine.documents import ensure_indexes
 from spine.errors import InvalidInputError
 from spine.jobs import JobLedger, Sweep
+from spine.review_jobs import ReviewJobs
 from spine.services import Services
 from spine.settings import Settings
-from spine.submissions import ReviewDesk
+from spine.stored_reviews import stored_submission
 from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_pages import MemoryPages
 from spine.testing.memory_progress import MemoryProgressLog
@@ -61,12 +62,12 @@ async def test_a_flow_that_fails_before_its_bookkeeping_leaves_neither_job_nor_s
         raise error
 
     monkeypatch.setattr(job_handler, "runner_for", lambda pipeline: broken)
-    desk = ReviewDesk(services.documents, services.ledger)
-    submission, job = await desk.submit(SubmitRequest(amazon_url="https://shop.example/1"))
+    reviews = ReviewJobs(services.documents, services.ledger)
+    submission, job = await reviews.submit(SubmitRequest(amazon_url="https://shop.example/1"))
     await JobHandler(services)(job.job_id)
     ended = await services.ledger.get(job.job_id)
     assert ended.status is job_is and ended.error is not None
-    assert (await desk.get(submission.submission_id)).status is submission_is
+    assert (await stored_submission(services.documents, submission.submission_id)).status is submission_is
     assert [event.status for event in await services.progress.read(job.job_id)] == [str(job_is)]
     if job_is is JobStatus.RETRY:
         assert ended.run_after is not None and ended.attempts == 1

@@ -13,6 +13,8 @@ from spine.contracts.texts import Article, ExaminedText
 from spine.documents import ensure_indexes
 from spine.errors import ConflictError, InvalidInputError, NotFoundError
 from spine.jobs import JobLedger
+from spine.review_jobs import ReviewJobs
+from spine.stored_reviews import add_revision
 from spine.submissions import STAGES, ReviewDesk
 from spine.testing.memory_documents import MemoryDocuments
 
@@ -26,14 +28,19 @@ async def desk() -> ReviewDesk:
     return ReviewDesk(documents, JobLedger(documents))
 
 
+def _jobs(desk: ReviewDesk) -> ReviewJobs:
+    return ReviewJobs(desk._documents, desk._ledger)
+
+
 async def _finished(desk: ReviewDesk) -> str:
-    submission, job = await desk.submit(REQUEST)
+    submission, job = await _jobs(desk).submit(REQUEST)
     begun = await desk._ledger.begin(job.job_id, "lane:1")
     assert begun is not None
     await desk._ledger.succeed(begun, {}, Usage())
     await desk.note(submission.submission_id, status=str(SubmissionStatus.READY_FOR_REVIEW))
-    await desk.add_revision(
-        Article(article_id="", submission_id=submission.submission_id, title="T", content="# T", word_count=1)
+    await add_revision(
+        desk._documents,
+        Article(article_id="", submission_id=submission.submission_id, title="T", content="# T", word_count=1),
     )
     return submission.submission_id
 
@@ -67,41 +74,41 @@ def test_links_are_taken_once_in_the_order_given_and_blank_ones_left_out() -> No
 
 
 async def test_the_same_idempotency_key_gives_the_same_submission_and_job(desk: ReviewDesk) -> None:
-    first = await desk.submit(REQUEST, idempotency_key="k")
-    second = await desk.submit(REQUEST, idempotency_key="k")
+    first = await _jobs(desk).submit(REQUEST, idempotency_key="k")
+    second = await _jobs(desk).submit(REQUEST, idempotency_key="k")
     assert [one.submission_id for one, _ in (first, second)] == [first[0].submission_id] * 2
     assert first[1].job_id == second[1].job_id
 
 
 async def test_without_a_key_every_request_is_a_new_submission(desk: ReviewDesk) -> None:
-    first, _ = await desk.submit(REQUEST)
-    second, _ = await desk.submit(REQUEST)
+    first, _ = await _jobs(desk).submit(REQUEST)
+    second, _ = await _jobs(desk).submit(REQUEST)
     assert first.submission_id != second.submission_id
 
 
 async def test_a_retry_is_a_new_job_that_reuses_every_cached_stage(desk: ReviewDesk) -> None:
     submission_id = await _finished(desk)
     before = await desk.get(submission_id)
-    after, job = await desk.retry(submission_id)
+    after, job = await _jobs(desk).retry(submission_id)
     assert job.job_id != before.job_id and after.epochs == before.epochs
 
 
 async def test_a_fresh_retry_puts_every_stage_into_a_new_epoch(desk: ReviewDesk) -> None:
-    after, _ = await desk.retry(await _finished(desk), fresh=True)
+    after, _ = await _jobs(desk).retry(await _finished(desk), fresh=True)
     assert (await desk.get(after.submission_id)).epochs == dict.fromkeys(STAGES, 1)
 
 
 async def test_a_step_retry_renews_that_stage_and_those_after_it_and_keeps_its_edits(desk: ReviewDesk) -> None:
-    after, _ = await desk.retry_step(await _finished(desk), "context_generation", {"temperature": 0.1})
+    after, _ = await _jobs(desk).retry_step(await _finished(desk), "context_generation", {"temperature": 0.1})
     stored = await desk.get(after.submission_id)
     assert stored.epochs == {"context_generation": 1, "article_generation": 1, "publishing": 1}
     assert stored.overrides == {"context_generation": {"temperature": 0.1}}
 
 
 async def test_nothing_is_retried_while_a_job_of_the_submission_is_under_way(desk: ReviewDesk) -> None:
-    submission, _ = await desk.submit(REQUEST)
+    submission, _ = await _jobs(desk).submit(REQUEST)
     with pytest.raises(ConflictError, match="PENDING"):
-        await desk.retry(submission.submission_id)
+        await _jobs(desk).retry(submission.submission_id)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +123,7 @@ async def test_a_step_retry_names_what_it_does_not_understand(
     desk: ReviewDesk, stage: str, overrides: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
-        await desk.retry_step(await _finished(desk), stage, overrides)
+        await _jobs(desk).retry_step(await _finished(desk), stage, overrides)
 
 
 async def test_an_edit_is_a_new_revision_and_older_ones_stay_readable(desk: ReviewDesk) -> None:
@@ -141,7 +148,7 @@ async def test_an_edit_of_a_revision_that_is_no_longer_the_newest_is_refused(des
 
 
 async def test_a_decision_needs_an_article_that_is_ready(desk: ReviewDesk) -> None:
-    submission, _ = await desk.submit(REQUEST)
+    submission, _ = await _jobs(desk).submit(REQUEST)
     with pytest.raises(NotFoundError, match="no article"):
         await desk.approve(submission.submission_id)
 
@@ -177,12 +184,12 @@ async def test_a_rerun_that_came_too_late_changes_nothing(desk: ReviewDesk, monk
 
     async def overtaken(*given: Any, **more: Any) -> Any:
         monkeypatch.undo()
-        await desk.retry_step(submission_id, "article_generation", {"temperature": 0.1})
+        await _jobs(desk).retry_step(submission_id, "article_generation", {"temperature": 0.1})
         return await create(*given, **more)
 
     monkeypatch.setattr(desk._ledger, "create", overtaken)
     with pytest.raises(ConflictError, match="same moment"):
-        await desk.retry_step(submission_id, "context_generation", {"temperature": 0.9})
+        await _jobs(desk).retry_step(submission_id, "context_generation", {"temperature": 0.9})
     stored = await desk.get(submission_id)
     assert stored.overrides == {"article_generation": {"temperature": 0.1}}
     assert stored.epochs == {"article_generation": 1, "publishing": 1}
@@ -197,7 +204,7 @@ async def test_a_rejection_needs_a_reason_and_keeps_it(desk: ReviewDesk) -> None
 
 
 async def test_a_job_that_ended_outside_of_its_flow_fails_its_submission_once(desk: ReviewDesk) -> None:
-    submission, job = await desk.submit(REQUEST)
+    submission, job = await _jobs(desk).submit(REQUEST)
     await desk.job_ended_outside(job, "cancelled while it waited")
     assert await desk.job_ended_outside(job, "again") is None
     stored = await desk.get(submission.submission_id)
