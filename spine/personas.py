@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from spine.contracts.ingestion import CollectionResult
-from spine.contracts.jobs import RUNNING_STATUSES, Job, JobError, JobStatus, Usage
+from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.personas import (
     CollectionName,
     CollectionStatus,
@@ -24,7 +22,7 @@ from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, PERSONAS
 from spine.errors import ConflictError, DuplicateError, NotFoundError
 from spine.jobs import JobLedger, from_document
-from spine.lease_watch import SILENT, is_plausible
+from spine.persona_holders import held_by, outlasts, refuse_while_held
 from spine.ports import Document, Documents
 
 PERSONA_INGESTION: Final = "persona_ingestion"
@@ -73,7 +71,7 @@ class PersonaDesk:
         params = ingestion_params(persona_id, request)
         known = await self._ledger.by_key(key) if key else None
         if known is None:
-            await self._refuse_while_held(await self._found_or_made(persona_id), ())
+            await refuse_while_held(self._ledger, await self._found_or_made(persona_id), ())
         job, new = await self._ledger.create(
             PERSONA_INGESTION, persona_id, idempotency_key=key, params=params, queue=QUEUE
         )
@@ -109,10 +107,10 @@ class PersonaDesk:
         mine = {parent.job_id, *(job.job_id for job in jobs.values())}
         while True:
             persona = await self._found_or_made(parent.subject_id)
-            await self._refuse_while_held(persona, mine)
+            await refuse_while_held(self._ledger, persona, mine)
             document = await self._documents.update(
                 PERSONAS,
-                {"_id": persona.persona_id, **_held_by(persona)},
+                {"_id": persona.persona_id, **held_by(persona)},
                 set={
                     "status": str(PersonaStatus.INGESTING),
                     "job_id": parent.job_id,
@@ -124,18 +122,8 @@ class PersonaDesk:
                 return persona_from(document)
 
     async def outlasts(self, job_id: str) -> bool:
-        """Wait until it is certain whether the running job is alive; true when it has ended or its process is gone.
-
-        Takes some seconds while it is alive, and up to a lease's time when it is not.
-        """
-        job = await self._ledger.get(job_id)
-        lease, until = job.lease_until, time.monotonic() + SILENT.total_seconds()
-        while job.status in RUNNING_STATUSES and (self._is_leased(job) or time.monotonic() < until):
-            await asyncio.sleep(0.25)
-            job = await self._ledger.get(job_id)
-            if job.lease_until != lease and not job.status.is_final:
-                return False
-        return job.status.is_final or job.status in RUNNING_STATUSES
+        """Wait until it is certain whether the running job is alive; true when it has ended or its process is gone."""
+        return await outlasts(self._ledger, job_id)
 
     async def _claim_or_withdraw(self, job: Job, jobs: Mapping[CollectionName, Job]) -> None:
         try:
@@ -152,30 +140,6 @@ class PersonaDesk:
         with suppress(DuplicateError):
             await self._documents.insert(PERSONAS, persona_document(Persona(persona_id=persona_id)))
         return await self.get(persona_id)
-
-    async def _refuse_while_held(self, persona: Persona, mine: Collection[str]) -> None:
-        for job_id in _holders(persona):
-            if job_id not in mine and (job := await self._alive(job_id)) is not None:
-                raise ConflictError(
-                    f"{persona.persona_id} is being ingested by job {job_id} ({job.status}): "
-                    "wait for its end, or cancel it.",
-                    job_id=job_id,
-                )
-
-    async def _alive(self, job_id: str) -> Job | None:
-        """The job while it may still do something. One whose process is gone is ended here."""
-        try:
-            job = await self._ledger.get(job_id)
-        except NotFoundError:
-            return None
-        is_over = job.status in RUNNING_STATUSES and not self._is_leased(job)
-        if is_over and await self.outlasts(job_id):  # a clock that jumps ends leases, and no process
-            await self._ledger.fail(job, _lost(job), Usage())
-            job = await self._ledger.get(job_id)
-        return None if job.status.is_final else job
-
-    def _is_leased(self, job: Job) -> bool:
-        return job.lease_until is not None and is_plausible(job.lease_until, utc_now(), self._ledger.lease)
 
     # -- one collection ----------------------------------------------------------------------------------
 
@@ -221,7 +185,7 @@ class PersonaDesk:
         persona = await self.get(persona_id)
         status = status_from(persona.collections.values())
         if status is not persona.status:
-            where = {"_id": persona_id, **_held_by(persona)}
+            where = {"_id": persona_id, **held_by(persona)}
             await self._documents.update(PERSONAS, where, set={"status": str(status), "updated": iso(utc_now())})
         return persona.model_copy(update={"status": status})
 
@@ -260,17 +224,6 @@ def status_from(views: Collection[CollectionView]) -> PersonaStatus:
     return PersonaStatus.ACTIVE if statuses else PersonaStatus.DRAFT
 
 
-def _holders(persona: Persona) -> list[str]:
-    """The ingestion first, then jobs of collections that may run by themselves."""
-    held = [persona.job_id, *(view.job_id for view in persona.collections.values())]
-    return list(dict.fromkeys(job_id for job_id in held if job_id is not None))
-
-
-def _held_by(persona: Persona) -> dict[str, str | None]:
-    views = {f"collections.{name}.job_id": view.job_id for name, view in persona.collections.items()}
-    return {"job_id": persona.job_id, **views}
-
-
 def _views_of(persona: Persona, jobs: Mapping[CollectionName, Job]) -> dict[str, Any]:
     """Fresh views for the jobs that have something to do and are not shown yet."""
     changes: dict[str, Any] = {}
@@ -280,16 +233,6 @@ def _views_of(persona: Persona, jobs: Mapping[CollectionName, Job]) -> dict[str,
             fresh = CollectionView(job_id=job.job_id, total_vectors=view.total_vectors)
             changes[f"collections.{name}"] = fresh.model_dump(mode="json")
     return changes
-
-
-def _lost(job: Job) -> JobError:
-    return JobError(
-        error_class="ProcessLostError",
-        message=f"The process that ran it ({job.worker}) stopped without a word, and another ingestion was asked for.",
-        step=job.current_step,
-        retryable=True,
-        error_code="process_lost",
-    )
 
 
 def persona_document(persona: Persona) -> Document:

@@ -9,12 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from spine import personas
+from spine import persona_holders
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, ensure_indexes
 from spine.jobs import JobLedger
-from spine.personas import PersonaDesk
 from spine.testing.memory_documents import MemoryDocuments
 
 HOUR = timedelta(hours=1)
@@ -29,7 +28,7 @@ async def documents() -> MemoryDocuments:
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(personas, "SILENT", timedelta(seconds=0.8))
+    monkeypatch.setattr(persona_holders, "SILENT", timedelta(seconds=0.8))
 
 
 async def held(documents: MemoryDocuments, lease: timedelta) -> Job:
@@ -56,8 +55,7 @@ def renewed(documents: MemoryDocuments, job: Job) -> Iterator[None]:
 
 
 async def alive(documents: MemoryDocuments, job: Job) -> bool:
-    desk = PersonaDesk(documents, JobLedger(documents))
-    return await desk._alive(job.job_id) is not None  # pyright: ignore[reportPrivateUsage]
+    return await persona_holders.still_alive(JobLedger(documents), job.job_id) is not None
 
 
 @pytest.mark.parametrize("lease", [-HOUR, HOUR, timedelta(seconds=10)], ids=["over", "far ahead", "as usual"])
