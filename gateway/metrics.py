@@ -17,7 +17,7 @@ from spine.contracts.jobs import JobStatus
 from spine.contracts.progress import ProgressEvent
 from spine.contracts.timestamps import utc_now
 from spine.documents import JOBS
-from spine.jobs import from_document, queue_counts
+from spine.jobs import from_document
 from spine.ports import Document
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -95,7 +95,7 @@ class GatewayMetrics:
         )
 
     def _measure_queues(self, waiting: list[Document]) -> None:
-        depths = Tally(queue_counts(waiting))
+        depths = Tally(job["queue"] for job in waiting)
         self._waiting.clear()
         for queue, depth in depths.items():
             self._waiting.labels(queue).set(depth)

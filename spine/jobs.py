@@ -7,12 +7,11 @@ back; a lease that ran out says that the process died, and the sweeper starts th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobError, JobStatus, Usage
+from spine.contracts.jobs import RUNNING_STATUSES, Job, JobError, JobStatus, Usage
 from spine.contracts.timestamps import iso, stamp, utc_now
 from spine.documents import JOBS
 from spine.errors import ConflictError, DuplicateError, MillraceError, NotFoundError
@@ -292,15 +291,3 @@ def describe(error: BaseException, step: str = "") -> JobError:
         retryable=known and error.retryable,
         error_code=error.error_code if known else "unexpected",
     )
-
-
-def is_final(status: JobStatus | str) -> bool:
-    return JobStatus(status) in FINAL_STATUSES
-
-
-def queue_counts(jobs: Sequence[Document]) -> dict[str, int]:
-    """Waiting jobs by queue."""
-    counts: dict[str, int] = {}
-    for job in jobs:
-        counts[job["queue"]] = counts.get(job["queue"], 0) + 1
-    return counts
