@@ -97,6 +97,10 @@ class VectorCollection(Protocol):
         """
         ...
 
+    async def add(self, entries: Sequence[Entry], vectors: Sequence[Vector]) -> None:
+        """Store the entries that are not there; others are passed over. Cheaper than `upsert`, and refuses the same."""
+        ...
+
     async def refresh(self, entries: Sequence[Entry]) -> None:
         """Replace text and metadata of the entries that are there; their vectors stay. Others are passed over."""
         ...

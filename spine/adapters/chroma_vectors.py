@@ -85,9 +85,16 @@ class _ChromaCollection:
     async def upsert(self, entries: Sequence[Entry], vectors: Sequence[Vector]) -> None:
         check_entries(entries, vectors, self.dimension)
         for part, their_vectors in zip(_parts(entries), _parts(vectors), strict=True):
-            packed = [_packed(vector) for vector in their_vectors]
-            held = await self._metadata(part)
-            await self._wire.call("POST", f"{self._path}/upsert", {**_columns(part, held), "embeddings": packed})
+            await self._put("upsert", _columns(part, await self._metadata(part)), their_vectors)
+
+    async def add(self, entries: Sequence[Entry], vectors: Sequence[Vector]) -> None:
+        check_entries(entries, vectors, self.dimension)
+        for part, their_vectors in zip(_parts(entries), _parts(vectors), strict=True):
+            await self._put("add", _columns(part, {}), their_vectors)
+
+    async def _put(self, how: str, columns: dict[str, Any], vectors: Sequence[Vector]) -> None:
+        packed = [_packed(vector) for vector in vectors]
+        await self._wire.call("POST", f"{self._path}/{how}", {**columns, "embeddings": packed})
 
     async def refresh(self, entries: Sequence[Entry]) -> None:
         check_texts(entries)

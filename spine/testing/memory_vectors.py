@@ -63,6 +63,12 @@ class _MemoryCollection:
         for entry, vector in zip(entries, vectors, strict=True):
             held[entry.id] = (Entry(entry.id, entry.text, dict(entry.metadata)), list(vector))
 
+    async def add(self, entries: Sequence[Entry], vectors: Sequence[Vector]) -> None:
+        check_entries(entries, vectors, self.dimension)
+        held = self._held()
+        new = [pair for pair in zip(entries, vectors, strict=True) if pair[0].id not in held]
+        await self.upsert([entry for entry, _ in new], [vector for _, vector in new])
+
     async def refresh(self, entries: Sequence[Entry]) -> None:
         check_texts(entries)
         held = self._held()

@@ -1,4 +1,4 @@
-"""Embeds entries and stores them, both at once: while one batch is written the next two are in the model."""
+"""Embeds new entries and stores them, both at once: while one batch is written the next two are in the model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def embed_and_store(
     collection: IndexedCollection,
     on_stored: Stored | None = None,
 ) -> int:
-    """Embed and store every batch; how many entries were stored.
+    """Embed and store every batch of entries that are new to the collection; how many were stored.
 
     Reading, embedding and storing overlap, with one batch waiting before each, and the model has the next batch when
     it comes to the end of one, so that no core waits: memory does not grow with the corpus.
@@ -34,7 +34,7 @@ async def embed_and_store(
     stored = 0
     async with aclosing(ahead(_embedded(incoming, embedder))) as finished:
         async for batch, vectors in finished:
-            await collection.upsert(batch, vectors)
+            await collection.add(batch, vectors)
             stored += len(batch)
             if on_stored is not None:
                 await on_stored(batch)

@@ -29,6 +29,8 @@ class Mended:
 
     added: int
     removed: int
+    held: int
+    """Entries of the collection, which the index holds now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class IndexedCollection:
     async def upsert(self, entries: Sequence[Entry], vectors: Sequence[Vector]) -> None:
         await self.keywords.upsert(self.vectors.name, entries)
         await self.vectors.upsert(entries, vectors)
+
+    async def add(self, entries: Sequence[Entry], vectors: Sequence[Vector]) -> None:
+        """Store entries whose ids are new to the collection."""
+        await self.keywords.upsert(self.vectors.name, entries)
+        await self.vectors.add(entries, vectors)
 
     async def refresh(self, entries: Sequence[Entry]) -> None:
         """Replace text and metadata of stored entries whose vectors stand."""
@@ -65,4 +72,4 @@ class IndexedCollection:
             await self.keywords.upsert(self.vectors.name, entries)
         if surplus:
             await self.keywords.delete(self.vectors.name, surplus)
-        return Mended(added=len(missing), removed=len(surplus))
+        return Mended(added=len(missing), removed=len(surplus), held=len(stored))

@@ -112,6 +112,20 @@ async def test_an_upsert_done_twice_is_done_once(collection: VectorCollection) -
     assert await collection.count() == 3
 
 
+async def test_add_stores_what_is_not_there_and_leaves_what_is(collection: VectorCollection) -> None:
+    await filled(collection)
+    await collection.add([Entry("a", "other", {"section": "1"}), Entry("d", "fourth", {"start": 30})], [Z, Y])
+    assert await collection.get(["a", "d"]) == [
+        Entry("a", "first", {"work": "Emma", "start": 0, "good": True}),
+        Entry("d", "fourth", {"start": 30}),
+    ]
+    assert await collection.vectors(["a", "d"]) == {"a": X, "d": Y}
+    assert [near.entry.id for near in await collection.query(X, limit=1)] == ["a"]
+    assert await collection.count() == 4
+    with pytest.raises(InvalidInputError):
+        await collection.add([Entry("e", "fifth")], [[1.0, 0.0]])
+
+
 async def test_refresh_replaces_text_and_metadata_of_what_is_there_and_leaves_its_vector(
     collection: VectorCollection,
 ) -> None:

@@ -76,10 +76,10 @@ async def test_mending_makes_the_words_equal_to_the_vectors(indexed: IndexedColl
     await put(indexed)
     await indexed.keywords.delete(indexed.vectors.name, ["e0", "e1"])
     await indexed.keywords.upsert(indexed.vectors.name, [Entry("ghost", "nobody")])
-    assert await indexed.mend() == Mended(added=2, removed=1)
+    assert await indexed.mend() == Mended(added=2, removed=1, held=5)
     assert await ids_of(indexed) == (["e0", "e1", "e2", "e3", "e4"],) * 2
     assert await indexed.keywords.search(indexed.vectors.name, "number 0", limit=1)
-    assert await indexed.mend() == Mended(added=0, removed=0)
+    assert await indexed.mend() == Mended(added=0, removed=0, held=5)
 
 
 async def test_a_lost_index_is_made_again_from_the_vectors(indexed: IndexedCollection) -> None:
@@ -87,4 +87,4 @@ async def test_a_lost_index_is_made_again_from_the_vectors(indexed: IndexedColle
     vector: Vector = [1.0] + [0.0] * 15
     await indexed.upsert(many, [vector] * len(many))
     lost = IndexedCollection(indexed.vectors, MemoryKeywords())
-    assert await lost.mend() == Mended(added=1500, removed=0)
+    assert await lost.mend() == Mended(added=1500, removed=0, held=1500)
