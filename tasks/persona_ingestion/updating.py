@@ -27,8 +27,9 @@ from tasks.retrieval.indexed_collection import IndexedCollection, collection_nam
 Tell = Callable[[float, CollectionResult], Awaitable[None]]
 """Hears how much of the sources is stored, 0 to 1, and the counts so far. Quick: the next batch waits for it."""
 
-_FIRST: Final = 32
-"""Passages in the first batch: the model begins as soon as they are read."""
+_FIRST: Final = 16
+"""Passages in the first batch and in the last: the model begins as soon as those are read, and once it has ended
+only these are still to be written."""
 _LISTED_AT_ONCE: Final = 2000
 
 
@@ -40,6 +41,8 @@ class Reading:
         self._items = iter(corpus)
         self._turn = Lock()
         self._closed = False
+        self.given = 0
+        """Chunks that were read."""
 
     def __iter__(self) -> Iterator[Chunk | SourceReport]:
         return self
@@ -48,7 +51,9 @@ class Reading:
         with self._turn:
             if self._closed:
                 raise StopIteration
-            return next(self._items)
+            item = next(self._items)
+            self.given += isinstance(item, Chunk)
+            return item
 
     @property
     def progress(self) -> float:
@@ -87,17 +92,17 @@ async def update_from(
     stored_as = collection_name(persona_id, name)
     vectors = await stores.vectors.open(stored_as, model=embedder.name, dimension=embedder.dimension)
     collection = IndexedCollection(vectors, stores.keywords)
-    await collection.mend()
+    held = (await collection.mend()).held
     ledger = Ledger()
     async with reading(persona_id, sources, embedder, ledger) as read:
-        result = CollectionResult(persona_id=persona_id, collection=name, total_vectors=await vectors.count())
+        result = CollectionResult(persona_id=persona_id, collection=name, total_vectors=held)
         for place in sources.left_out:
             result.leave_out(place)
-        update = _Update(collection, embedder, read, tell, result)
+        update = _Update(collection, embedder, read, tell, result, is_new=not held)
         await update.add_what_is_new()
         _check_something_was_read(result)
         await update.remove_surplus(ledger)
-        await _check_counts(update.collection, result)
+        _check_counts(result)
     return result
 
 
@@ -110,8 +115,13 @@ class _Update:
     reading: Reading
     tell: Tell
     result: CollectionResult
+    is_new: bool
+    """Whether the collection held nothing, so that nobody need look for what is stored."""
+    _planned: int = 0
+    """Chunks that are stored or on their way."""
+    _share: float = 0.0
     _coming: deque[float] = field(default_factory=deque[float])
-    """How much was read when each batch that is on its way to the store was made."""
+    """The share of the sources that is stored with each batch that is on its way."""
 
     async def add_what_is_new(self) -> None:
         await embed_and_store(self._new_entries(), self.embedder, self.collection, self._stored)
@@ -122,20 +132,29 @@ class _Update:
                 for item in items:
                     if isinstance(item, SourceReport):
                         self.result.add(item)
-                changes = await self._plan([item for item in items if isinstance(item, Chunk)])
+                chunks = [item for item in items if isinstance(item, Chunk)]
+                changes = await self._plan(chunks)
                 if changes.refresh:
                     await self.collection.refresh(_entries(changes.refresh))
                 self.result.refreshed += len(changes.refresh)
                 self.result.kept += len(changes.keep)
+                share = self._share_with(len(chunks))
                 if changes.add:
-                    self._coming.append(self.reading.progress)
+                    self._coming.append(share)
                     yield _entries(changes.add)
                 elif not self._coming:
-                    await self.tell(self.reading.progress, self.result)
+                    await self.tell(share, self.result)
+
+    def _share_with(self, chunks: int) -> float:
+        """0 to 1, never falling: what was read, without that part of it which still waits to be planned."""
+        self._planned += chunks
+        planned = self._planned / self.reading.given if self.reading.given else 1.0
+        self._share = max(self._share, self.reading.progress * planned)
+        return self._share
 
     async def _plan(self, chunks: Sequence[Chunk]) -> Changes:
-        if not chunks:
-            return Changes()
+        if not chunks or self.is_new:
+            return Changes(add=tuple(chunks))
         stored = await self.collection.vectors.get([chunk.id for chunk in chunks])
         return plan_batch(chunks, {entry.id: str(entry.metadata.get("fingerprint")) for entry in stored})
 
@@ -145,12 +164,19 @@ class _Update:
         await self.tell(self._coming.popleft(), self.result)
 
     async def remove_surplus(self, ledger: Ledger) -> None:
-        """Listed to the end before anything is deleted, since a listing does not bear deletions."""
+        """Listed to the end before anything is deleted, since a listing does not bear deletions.
+
+        All that the sources give is stored by now: where no more is stored, nothing is surplus, and nothing is listed.
+        """
+        self.result.total_vectors = await self.collection.vectors.count()
+        if self.result.total_vectors == self.result.stored:
+            return
         gone: list[str] = []
         async for page in _pages(self.collection):
             gone += await asyncio.to_thread(surplus, page, ledger.wanted)
         if gone:
             await self.collection.delete(gone)
+            self.result.total_vectors = await self.collection.vectors.count()
         self.result.removed = len(gone)
 
 
@@ -179,9 +205,8 @@ def _check_something_was_read(result: CollectionResult) -> None:
     )
 
 
-async def _check_counts(collection: IndexedCollection, result: CollectionResult) -> None:
+def _check_counts(result: CollectionResult) -> None:
     """What the store holds is the proof; a difference means that somebody else wrote to it, and a rerun mends it."""
-    result.total_vectors = await collection.vectors.count()
     if result.total_vectors != result.stored:
         raise ExternalServiceError(
             f"The collection holds {result.total_vectors} passages where its files give {result.stored}; "

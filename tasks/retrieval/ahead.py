@@ -37,14 +37,34 @@ async def _next(source: AsyncGenerator[T]) -> tuple[T] | None:
 async def batches(items: Iterable[T], size: int, *, first: int | None = None) -> AsyncGenerator[list[T]]:
     """The items in lists of `size`, taken in a thread: making them may block or compute.
 
-    With `first` they begin with so few and double, so that who comes next need not wait long for the first of them.
+    With `first` they begin with so few and double, and at the end they halve down to it: who comes next need not wait
+    long for the first of them, and whoever comes after that has little left to do when the last one is done. To see
+    the end come, a full list is held back until the next one is there.
     A reader that stops early leaves at most one list in the making.
     """
-    iterator, most = iter(items), min(first or size, size)
-    while batch := await asyncio.to_thread(_taken, iterator, most):
-        yield batch
+    iterator, least = iter(items), min(first or size, size)
+    most, held = least, list[T]()
+    while len(batch := await asyncio.to_thread(_taken, iterator, most)) == most:
+        if held:
+            yield held
+            held = []
+        if first and most == size:
+            held = batch
+        else:
+            yield batch
         most = min(2 * most, size)
+    for last in _dwindling([*held, *batch], least, size):
+        yield last
 
 
 def _taken(iterator: Iterator[T], most: int) -> list[T]:
     return list(islice(iterator, most))
+
+
+def _dwindling(items: list[T], least: int, most: int) -> Iterator[list[T]]:
+    """Each is half of what is left, but at least `least` where there are so many."""
+    while items:
+        half = min(most, max(least, len(items) // 2))
+        count = len(items) if len(items) - half < least and len(items) <= most else half
+        yield items[:count]
+        items = items[count:]

@@ -115,11 +115,24 @@ async def test_reading_is_kept_off_the_event_loop() -> None:
     assert threading.get_ident() not in threads
 
 
-async def test_batches_that_begin_small_double_up_to_their_size() -> None:
-    async with aclosing(batches(range(30), 8, first=2)) as found:
-        assert [len(batch) async for batch in found] == [2, 4, 8, 8, 8]
-    async with aclosing(batches(range(5), 2, first=8)) as found:
-        assert [len(batch) async for batch in found] == [2, 2, 1]
+SIZES = [
+    ("doubles, and halves at the end", 30, 8, 2, [2, 4, 8, 8, 4, 2, 2]),
+    ("the last full list and the rest are halved together", 24, 8, 2, [2, 4, 8, 5, 2, 3]),
+    ("ends while it doubles", 9, 8, 2, [2, 4, 3]),
+    ("fewer than the first", 1, 8, 2, [1]),
+    ("a size below the first", 5, 2, 8, [2, 2, 1]),
+    ("nothing", 0, 8, 2, []),
+]
+
+
+@pytest.mark.parametrize(
+    ("items", "size", "first", "expected"), [case[1:] for case in SIZES], ids=[c[0] for c in SIZES]
+)
+async def test_batches_that_begin_small_end_small(items: int, size: int, first: int, expected: list[int]) -> None:
+    async with aclosing(batches(range(items), size, first=first)) as found:
+        made = [batch async for batch in found]
+    assert [len(batch) for batch in made] == expected
+    assert [item for batch in made for item in batch] == list(range(items))
 
 
 async def test_the_model_has_the_next_batch_before_it_ends_one(collection: IndexedCollection) -> None:
