@@ -71,11 +71,11 @@ def _check_entry(entry: Entry) -> None:
 
 
 def _is_scalar(value: object) -> bool:
+    if isinstance(value, str):  # most are
+        return True
     if isinstance(value, float):
         return math.isfinite(value)
-    if isinstance(value, int):
-        return -_LARGEST <= value < _LARGEST
-    return isinstance(value, str)
+    return isinstance(value, int) and -_LARGEST <= value < _LARGEST
 
 
 def conditions(where: Filter | None) -> list[Condition]:

@@ -128,7 +128,7 @@ class _OfOneCorpus:
         self._tokens = WordTokens(embedder.tokens)
 
     def count_tokens(self, text: str) -> int:
-        return len(self._tokens(text))
+        return self._tokens.count(text)
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         return await self._embedder.embed_tokens(texts, self._marked_tokens)

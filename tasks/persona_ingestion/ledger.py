@@ -83,9 +83,14 @@ class Ledger:
         return found
 
     def _bands(self, hashes: Hashes) -> dict[int, list[int]]:
-        """For each of the text's bands the first texts that share it: a phrase that is everywhere costs no more."""
-        question = "SELECT number FROM bands WHERE key = ? ORDER BY number LIMIT ?"
-        return {key: [row[0] for row in self._db.execute(question, (key, _BAND_MEMBERS))] for key in band_keys(hashes)}
+        """For each of the text's bands the first texts that share it: no more are kept, so that a phrase which is
+        everywhere costs no more."""
+        keys = band_keys(hashes)
+        found: dict[int, list[int]] = {key: [] for key in keys}
+        marks = ",".join("?" * len(keys))
+        for key, number in self._db.execute(f"SELECT key, number FROM bands WHERE key IN ({marks})", keys):  # noqa: S608 - only marks
+            found[key].append(number)
+        return found
 
     def _near(self, hashes: Hashes, bands: dict[int, list[int]]) -> Twin | None:
         """The most alike; of equals the oldest, so that the same sources give the same twins in every run."""
