@@ -1,0 +1,83 @@
+"""A collection is brought in step with its sources, and the stores are asked no more than that takes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from spine.contracts.ingestion import CollectionResult
+from spine.passages_port import PassageStores
+from spine.testing.hashing_embedder import HashingEmbedder
+from spine.testing.memory_keywords import MemoryKeywords
+from spine.testing.memory_vectors import MemoryVectors
+from spine.vectors_port import Entry, Filter, Listed, VectorCollection
+from tasks.persona_ingestion.sources import find_sources
+from tasks.persona_ingestion.updating import update_from
+
+NAME = "persona.poe.works"
+
+
+@pytest.fixture
+def stores() -> PassageStores:
+    return PassageStores(HashingEmbedder(), MemoryVectors(), MemoryKeywords())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "works").mkdir()
+    for work in range(3):
+        said = (f"Passage {n} of work {work} tells of {n * 7 + work} ravens." for n in range(300))
+        (tmp_path / "works" / f"{work}.txt").write_text("\n\n".join(said))
+    return tmp_path
+
+
+async def update(folder: Path, stores: PassageStores) -> tuple[CollectionResult, list[float]]:
+    """What came of it, and the shares that were told."""
+    told: list[float] = []
+
+    async def tell(share: float, result: CollectionResult) -> None:
+        told.append(share)
+
+    return await update_from("poe", "works", find_sources(folder, "works"), stores, tell), told
+
+
+async def opened(stores: PassageStores) -> VectorCollection:
+    return await stores.vectors.open(NAME, model=stores.embedder.name, dimension=stores.embedder.dimension)
+
+
+async def test_a_new_collection_is_neither_looked_up_nor_listed_again(
+    folder: Path, stores: PassageStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection, asked = await opened(stores), list[str]()
+    get, listing = collection.get, collection.listing
+
+    async def watched_get(ids: Sequence[str], where: Filter | None = None) -> list[Entry]:
+        asked.append("get")
+        return await get(ids, where)
+
+    def watched_listing(*, page: int = 2000) -> AsyncIterator[Listed]:
+        asked.append("listing")
+        return listing(page=page)
+
+    monkeypatch.setattr(collection, "get", watched_get)
+    monkeypatch.setattr(collection, "listing", watched_listing)
+    result, _ = await update(folder, stores)
+    assert result.embedded == result.total_vectors == await collection.count() > 0
+    assert asked == ["listing"]  # to see whether its words are all there
+
+
+async def test_the_share_that_is_told_grows_to_the_whole(folder: Path, stores: PassageStores) -> None:
+    _, told = await update(folder, stores)
+    assert told == sorted(told)
+    assert told[0] < 1 == told[-1]
+
+
+async def test_what_no_file_gives_any_more_goes_and_the_rest_is_kept(folder: Path, stores: PassageStores) -> None:
+    first, _ = await update(folder, stores)
+    (folder / "works" / "1.txt").unlink()
+    second, _ = await update(folder, stores)
+    assert second.removed == first.sources[1].stored
+    assert second.kept == second.total_vectors == first.total_vectors - second.removed
+    assert await (await opened(stores)).count() == second.total_vectors
