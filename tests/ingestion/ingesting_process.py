@@ -63,10 +63,10 @@ class Collection:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stored, name)
 
-    async def upsert(self, entries: Sequence[Entry], vectors: Sequence[Vector]) -> None:
+    async def add(self, entries: Sequence[Entry], vectors: Sequence[Vector]) -> None:
         self._writes.append(None)
         self._interruption.reach(f"indexed {len(self._writes)}")
-        await self._stored.upsert(entries, vectors)
+        await self._stored.add(entries, vectors)
         self._interruption.reach(f"stored {len(self._writes)}")
 
     async def delete(self, ids: Sequence[str]) -> None:
