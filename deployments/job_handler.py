@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -32,6 +32,8 @@ class JobHandler:
 
     services: Services
     surround: Surround = plainly
+    shared_run: Callable[[], str | None] = lambda: None
+    """The flow run in which every job begins that is begun now; None when jobs have runs of their own."""
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, "asyncio.Task[None]"])
     trial: Trial = field(default_factory=Trial)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,7 +41,7 @@ class JobHandler:
 
     async def __call__(self, job_id: str) -> None:
         """Run the job's next attempt here, unless it is finished or leased to another process."""
-        job = await self.services.ledger.begin(job_id, self.services.worker)
+        job = await self.services.ledger.begin(job_id, self.services.worker, self.shared_run())
         if job is None:
             return
         if not self.trial.admits(job):

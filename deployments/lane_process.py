@@ -79,7 +79,8 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
             services.lease = LIVE_LEASE
         leases = stack.enter_context(LeaseThread(lambda: open_documents(config), services.lease))
         services.keeper = leases
-        handler = JobHandler(services, await stack.enter_async_context(lane_runs(queues, services.worker)))
+        runs = await stack.enter_async_context(lane_runs(queues, services.worker))
+        handler = JobHandler(services, runs, runs.shared_run)
         sessions = await _open_sessions(services, handler, queues, url, stack)
         if sessions is not None:
             leases.also(sessions.say_alive)

@@ -183,8 +183,7 @@ class LiveSessions:
     async def _run_oldest(self, session_id: str) -> float | None:
         """Seconds until the session is to be looked at again; None when nothing waits in it."""
         if (asked_again := await self._mailbox.take(session_id)) is not None:
-            step = await self._mailbox.look(session_id)
-            return max(_until(asked_again), 0.05) if step.job else None
+            return max(_until(asked_again), 0.05)
         try:
             began = await self._run_if_due(await self._mailbox.look(session_id))
         finally:

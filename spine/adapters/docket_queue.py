@@ -35,6 +35,10 @@ NEVER_DUE = timedelta(seconds=30)
 """Between two looks for jobs that have become due: none is given to docket before it is."""
 
 
+TAKEN_AT_ONCE = 1
+"""Messages that a worker takes in one look: so a burst spreads over the lanes instead of filling the first that comes."""
+
+
 async def run_job(job_id: str) -> None:
     """Stands in for the lane's handler where jobs are only enqueued."""
     raise AssertionError(f"job {job_id} was delivered to a process that runs no jobs")
@@ -101,6 +105,7 @@ async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, na
             redelivery_timeout=REDELIVERY,
             reconnection_delay=timedelta(seconds=1),
             scheduling_resolution=NEVER_DUE,
+            message_batch=TAKEN_AT_ONCE,
         ) as worker,
     ):
 

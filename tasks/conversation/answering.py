@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from spine.chat_port import ChatReply
 from spine.contracts.conversations import (
     AccountPolicy,
+    Delivery,
     InboundMessage,
     Order,
     OrderProposal,
@@ -40,21 +41,39 @@ _ASKS = re.compile(r"[?？؟]\W*$")
 _LONGEST_ORDER = 4_000  # characters in a prompt
 
 
-async def answer_message(services: Services, job: Job, message: InboundMessage) -> Reply:
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reply, and its session as the reply left it."""
+
+    reply: Reply
+    session: Session
+
+    def delivered(self, how: Delivery) -> Answered:
+        return Answered(self.reply.model_copy(update={"delivery": how}), self.session)
+
+
+async def answer_message(services: Services, job: Job, message: InboundMessage) -> Answered:
     """The reply to the message, stored behind it in the transcript. Raises what the models raise."""
     transcript = Transcript(services.documents, message.session_id)
-    turn = await transcript.turn(reply_turn_id(job.job_id))
+    turn, session = await transcript.turn(reply_turn_id(job.job_id)), None
     if turn is None or turn.reply is None:
-        turn = await _reply_turn(services, transcript, job, message)
+        turn, session = await _reply_turn(services, transcript, job, message)
     reply = turn.reply or Reply(text=turn.text)
     pending = await _pending_order(services, reply)
-    await transcript.settle(
-        newest=turn.seq, open_question=reply.open_question, pending_order_id=pending, last_reply_at=iso(turn.created)
+    session = await transcript.settle(
+        session,
+        newest=turn.seq,
+        open_question=reply.open_question,
+        pending_order_id=pending,
+        last_reply_at=iso(turn.created),
     )
-    return reply
+    return Answered(reply, session)
 
 
-async def _reply_turn(services: Services, transcript: Transcript, job: Job, message: InboundMessage) -> Turn:
+async def _reply_turn(
+    services: Services, transcript: Transcript, job: Job, message: InboundMessage
+) -> tuple[Turn, Session]:
+    """The stored reply, and the session as the message left it."""
     session = await transcript.open(message)
     text = message.text.strip() or _WORDLESS
     heard = Turn(
@@ -80,7 +99,7 @@ async def _reply_turn(services: Services, transcript: Transcript, job: Job, mess
         job_id=job.job_id,
         reply=reply,
     )
-    return await transcript.append(said, after=heard.seq)
+    return await transcript.append(said, after=heard.seq), session
 
 
 async def _pending_order(services: Services, reply: Reply) -> str | None:

@@ -11,10 +11,10 @@ from typing import Any
 
 from prefect import task
 
-from spine.contracts.conversations import Delivery, Followup, InboundMessage, Reply, TaskName
+from spine.contracts.conversations import Delivery, Followup, InboundMessage, TaskName
 from spine.contracts.jobs import Job
 from spine.services import current_services
-from tasks.conversation.answering import answer_message
+from tasks.conversation.answering import Answered, answer_message
 from tasks.conversation.crm_orders import create_crm_order as create_order
 from tasks.conversation.following_up import send_followup as follow_up
 from tasks.conversation.sending import deliver_reply
@@ -26,21 +26,21 @@ from tasks.webhooks.start import start_from_webhook
 
 
 @task(name=TaskName.PROCESS_MESSAGE.value, task_run_name="answer {job.subject_id}", **UNKEPT)
-async def process_message(job: Job, message: InboundMessage) -> Reply:
+async def process_message(job: Job, message: InboundMessage) -> Answered:
     """The reply to the message, stored as a turn of the transcript."""
     return await answer_message(current_services(), job, message)
 
 
 @task(name=TaskName.PROCESS_AND_RESPOND.value, task_run_name="answer {job.subject_id}", **UNKEPT)
-async def process_and_respond(job: Job, message: InboundMessage, making: AbstractAsyncContextManager[None]) -> Reply:
+async def process_and_respond(job: Job, message: InboundMessage, making: AbstractAsyncContextManager[None]) -> Answered:
     """The same, brought to the person; `making` surrounds the work on the answer, before it is sent.
 
     One task for both: its record costs more than the sending, and a message that is tried again finds the stored
     reply and the effect anyway.
     """
     async with making:
-        reply = await answer_message(current_services(), job, message)
-    return reply.model_copy(update={"delivery": await _deliver(job, message, reply.text)})
+        answered = await answer_message(current_services(), job, message)
+    return answered.delivered(await _deliver(job, message, answered.reply.text))
 
 
 @task(name=TaskName.SEND_RESPONSE.value, task_run_name="send to {job.subject_id}", **UNKEPT)

@@ -64,10 +64,13 @@ class Transcript:
             raise NotFoundError(f"There is no conversation {self.session_id}.")
         return session_from(changed)
 
-    async def settle(self, newest: int = 0, **values: Any) -> Session:
-        """Count the turns anew, and set the values unless there are turns after `newest`: then they are old news."""
+    async def settle(self, read: Session | None = None, newest: int = 0, **values: Any) -> Session:
+        """Count the turns anew, and set the values unless there are turns after `newest`: then they are old news.
+
+        `read` is the session as the caller has it, and spares reading it, unless it was changed since.
+        """
         while True:
-            session = await self.session()
+            session, read = read or await self.session(), None
             turns = await self.open_turns(session)
             counters = {
                 "turns": max([session.turns, session.summary_until, *(turn.seq for turn in turns)]),

@@ -15,11 +15,11 @@ from spine.live_queues import LIMITS
 from spine.services import Services, using
 from spine.turns import turn
 from tasks.conversation import steps
+from tasks.conversation.answering import Answered
 from tasks.conversation.asking import tallying
 from tasks.conversation.sending import say_still_working
 from tasks.conversation.starting import waiting_children
 from tasks.conversation.summarizing import is_long, start_summary
-from tasks.conversation.transcript import Transcript
 from tasks.job_run import Backoff, JobRun, TimeLimits, job_run
 from tasks.quoted import quoted
 
@@ -63,20 +63,18 @@ def task_of(job: Job) -> TaskName:
 async def _process_message(run: JobRun) -> dict[str, Any]:
     message = _message(run.job)
     async with _session_to_itself(message):
-        reply = await steps.process_message(quoted(run.job), quoted(message))
-    await _after_reply(run, reply.note)
-    return reply.model_dump(mode="json")
+        answered = await steps.process_message(quoted(run.job), quoted(message))
+    return await _after_reply(run, answered)
 
 
 async def _process_and_respond(run: JobRun) -> dict[str, Any]:
     message = _message(run.job)
     async with _session_to_itself(message):
         told = _told_at_soft_limit(run, message)
-        reply = await steps.process_and_respond(quoted(run.job), quoted(message), quoted(told))
-    if reply.delivery is Delivery.AMBIGUOUS:
+        answered = await steps.process_and_respond(quoted(run.job), quoted(message), quoted(told))
+    if answered.reply.delivery is Delivery.AMBIGUOUS:
         await run.log("nobody knows whether the reply arrived; it is not sent again", "warning")
-    await _after_reply(run, reply.note)
-    return reply.model_dump(mode="json")
+    return await _after_reply(run, answered)
 
 
 async def _send_response(run: JobRun) -> dict[str, Any]:
@@ -117,16 +115,17 @@ async def _told_at_soft_limit(run: JobRun, message: InboundMessage) -> AsyncGene
             await telling
 
 
-async def _after_reply(run: JobRun, note: str) -> None:
-    """A reply is not lost to what comes after it."""
-    if note:
-        await run.log(note, "warning")
+async def _after_reply(run: JobRun, answered: Answered) -> dict[str, Any]:
+    """The job's result. A reply is not lost to what comes after it."""
+    reply, session = answered.reply, answered.session
+    if reply.note:
+        await run.log(reply.note, "warning")
     try:
-        session = await Transcript(run.services.documents, run.job.subject_id).session()
         if is_long(session, run.services.account_policy(session.platform, session.account)):
             await start_summary(run.services, session, run.job)
     except MillraceError as error:
         await run.log(f"the session's summary waits for the hourly check: {error}", "warning")
+    return reply.model_dump(mode="json")
 
 
 def _message(job: Job) -> InboundMessage:
