@@ -36,7 +36,7 @@ NEVER_DUE = timedelta(seconds=30)
 
 
 TAKEN_AT_ONCE = 1
-"""Messages that a worker takes in one look: so a burst spreads over the lanes instead of filling the first that comes."""
+"""Messages that a worker takes in one look: a burst spreads over the lanes instead of filling the first that comes."""
 
 
 async def run_job(job_id: str) -> None:
