@@ -34,8 +34,8 @@ test-wordpress: setup ## tests that drive a real WordPress
 	@$(BIN)/pytest -m wordpress $(ARGS)
 
 chaos: setup ## faults on a whole stack under load (docs/reliability.md), then the tests that kill processes: 30 min
-	@$(BIN)/python -m tests.chaos --minutes 22 --write $(ARGS)
-	@$(BIN)/pytest -m chaos
+	@$(BIN)/python -m tests.chaos --minutes 23 --write $(ARGS)
+	@$(BIN)/pytest -m chaos -n 2 --dist loadfile
 
 chaos-short: setup ## the same in three minutes, for CI
 	@$(BIN)/python -m tests.chaos --minutes 3 $(ARGS)

@@ -33,6 +33,10 @@ class _Feed:
     touched: float = field(default_factory=time.monotonic)
     watchers: set[Subscription] = field(default_factory=set[Subscription])
 
+    def had_by_all(self, job_id: str) -> int:
+        """The last number that every watcher has: one of them may have read on by itself while others wait."""
+        return min([self.heard, *(had for watcher in self.watchers if (had := watcher.position(job_id)) is not None)])
+
     def note(self, event: ProgressEvent) -> None:
         if event.seq >= self.heard:
             self.heard, self.ended, self.touched = event.seq, is_end(event), time.monotonic()
@@ -155,7 +159,7 @@ class ProgressHub:
 
     async def _look_up(self, job_id: str, feed: _Feed) -> None:
         """Hand out what was published and not announced; tell the end of a job whose last event was lost."""
-        missed = await self._log.read(job_id, feed.heard, REPLAY_PAGE)
+        missed = await self._log.read(job_id, feed.had_by_all(job_id), REPLAY_PAGE)
         if not missed and not feed.ended:
             missed = await self._lost_end(job_id, feed)
         for event in missed:

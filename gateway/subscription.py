@@ -64,6 +64,10 @@ class Subscription:
             self._last[job_id] = max(0, since - 1)
             self._behind[job_id] = None
 
+    def position(self, job_id: str) -> int | None:
+        """The number up to which it has the job's events; None when it is going to read them by itself anyway."""
+        return None if job_id in self._behind else self._last.get(job_id)
+
     def offer(self, announced: Announced) -> None:
         """Take in a live event; never waits."""
         if len(self._queue) >= self._queue_size:

@@ -19,6 +19,7 @@ from deployments.stack.home import Home
 from deployments.stack.lane_scaler import QueueDepth
 from deployments.stack.parts import Plan
 from deployments.stack.plan import build_plan
+from deployments.stack.prefect_server import drop_scratch, scratch_folder
 from deployments.stack.queue_depths import docket_depths
 from deployments.stack.secret_store import ensure_secrets
 from deployments.stack.stack_settings import LaneLayout, lane_layout
@@ -80,7 +81,10 @@ def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) ->
         save_environment(home, own)
         return plan
 
-    return supervise(home, make_plan, queue_depth=_depths(home, layout), on_change=on_change)
+    try:
+        return supervise(home, make_plan, queue_depth=_depths(home, layout), on_change=on_change)
+    finally:
+        drop_scratch(scratch_folder(home.root))
 
 
 def _depths(home: Home, layout: LaneLayout) -> QueueDepth:

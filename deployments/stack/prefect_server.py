@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from deployments.stack.environment import Addresses
@@ -82,6 +84,13 @@ def make_scratch(folder: Path) -> None:
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
         raise ConflictError(f"{folder} belongs to somebody else: remove it, or set TMPDIR to another folder.")
     folder.chmod(0o711)
+
+
+def drop_scratch(folder: Path) -> None:
+    """Remove it with what runs that were cut off left in it; nothing that belongs to somebody else."""
+    with suppress(OSError):
+        if not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def worker_part(addresses: Addresses, secrets: Secrets, home: Path, folder: Path, needs: tuple[str, ...]) -> Part:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from docket import Docket, Worker
@@ -96,9 +95,13 @@ class DocketQueue:
 
 async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, name: str) -> None:
     """Run the queue's jobs until cancelled; then stop taking new ones and wait for those in flight."""
-    async with (
-        Docket(name=docket_name(queue), url=url, execution_ttl=FORGOTTEN) as docket,
-        _Worker(
+
+    async def deliver(job_id: str) -> None:
+        await handler(job_id)
+
+    async with Docket(name=docket_name(queue), url=url, execution_ttl=FORGOTTEN) as docket:
+        docket.register(deliver, names=[RUN_JOB])
+        async with _Worker(
             docket,
             name=name,
             concurrency=concurrency,
@@ -106,35 +109,15 @@ async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, na
             reconnection_delay=timedelta(seconds=1),
             scheduling_resolution=NEVER_DUE,
             message_batch=TAKEN_AT_ONCE,
-        ) as worker,
-    ):
-
-        async def deliver(job_id: str) -> None:
-            with worker.delivering():
-                await handler(job_id)
-
-        docket.register(deliver, names=[RUN_JOB])
-        await worker.run_forever()
+        ) as worker:
+            await worker.run_forever()
 
 
 class _Worker(Worker):
     """Looks often while it has work, seldom while it has none."""
 
-    _running = 0
-    _ended = float("-inf")
-
-    @contextmanager
-    def delivering(self) -> Generator[None]:
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-            self._ended = time.monotonic()
-
     def _check_interval(self) -> timedelta:
-        has_work = self._running or time.monotonic() - self._ended < IDLE.total_seconds()
-        return WATCHFUL if has_work else IDLE
+        return WATCHFUL if self._tasks_by_key else IDLE
 
     def _keep(self, value: timedelta) -> None:
         """docket's own choice is one for all times."""

@@ -209,6 +209,20 @@ async def test_lost_announcements_are_looked_up() -> None:
     task.cancel()
 
 
+async def test_what_one_watcher_has_read_by_itself_is_looked_up_for_the_others() -> None:
+    log, ledger = DeafLog(), JobLedger(MemoryDocuments())
+    hub, task = await listening(log, ledger, recheck_seconds=0.02)
+    with hub.subscribe(JOB) as early, hub.subscribe(JOB) as late:
+        waiting = asyncio.create_task(told(early, 3))
+        await asyncio.sleep(0)  # it has looked for what there was
+        for _ in range(3):
+            await log.publish(ProgressEvent(type="log", job_id=JOB))
+        assert await told(late, 3) == [1, 2, 3]
+        async with asyncio.timeout(5):
+            assert await waiting == [1, 2, 3]
+    task.cancel()
+
+
 async def test_an_end_that_never_reached_the_log_is_told_from_the_record() -> None:
     log, ledger = MemoryProgressLog(), JobLedger(MemoryDocuments())
     job, _ = await ledger.create("book_review", "sub_1")

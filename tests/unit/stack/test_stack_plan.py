@@ -23,6 +23,7 @@ from deployments.stack.parts import Kind
 from deployments.stack.plan import build_plan, externals_of
 from deployments.stack.ports_choice import choose_ports, is_free, require_free
 from deployments.stack.postgres_server import PostgresBinaries, asyncpg_url, binaries_for
+from deployments.stack.prefect_server import drop_scratch, make_scratch
 from deployments.stack.secret_store import Secrets
 from deployments.stack.stack_settings import LaneLayout, LaneSettings, lane_layout
 from spine.errors import ConflictError, NotConfiguredError
@@ -238,3 +239,19 @@ def test_a_data_folder_of_a_version_that_is_gone_is_reported(tmp_path: Path) -> 
     (tmp_path / "data" / "PG_VERSION").write_text("14\n")
     with pytest.raises(NotConfiguredError, match="install postgresql-14"):
         binaries_for(tmp_path, [PostgresBinaries(tmp_path, "17")])
+
+
+def test_a_stack_that_ends_leaves_nothing_of_its_runs_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
+    folder = tmp_path / "scratch"
+    make_scratch(folder)
+    (folder / "runner_storage" / "cut-off").mkdir(parents=True)
+    drop_scratch(folder)
+    assert not folder.exists()
+    drop_scratch(folder)  # a stack that never came up has none
+
+
+def test_a_folder_behind_a_link_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "somebody").mkdir()
+    (tmp_path / "scratch").symlink_to(tmp_path / "somebody")
+    drop_scratch(tmp_path / "scratch")
+    assert (tmp_path / "somebody").exists()
