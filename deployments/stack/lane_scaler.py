@@ -57,12 +57,12 @@ class LaneScaler:
         return [runner for group in self._groups for runner in group.runners]
 
     async def start_first(self, needs_met: Callable[[tuple[str, ...]], Awaitable[None]]) -> None:
-        """Start every group at its minimum once its needs are met, and wait until those lanes are healthy."""
+        """Start what every group begins with once its needs are met, and wait until those lanes are healthy."""
         await asyncio.gather(*(self._start_group(group, needs_met) for group in self._groups))
 
     async def _start_group(self, group: _Group, needs_met: Callable[[tuple[str, ...]], Awaitable[None]]) -> None:
         await needs_met(group.plan.needs)
-        self._resize(group, group.plan.minimum)
+        self._resize(group, group.plan.at_first or group.plan.minimum)
         await asyncio.gather(*(runner.settled.wait() for runner in group.runners))
 
     async def adjust(self) -> None:

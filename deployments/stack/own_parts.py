@@ -89,7 +89,7 @@ def lane_groups(
 ) -> tuple[LaneGroup, ...]:
     """The pipeline lanes (scaled), the live lanes, and the dedicated ones."""
 
-    def group(name: str, minimum: int, maximum: int, chosen: tuple[str, ...] = ()) -> LaneGroup:
+    def group(name: str, minimum: int, maximum: int, chosen: tuple[str, ...] = (), at_first: int = 0) -> LaneGroup:
         return LaneGroup(
             name=name,
             queues=chosen or counted_queues(name),
@@ -98,11 +98,12 @@ def lane_groups(
             make=lambda instance: _lane_part(instance, name, chosen, layout, addresses, folder),
             needs=needs,
             per_lane=LANE_WIDTH,
+            at_first=at_first,
         )
 
     return (
         group("pipelines", layout.minimum, layout.maximum),
-        group("live", layout.live, layout.live),
+        group("live", layout.live, layout.live, at_first=1),
         *(group(name, 1, 1, queues) for name, queues in layout.dedicated.items()),
     )
 

@@ -97,6 +97,8 @@ class LaneGroup:
     make: Callable[[str], Part]
     needs: tuple[str, ...] = ()
     per_lane: int = 8
+    at_first: int = 0
+    """How many a start waits for, the others follow; 0 is all of `minimum`."""
 
     def instance(self, number: int) -> str:
         return f"lane-{self.name}-{number}"

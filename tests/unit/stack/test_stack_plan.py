@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.stack import stack_settings
 from deployments.stack.environment import (
     Addresses,
     exports,
@@ -255,3 +256,27 @@ def test_a_folder_behind_a_link_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "scratch").symlink_to(tmp_path / "somebody")
     drop_scratch(tmp_path / "scratch")
     assert (tmp_path / "somebody").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "expected"),
+    [
+        pytest.param(0, 1, 1, id="one core"),
+        pytest.param(0, 2, 2, id="two cores"),
+        pytest.param(0, 16, 2, id="many cores: Prefect's server is the limit"),
+        pytest.param(5, 2, 5, id="as many as were asked for"),
+    ],
+)
+def test_live_lanes_follow_the_cores_unless_their_number_is_given(
+    monkeypatch: pytest.MonkeyPatch, asked: int, cores: int, expected: int
+) -> None:
+    monkeypatch.setattr(stack_settings, "cores", lambda: cores)
+    defaults = LaneSettings(live_lanes=asked)  # pyright: ignore[reportCallIssue]
+    assert lane_layout(None, [], defaults).live == expected
+
+
+def test_a_start_waits_for_one_live_lane_and_the_others_follow(tmp_path: Path) -> None:
+    live = next(
+        group for group in lane_groups(LaneLayout(1, 2, live=3), ADDRESSES, tmp_path, ()) if group.name == "live"
+    )
+    assert (live.at_first, live.minimum, live.maximum) == (1, 3, 3)
