@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,8 @@ class ProgressReporter:
     _percent: float = 0.0
     _step: str = ""
     _recorded_at: float = 0.0
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Events go out one after the other: two at once would reach the log in the order of their connections."""
 
     @property
     def elapsed(self) -> float:
@@ -79,7 +82,8 @@ class ProgressReporter:
             ProgressEvent(type="log", job_id=self.job.job_id, message=text, stream=stream) for stream, text in lines
         ]
         if events:
-            await self.log_store.publish_many([self._filled(event, self._step) for event in events])
+            async with self._turn:
+                await self.log_store.publish_many([self._filled(event, self._step) for event in events])
 
     async def state(self, status: JobStatus | str, message: str = "") -> None:
         """A change of the job's status; success means 100 percent."""
@@ -89,7 +93,8 @@ class ProgressReporter:
         await self._publish(event, self._step)
 
     async def _publish(self, event: ProgressEvent, step: str) -> None:
-        await self.log_store.publish(self._filled(event, step))
+        async with self._turn:
+            await self.log_store.publish(self._filled(event, step))
 
     def _filled(self, event: ProgressEvent, step: str) -> ProgressEvent:
         """The event with what is the same for all of the attempt at this moment."""
