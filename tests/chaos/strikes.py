@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import psutil
 from redis.asyncio import Redis
@@ -179,13 +180,15 @@ class Attack:
         self._hit("migrated back and forward")
         self.target.roll_out(self.load.number + 1)
         for part in ("lane-pipelines", "lane-live", "gateway"):
-            (old,) = await self.target.pids(part)
-            os.kill(old, signal.SIGTERM)
-            assert await until(lambda old=old, part=part: self._is_replaced(part, old), within=90), f"{part} stayed"
-            self._hit(f"{part} replaced")
+            for old in (before := await self.target.pids(part)):
+                os.kill(old, signal.SIGTERM)
+                replaced = partial(self._is_replaced, part, old, len(before))
+                assert await until(replaced, within=90), f"{part} stayed"
+                self._hit(f"{part} replaced")
 
-    async def _is_replaced(self, part: str, old: int) -> bool:
-        return bool(found := await self.target.healthy_pids(part)) and old not in found
+    async def _is_replaced(self, part: str, old: int, number: int) -> bool:
+        found = await self.target.healthy_pids(part)
+        return len(found) >= number and old not in found
 
     async def _take_the_files(self, aim: str, strike: Strike) -> None:
         """Let the process open no file and no connection beyond those that it has."""
