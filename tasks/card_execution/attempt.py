@@ -16,6 +16,7 @@ from spine.contracts.cards import AgentPolicy, CardOutcome, CardRecord, CardResu
 from spine.contracts.jobs import Job
 from spine.errors import AgentFailedError, MillraceError, RetryableError
 from spine.progress import announce_state
+from spine.scarcity import is_scarcity
 from spine.services import Services
 from tasks.job_run import Backoff, JobRun, TimeLimits, adopt_job, assigned_job, is_prefect_away, job_run
 
@@ -81,7 +82,8 @@ class CardWork:
 
     async def failed(self, error: Exception) -> None:
         """The card is FAILED, unless the job comes to another attempt."""
-        if (isinstance(error, RetryableError) or is_prefect_away(error)) and self.has_attempts_left:
+        passing = isinstance(error, RetryableError) or is_prefect_away(error) or is_scarcity(error)
+        if passing and self.has_attempts_left:
             await self.desk.note(self.job, CardStatus.IN_PROGRESS, f"attempt {self.job.attempts} failed: {error}")
             return
         await self.settle(CardStatus.FAILED, str(error) or type(error).__name__, kind=type(error).__name__)

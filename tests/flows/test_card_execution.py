@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,24 @@ async def test_a_later_attempt_may_succeed_and_has_a_log_of_its_own(make_world: 
     run = await backlog.runs.get(job.job_id)
     assert run is not None and len({*run.logs}) == 2
     assert "attempt 2" in backlog.agents.tasks[1].prompt
+
+
+async def test_a_card_whose_process_ran_out_of_files_is_tried_again(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backlog = await card_world(make_world, WRITES)
+    await backlog.load("c")
+    run = backlog.agents.run
+
+    async def starved(*args: Any, **options: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(backlog.agents, "run", starved)
+    card, job = await backlog.run("c")
+    assert (card.status, job.status) == (CardStatus.IN_PROGRESS, JobStatus.RETRY)
+    monkeypatch.setattr(backlog.agents, "run", run)
+    card, job = await backlog.again(job)
+    assert (card.status, job.status, job.attempts) == (CardStatus.DONE, JobStatus.SUCCESS, 2)
 
 
 async def test_which_exits_are_tried_again_is_the_operators_word(make_world: MakeWorld) -> None:
