@@ -2,7 +2,7 @@
 
 Every run writes benchmarks/results/latest.json, after each bench anew, so that a run that is cut off leaves what it
 has; `--continue` takes that over. Only a whole run (all benches, not `--quick`) writes docs/benchmarks.md and its
-pictures.
+pictures; `--publish` does for one that was cut off.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def main() -> int:
     parser.add_argument("--continue", dest="goes_on", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--check", action="store_true", help="fail when a measured ratio misses its target")
     parser.add_argument("--only-check", action="store_true", help="run nothing: check the ratios of the latest run")
+    parser.add_argument("--publish", action="store_true", help="run nothing: write the page of a run that was cut off")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the bench that runs ends too
     if unknown := set(options.names) - set(BENCHES):
@@ -92,6 +93,8 @@ def main() -> int:
         return _check(read(options.results / "latest.json").rows)
     effort = Effort(options.reps or (1 if options.quick else 5), options.quick)
     run = Run(effort, options.names or list(BENCHES), options.results)
+    if options.publish:
+        return _publish_what_there_is(run)
     _run(run, goes_on=options.goes_on)
     if run.is_whole:
         _publish(run)
@@ -128,6 +131,17 @@ def _publish(run: Run) -> None:
     curves: list[Curve] = [curve for outcome in run.outcomes.values() for curve in outcome.curves]
     pictures = draw(_measured(run), curves, folder)
     (ROOT / "docs" / "benchmarks.md").write_text(page(run.results(), run.outcomes, pictures), encoding="utf-8")
+
+
+def _publish_what_there_is(run: Run) -> int:
+    """The page of a run that was cut off: what it did not come to is told as not measured. 1 when there is nothing."""
+    taken = [name for name in BENCHES if run.take_over(name)]
+    if not taken:
+        print("nothing was measured at this commit, on this machine: `make bench` first", file=sys.stderr)
+        return 1
+    write(run.results(), run.folder)
+    _publish(run)
+    return 0
 
 
 def _measured(run: Run) -> dict[Figure, float]:
