@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from spine.account_limits import ASK_AGAIN, AccountLimits
-from spine.errors import ExternalServiceError
+from spine.adapters.redis_client import asked
 
 _PREFIX = "millrace:account:"
 LEASE_SECONDS: Final = 10.0
@@ -66,7 +64,7 @@ class RedisAccountLimits:
     async def admit(self, account: str, session_id: str, limits: AccountLimits) -> float:
         between = 60_000 / limits.rate_per_minute if limits.rate_per_minute else 0
         arguments = (session_id, limits.concurrency, _LEASE, between, limits.burst, int(ASK_AGAIN * 1000))
-        wait = int(await _asked(self._admit(keys=[*_keys(account)], args=[*arguments, _FORGET_SECONDS])))
+        wait = int(await asked(self._admit(keys=[*_keys(account)], args=[*arguments, _FORGET_SECONDS])))
         if not wait:
             self._held.setdefault(account, set()).add(session_id)
         return wait / 1000
@@ -78,11 +76,11 @@ class RedisAccountLimits:
         held.discard(session_id)
         if not held:
             del self._held[account]
-        await _asked(self._redis.zrem(_keys(account)[0], session_id))
+        await asked(self._redis.zrem(_keys(account)[0], session_id))
 
     async def renew(self) -> None:
         for account, sessions in [*self._held.items()]:
-            await _asked(self._renew(keys=[_keys(account)[0]], args=[_LEASE, _FORGET_SECONDS, *sessions]))
+            await asked(self._renew(keys=[_keys(account)[0]], args=[_LEASE, _FORGET_SECONDS, *sessions]))
 
 
 _LEASE = int(LEASE_SECONDS * 1000)
@@ -90,10 +88,3 @@ _LEASE = int(LEASE_SECONDS * 1000)
 
 def _keys(account: str) -> tuple[str, str]:
     return f"{_PREFIX}{account}:running", f"{_PREFIX}{account}:turn"
-
-
-async def _asked(call: Awaitable[Any]) -> Any:
-    try:
-        return await call
-    except (RedisError, OSError, TimeoutError) as error:
-        raise ExternalServiceError("Redis does not answer.", service="redis") from error

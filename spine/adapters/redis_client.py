@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from spine.errors import ExternalServiceError
+
+T = TypeVar("T")
 
 SOCKET_TIMEOUT = 5.0
 CONNECT_TIMEOUT = 2.0
@@ -21,3 +29,11 @@ def open_redis(url: str) -> Redis:
         health_check_interval=30,
     )
     return Redis.from_pool(pool)
+
+
+async def asked(call: Awaitable[T]) -> T:
+    """What Redis answers. Raises `ExternalServiceError` while it is away."""
+    try:
+        return await call
+    except (RedisError, OSError, TimeoutError) as error:
+        raise ExternalServiceError("Redis does not answer.", service="redis") from error
