@@ -8,6 +8,8 @@ import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from redis.asyncio import Redis
+
 from deployments.collector import set_aside_what_is_loaded
 from deployments.job_handler import JobHandler
 from deployments.lane_runs import lane_runs
@@ -81,11 +83,12 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
         services.keeper = leases
         runs = await stack.enter_async_context(lane_runs(queues, services.worker))
         handler = JobHandler(services, runs, runs.shared_run)
-        sessions = await _open_sessions(services, handler, queues, url, stack)
+        redis = open_redis(url)
+        stack.push_async_callback(redis.aclose)
+        sessions = await _open_sessions(services, handler, queues, redis, stack)
         if sessions is not None:
             leases.also(sessions.say_alive)
-        starter, redis = DocketQueue(url), open_redis(url)
-        presence = RedisPresence(redis)
+        starter, presence = DocketQueue(url), RedisPresence(redis)
         status = LaneStatus(name=name, worker=services.worker, queues=dict(queues), concurrency=sum(queues.values()))
         helpers = [
             asyncio.create_task(LoopWatchdog(lambda: sorted(handler.running)).beat_forever()),
@@ -106,19 +109,16 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
             task.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
         await starter.close()
-        await redis.aclose()
         _raise_crash(consumers)
 
 
 async def _open_sessions(
-    services: Services, handler: JobHandler, queues: Mapping[str, int], url: str, stack: AsyncExitStack
+    services: Services, handler: JobHandler, queues: Mapping[str, int], redis: Redis, stack: AsyncExitStack
 ) -> LiveSessions | None:
     """What keeps messages in the order of their sessions; None in a lane that serves none."""
     if MAILBOX_QUEUE not in queues:
         return None
     load_the_agent()
-    redis = open_redis(url)
-    stack.push_async_callback(redis.aclose)
     sessions = LiveSessions(services, handler, width=queues[MAILBOX_QUEUE], shared=RedisAccountLimits(redis))
     return await stack.enter_async_context(sessions)
 

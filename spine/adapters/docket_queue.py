@@ -33,7 +33,6 @@ IDLE = timedelta(seconds=1)
 NEVER_DUE = timedelta(seconds=30)
 """Between two looks for jobs that have become due: none is given to docket before it is."""
 
-
 TAKEN_AT_ONCE = 1
 """Messages that a worker takes in one look: a burst spreads over the lanes instead of filling the first that comes."""
 
