@@ -183,7 +183,7 @@ def _trusting(certificates: str | None) -> ssl.SSLContext:
 
 @lru_cache(maxsize=1)
 def _unverified() -> ssl.SSLContext:
-    """The operator's choice (a stack's own server speaks plain HTTP on loopback)."""
+    """The operator's choice."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

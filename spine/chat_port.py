@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from spine.answer_schemas import schema_of
 from spine.contracts.jobs import Usage
 from spine.ports import ModelChoice
 
@@ -43,13 +43,7 @@ class ChatTool:
     @property
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the input; shared, so not to be changed."""
-        return _schema_of(self.input)
-
-
-@lru_cache(maxsize=64)
-def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Made once per model: pydantic builds it anew for every call, which costs more than sending it."""
-    return model.model_json_schema()
+        return schema_of(self.input)
 
 
 @dataclass(frozen=True, slots=True)

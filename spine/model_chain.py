@@ -8,7 +8,6 @@ carry what a server echoed) out of the errors that leave.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
+from spine.answer_schemas import schema_text
 from spine.budget import Spend, current_purse
 from spine.contracts.jobs import Usage
 from spine.errors import (
@@ -101,7 +101,7 @@ class Attempt(Generic[T]):
 
 def texts_of(request: ModelRequest[Any]) -> list[str]:
     """Everything that a call for this request sends, the answer's schema included."""
-    return [request.system, request.prompt, json.dumps(request.output_type.model_json_schema())]
+    return [request.system, request.prompt, schema_text(request.output_type)]
 
 
 Ask = Callable[[ModelRequest[T], Attempt[T]], Awaitable[T | MillraceError]]

@@ -17,13 +17,24 @@ from spine.ports import FetchedPage
 from spine.url_guard import MAX_REDIRECTS, WebAddress, blocked
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext, Page, Request, Response, Route
+    from playwright.async_api import BrowserContext, CDPSession, Page, Request, Response, Route
 
 _NOT_NEEDED = frozenset({"image", "media", "font", "texttrack", "manifest"})
 _FORBIDDEN_WAYS = ("ERR_UNSAFE_REDIRECT", "ERR_UNKNOWN_URL_SCHEME", "ERR_UNSAFE_PORT", "ERR_TOO_MANY_REDIRECTS")
 _DECLARATION = re.compile(r"<meta[^>]+charset", re.IGNORECASE)
 _TAKES = 3
 _MOVING_ON_MS = 5000
+
+# What can change a document once it is parsed: scripts, what embeds others, a refresh. Data in JSON is no script.
+_CAN_CHANGE = """(() => {
+  const alive = 'iframe, frame, object, embed, meta[http-equiv="refresh" i]';
+  if (document.readyState === 'loading' || document.querySelector(alive)) return true;
+  for (const element of document.getElementsByTagName('*')) {
+    if (element.localName === 'script' && !/json/i.test(element.getAttribute('type') || '')) return true;
+    for (const attribute of element.attributes) if (attribute.name.toLowerCase().startsWith('on')) return true;
+  }
+  return false;
+})()"""
 
 # The limit is applied inside the renderer: a larger document never reaches this process.
 _TAKE_DOCUMENT = """(() => {
@@ -45,6 +56,7 @@ class Visit:
         self._redirects = 0
         self._broken_off = asyncio.Event()
         self._answer: Response | None = None
+        self._devtools: CDPSession | None = None  # ends with the context
         self._max_bytes = 0
         self._announced_bytes = 0
 
@@ -61,10 +73,15 @@ class Visit:
         return visit
 
     async def load(self, settle: float) -> None:
-        """Go to the page and return when it is quiet, at the latest `settle` seconds after its HTML has arrived."""
+        """Go to the page and return when it is quiet, at the latest `settle` seconds after its HTML has arrived.
+
+        Quiet is half a second without a request; a document that nothing can change any more is so at once.
+        """
         from playwright.async_api import TimeoutError as NotQuiet
 
         await self._arrive()
+        if not await self._can_change():
+            return
         with suppress(NotQuiet):
             await self._page.wait_for_load_state("networkidle", timeout=settle * 1000)
 
@@ -139,28 +156,38 @@ class Visit:
             raise error
         return self._answer.status, headers.get("content-type", "")
 
+    async def _can_change(self) -> bool:
+        """Whether the document may still become another. Where that cannot be told, it may."""
+        from playwright.async_api import Error
+
+        if self._answer is None or "refresh" in self._answer.headers:
+            return True
+        try:
+            return await self._ask(_CAN_CHANGE) is not False
+        except Error:  # it is moving on just now
+            return True
+
     async def _document(self, max_characters: int, *, declared: bool) -> str | None:
-        """The serialised document, None when it is longer. Asked in an isolated world, out of the page's reach.
+        """The serialised document, None when it is longer.
 
         The character set of a page that does not name it is a guess of the browser's, and a wrong one is undone.
         """
-        devtools = await self._page.context.new_cdp_session(self._page)
-        tree = await devtools.send("Page.getFrameTree")
-        world = await devtools.send("Page.createIsolatedWorld", {"frameId": tree["frameTree"]["frame"]["id"]})
-        answer = await devtools.send(
-            "Runtime.evaluate",
-            {
-                "contextId": world["executionContextId"],
-                "expression": _TAKE_DOCUMENT % max_characters,
-                "returnByValue": True,
-            },
-        )
-        await devtools.detach()
-        html = answer["result"].get("value")
+        html = await self._ask(_TAKE_DOCUMENT % max_characters)
         if not isinstance(html, str):
             return None
         guessed = not declared and not _DECLARATION.search(html[:4096])
         return undo_windows_1252(html) if guessed else html
+
+    async def _ask(self, expression: str) -> object:
+        """Its value in an isolated world, out of the page's reach."""
+        self._devtools = self._devtools or await self._page.context.new_cdp_session(self._page)
+        tree = await self._devtools.send("Page.getFrameTree")
+        world = await self._devtools.send("Page.createIsolatedWorld", {"frameId": tree["frameTree"]["frame"]["id"]})
+        answer = await self._devtools.send(
+            "Runtime.evaluate",
+            {"contextId": world["executionContextId"], "expression": expression, "returnByValue": True},
+        )
+        return answer["result"].get("value")
 
     def _note_request(self, request: Request) -> None:
         if self._is_document(request):

@@ -22,6 +22,7 @@ from pydantic import BaseModel, SecretStr
 
 from spine.adapters.model_answers import ANSWER_TOOL, ToolCall
 from spine.adapters.model_mending import lenient_client
+from spine.answer_schemas import schema_of, schema_text
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential
 
@@ -262,9 +263,10 @@ def _messages(question: Question) -> list[ModelMessage]:
 
 
 def _instructions(question: Question) -> str:
-    schema = json.dumps(question.output_type.model_json_schema(), ensure_ascii=False, separators=(",", ":"))
     rule = _TOOL_RULE if question.with_tools else _JSON_RULE[0].upper() + _JSON_RULE[1:]
-    return "\n\n".join(part for part in (question.system, rule.format(schema=schema)) if part)
+    return "\n\n".join(
+        part for part in (question.system, rule.format(schema=schema_text(question.output_type))) if part
+    )
 
 
 def _parameters(question: Question) -> ModelRequestParameters:
@@ -276,7 +278,7 @@ def _parameters(question: Question) -> ModelRequestParameters:
     answer = ToolDefinition(
         name=ANSWER_TOOL,
         description="Give the answer.",
-        parameters_json_schema=question.output_type.model_json_schema(),
+        parameters_json_schema=schema_of(question.output_type),
         kind="output",
     )
     return ModelRequestParameters(output_mode="tool", output_tools=[answer], allow_text_output=False)

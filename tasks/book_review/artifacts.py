@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,10 @@ _logger = logging.getLogger("millrace.artifacts")
 PATIENCE = 3.0
 """Seconds that a finished review's flow run waits for its artifacts: they are for the eyes."""
 
+_PAUSE = 0.5
+"""Seconds between two deliveries. Sent at once they would take the processor from the beginning of the next stage; by
+then it waits for its model, or, in a rerun, has ended and been overtaken by another."""
+
 
 @dataclass
 class ReviewArtifacts:
@@ -38,7 +43,11 @@ class ReviewArtifacts:
     submission_id: str
     _progress: UUID | None = None
     _percent: float | None = None  # not sent yet
-    _last: asyncio.Task[None] | None = None
+    _waiting: list[tuple[str, Callable[[], Awaitable[Any]]]] = field(
+        default_factory=list[tuple[str, "Callable[[], Awaitable[Any]]"]]
+    )
+    _delivery: asyncio.Task[None] | None = None
+    _settling: asyncio.Event = field(default_factory=asyncio.Event)
 
     def progress(self, percent: float) -> None:
         """Of several that wait to be sent, only the newest is."""
@@ -63,15 +72,27 @@ class ReviewArtifacts:
 
     async def settle(self) -> None:
         """Return when everything is sent, or was not within `PATIENCE`."""
-        if self._last is None:
+        self._settling.set()
+        if self._delivery is None:
             return
-        done, _ = await asyncio.wait([self._last], timeout=PATIENCE)
+        done, _ = await asyncio.wait([self._delivery], timeout=PATIENCE)
         if not done:
-            self._last.cancel()
+            self._delivery.cancel()
             _logger.warning("the last artifacts of %s were not stored in time", self.submission_id)
 
     def _send(self, what: str, make: Callable[[], Awaitable[Any]]) -> None:
-        self._last = asyncio.create_task(_after(self._last, what, make), name=f"{what} artifact")
+        self._waiting.append((what, make))
+        if self._delivery is None or self._delivery.done():
+            self._delivery = asyncio.create_task(self._deliver(), name=f"artifacts of {self.submission_id}")
+
+    async def _deliver(self) -> None:
+        """Send what waits, in its order, until nothing does."""
+        while self._waiting:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._settling.wait(), _PAUSE)
+            waiting, self._waiting = self._waiting, []
+            for what, make in waiting:
+                await _store(what, make)
 
     async def _send_progress(self) -> None:
         percent, self._percent = self._percent or 0.0, None
@@ -85,10 +106,8 @@ class ReviewArtifacts:
         return f"{kind}-{self.submission_id}".replace("_", "-").lower()
 
 
-async def _after(last: asyncio.Task[None] | None, what: str, make: Callable[[], Awaitable[Any]]) -> None:
-    """Send an artifact when the one before is sent. A server that does not take one must not end the review."""
-    if last is not None:
-        await last
+async def _store(what: str, make: Callable[[], Awaitable[Any]]) -> None:
+    """A server that does not take an artifact must not end the review."""
     try:
         await make()
     except Exception as error:

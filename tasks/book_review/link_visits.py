@@ -8,6 +8,7 @@ from spine.errors import MillraceError
 from tasks.book_review import steps
 from tasks.book_review.review import Stage
 from tasks.book_review.stage_answers import asking, learned
+from tasks.task_inputs import whole_value
 
 
 async def visit_link(stage: Stage, link: str, book: BookMetadata) -> LinkPage:
@@ -20,12 +21,15 @@ async def visit_link(stage: Stage, link: str, book: BookMetadata) -> LinkPage:
     if not page.text:
         return page
     answer = await steps.extract_bibliography(
-        stage.key(page=page.model_dump(), book=book.model_dump()), page, book, asking(stage)
+        stage.key(page=page.model_dump(), book=book.model_dump()),
+        whole_value(page),
+        whole_value(book),
+        whole_value(asking(stage)),
     )
     return page.model_copy(update={"bibliography": learned(stage, answer, BibliographicCandidate)})
 
 
 async def summarize_page(stage: Stage, page: LinkPage, book: BookMetadata, language: str) -> LinkSummary:
     key = stage.key(page=page.model_dump(), book=book.model_dump(), language=language)
-    answer = await steps.summarize_link(key, page, book, language, asking(stage))
+    answer = await steps.summarize_link(key, whole_value(page), whole_value(book), language, whole_value(asking(stage)))
     return learned(stage, answer, LinkSummary)

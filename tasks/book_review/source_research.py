@@ -12,6 +12,7 @@ from tasks.book_review.plain_inputs import facts, plain, task_title
 from tasks.book_review.review import Stage
 from tasks.book_review.side_by_side import side_by_side
 from tasks.book_review.stage_answers import asking, learned
+from tasks.task_inputs import whole_value
 
 
 async def research_book(
@@ -21,11 +22,11 @@ async def research_book(
     answer = await steps.read_research(
         stage.key(book=facts(book), notes=plain(notes), summaries=plain(summaries)),
         task_title(book),
-        book,
-        notes,
-        summaries,
+        whole_value(book),
+        whole_value(notes),
+        whole_value(summaries),
         language,
-        asking(stage),
+        whole_value(asking(stage)),
     )
     return WebResearch(notes=notes, insight=learned(stage, answer, ResearchInsight))
 
@@ -43,7 +44,7 @@ async def _ask_source(stage: Stage, source: str, book: BookMetadata, language: s
     """A source that cannot be asked is noted; the review goes on without it."""
     key = stage.key(source=source, book=book.model_dump(), language=language)
     try:
-        return await steps.ask_research_source(key, source, book, language)
+        return await steps.ask_research_source(key, source, whole_value(book), language)
     except MillraceError as error:
         await stage.run.log(f"research goes on without {source}: {error}", "warning")
         return [ResearchNote(source=source, error=str(error), unreachable=True)]

@@ -31,6 +31,7 @@ from tasks.book_review.side_by_side import side_by_side
 from tasks.book_review.source_research import research_book
 from tasks.book_review.stage_answers import asking, learned
 from tasks.book_review.whole_stages import whole
+from tasks.task_inputs import whole_value
 
 
 class ReviewStages:
@@ -91,7 +92,7 @@ class ReviewStages:
         async with self.review.stage("consolidate_book_data") as stage:
             sources = named_sources(product.url, product.metadata, pages)
             key = stage.key(sources=[[one.source, one.url, one.metadata.model_dump()] for one in sources])
-            book = await steps.consolidate_sources(key, sources, len(sources), stage.delay_seconds)
+            book = await steps.consolidate_sources(key, whole_value(sources), len(sources), stage.delay_seconds)
             book = book.model_copy(update={"metadata": corrected(book.metadata, stage.edits.get("metadata"))})
             await self.records.book(book)
         await self.review.note(book_id=self.review.submission.submission_id, title=book.metadata.title)
@@ -151,13 +152,13 @@ class ReviewStages:
             answer = await steps.write_article(
                 key,
                 task_title(book),
-                book,
-                knowledge,
-                summaries,
-                research,
+                whole_value(book),
+                whole_value(knowledge),
+                whole_value(summaries),
+                whole_value(research),
                 self.review.request.language,
                 words,
-                asking(stage, longest_answer=words[1] * 3),
+                whole_value(asking(stage, longest_answer=words[1] * 3)),
             )
             draft = learned(stage, answer, DraftArticle)
             article = await asyncio.to_thread(
@@ -180,7 +181,7 @@ class ReviewStages:
         article = await self.review.desk.approved_article(submission_id)
         async with self.review.stage("publishing") as stage:
             post = await steps.publish_article(
-                article.title, article, self.review.request.language, stage.delay_seconds
+                article.title, whole_value(article), self.review.request.language, stage.delay_seconds
             )
             stage.record.note = "; ".join([f"{post.status}: {post.url}", *post.notes])
             article = await self.review.desk.record_post(article, post.post_id, post.url)
@@ -232,12 +233,12 @@ class ReviewStages:
         answer = await steps.write_brief(
             stage.key(book=facts(book), knowledge=knowledge.model_dump(), summaries=plain(summaries)),
             task_title(book),
-            book,
-            knowledge,
-            summaries,
-            research,
+            whole_value(book),
+            whole_value(knowledge),
+            whole_value(summaries),
+            whole_value(research),
             self.review.request.language,
-            asking(stage),
+            whole_value(asking(stage)),
         )
         return learned(stage, answer, ContextBrief).context
 

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -100,6 +101,22 @@ def browser_processes() -> list[psutil.Process]:
     return found
 
 
+@contextmanager
+def counting_waits(waits: list[str]) -> Generator[None]:
+    """Every state of a page that is waited for inside the block."""
+    from playwright.async_api import Page
+
+    real = Page.wait_for_load_state
+
+    async def counted(page: Page, state: Any = "load", **options: Any) -> None:
+        waits.append(state)
+        await real(page, state, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Page, "wait_for_load_state", counted)
+        yield
+
+
 # What a fetch gives
 
 
@@ -118,6 +135,34 @@ async def test_what_arrives_a_little_later_is_waited_for(site: LoopbackSite, bro
     site.page("/data", SiteAnswer("from afar", wait=0.1))
     site.page("/late", "<p id=p></p><script>fetch('/data').then(r => r.text()).then(t => p.textContent = t)</script>")
     assert b">from afar<" in (await browser.fetch(site.url("/late"))).content
+
+
+async def test_a_page_that_nothing_can_change_is_taken_at_once(site: LoopbackSite, browser: ChromiumBrowser) -> None:
+    waits: list[str] = []
+    site.page("/still", "<!doctype html><p>still</p><script type='application/ld+json'>{}</script>")
+    with counting_waits(waits):
+        assert b"still" in (await browser.fetch(site.url("/still"))).content
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p id=p></p><script>setTimeout(() => { p.textContent = 'changed' }, 60)</script>",
+        "<p id=p></p><script type=module>setTimeout(() => { p.textContent = 'changed' }, 60)</script>",
+        "<p id=p></p><svg><script>setTimeout(() => { p.textContent = 'changed' }, 60)</script></svg>",
+        "<p id=p></p><img src=x onerror='setTimeout(() => { p.textContent = \"changed\" }, 60)'>",
+        "<meta http-equiv=Refresh content='0;url=/changed'>",
+        "<p id=p></p><iframe src=/changes-its-parent></iframe>",
+    ],
+)
+async def test_a_page_that_something_may_change_is_waited_for(
+    site: LoopbackSite, browser: ChromiumBrowser, html: str
+) -> None:
+    site.page("/changed", "changed")
+    site.page("/changes-its-parent", "<script>setTimeout(() => { parent.p.textContent = 'changed' }, 60)</script>")
+    site.page("/may-change", f"<!doctype html>{html}")
+    assert b"changed" in (await browser.fetch(site.url("/may-change"))).content.replace(b"'changed'", b"")
 
 
 async def test_a_page_that_moves_on_by_script_is_taken_where_it_arrives(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import subprocess
 from dataclasses import fields
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_every_process_is_told_where_the_stack_is(tmp_path: Path) -> None:
     assert told["MILLRACE_TOKEN"] == "secret-admin_token"
 
 
+def test_clients_of_the_own_prefect_server_read_no_certificates_of_the_machine(tmp_path: Path) -> None:
+    told = part_environment(settings(tmp_path), ADDRESSES, SECRETS)
+    context = ssl.create_default_context(cafile=told["PREFECT_API_SSL_CERT_FILE"])
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert [dict(names[0] for names in one["subject"]) for one in context.get_ca_certs()] == [
+        {"commonName": "nobody: the key was never kept"}
+    ]
+
+
 def test_no_process_but_the_server_is_told_the_keys_of_the_server(tmp_path: Path) -> None:
     told = part_environment(settings(tmp_path), ADDRESSES, SECRETS)
     assert not {"secret-fernet_key", "secret-postgres_password"} & set(told.values())
@@ -101,6 +111,7 @@ def test_no_process_but_the_server_is_told_the_keys_of_the_server(tmp_path: Path
 def test_another_prefect_server_of_the_user_does_not_leak_into_the_stack() -> None:
     inherited = {
         "PREFECT_API_KEY": "cloud",
+        "PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "true",
         "PREFECT_PROFILE": "work",
         "PREFECT_API_URL": "cloud",
         "OPENAI_API_KEY": "k",
