@@ -131,9 +131,10 @@ def create_app(context: GatewayContext) -> FastAPI:
         tokens,
         operations,
     )
+    # First, because routes are tried in turn and a webhook is what comes by the hundred.
+    app.include_router(webhooks.router)
     for calls in (routes.router for routes in calls_of):
         app.include_router(calls, dependencies=[Depends(_SHOWN_BEARER)])
-    app.include_router(webhooks.router)
     app.include_router(websocket.router)
     for shown in PAGES:
         app.include_router(shown.router)

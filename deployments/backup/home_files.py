@@ -20,7 +20,7 @@ NOT_SAVED: Final = frozenset({"run", "logs", "models", "redis", "postgres", "chr
 """Entries of a home that are made anew at each start, or that a server holds and is asked for."""
 
 _SQLITE: Final = ".sqlite3"
-_COMPANIONS: Final = ("-wal", "-shm", "-journal")
+_COMPANIONS: Final = ("-wal", "-shm", "-journal", "-first")
 
 
 def entries_with_data(home: Path) -> list[Path]:

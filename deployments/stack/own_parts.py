@@ -18,7 +18,7 @@ DOCUMENTS_MODULE = "deployments.document_store"
 LANE_WIDTH = 4
 """Jobs that a pipeline lane runs at a time."""
 
-_STEPS_BACK = 5
+_STEPS_BACK = 10
 """On a machine that is full, lanes let the gateway go first: what is acknowledged can wait, its sender cannot."""
 
 SHORT_JOBS = {"live": 100}

@@ -31,7 +31,7 @@ _IN_BATCHES = {
 """One transaction for the task runs of a second instead of one for each of their changes: half the server's work, and
 what it shows of them is older by that. Whole seconds only: of a fraction the server makes 0 and never rests."""
 
-_STEPS_BACK = 10
+_STEPS_BACK = 15
 """What it records of task runs may be late; the lanes whose tasks they are may not."""
 
 

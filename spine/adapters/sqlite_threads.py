@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from spine.adapters import sqlite_file
 from spine.adapters.sqlite_file import open_connection
+from spine.adapters.sqlite_precedence import Precedence
 from spine.document_values import duplicate
 from spine.errors import DatabaseError, MillraceError
 
@@ -151,34 +152,39 @@ class SqliteThreads:
 
     def _serve(self) -> None:
         connection: sqlite3.Connection | None = None
+        precedence: Precedence | None = None
         more = True
-        while more:
-            orders, more = self._next_group()
+        while more and (first := self._orders.get()) is not None:
+            orders = [first]
             try:
                 connection = connection or _open_writer(self.path)
-                commit(connection, orders)
+                precedence = precedence or Precedence(self.path)
+                with precedence.turn():
+                    _begin(connection)
+                    more = self._let_join(orders)
+                    commit(connection, orders)
             except Exception as error:  # whatever it is, nobody may be left waiting
                 for order in orders:
                     order.error = error
             if connection is not None and any(_says_read_only(order.error) for order in orders):
                 connection = _dropped(connection)
             _deliver(orders)
+        if precedence is not None:
+            precedence.close()
         if connection is not None:
             connection.close()
 
-    def _next_group(self) -> tuple[list[_Order[Any]], bool]:
-        """The next writes, waiting for the first; false when there will be no more."""
-        orders: list[_Order[Any]] = []
-        order = self._orders.get()
-        while order is not None:
-            orders.append(order)
-            if len(orders) == _GROUP:
-                return orders, True
+    def _let_join(self, orders: list[_Order[Any]]) -> bool:
+        """Add the writes that came while we waited for our turn; false when there will be no more."""
+        while len(orders) < _GROUP:
             try:
                 order = self._orders.get_nowait()
             except Empty:
-                return orders, True
-        return orders, False
+                return True
+            if order is None:
+                return False
+            orders.append(order)
+        return True
 
 
 def _says_read_only(error: BaseException | None) -> bool:
@@ -200,8 +206,7 @@ def _open_writer(path: Path) -> sqlite3.Connection:
 
 
 def commit(connection: sqlite3.Connection, orders: Iterable[_Order[Any]]) -> None:
-    """Run the orders in one transaction; an order that fails by itself keeps its error and spoils no other."""
-    _begin(connection)
+    """Run the orders in the transaction that is open; one that fails by itself keeps its error and spoils no other."""
     try:
         for order in orders:
             order.run(connection)
