@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -291,17 +292,20 @@ async def test_input_that_does_not_fit_a_module_is_told_by_its_field(graphs: Gra
 
 
 async def test_places_of_a_module_are_limited_over_all_jobs(graphs: GraphWorld) -> None:
-    graphs.module("narrow", "await asyncio.sleep(0.2); return {}")
+    graphs.module(
+        "narrow", "import time; began = time.time(); await asyncio.sleep(0.2); return {'stay': [began, time.time()]}"
+    )
     graphs.graph("queueing", {"narrow": {"concurrency": 1}})
 
     jobs = asyncio.gather(*(graphs.run("queueing") for _ in range(3)))
-    busiest = (0, 0)
+    waiting = 0
     while not jobs.done():
-        queue = (await graphs.desk.queues())["queue:narrow"]
-        busiest = max(busiest, (queue.running, queue.waiting))
+        waiting = max(waiting, (await graphs.desk.queues())["queue:narrow"].waiting)
         await asyncio.sleep(0.02)
 
-    assert busiest[0] == 1 and all(job.status is JobStatus.SUCCESS for job in await jobs)
+    stays = sorted((job.result or {})["narrow"]["stay"] for job in await jobs)
+    assert all(ended <= began for (_, ended), (began, _) in pairwise(stays))
+    assert waiting >= 1
 
 
 async def test_every_module_of_every_graph_has_a_queue(graphs: GraphWorld) -> None:
