@@ -82,6 +82,8 @@ class JobRun:
     current_step: str = ""
     cancel_requested: bool = False
     lease_lost: bool = False
+    ending: bool = False
+    """The outcome is being written. From then on the lease is gone because the attempt has ended."""
     soft_limit_reached: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the soft limit is over: what still works on an answer can say so now."""
 
@@ -132,6 +134,7 @@ async def job_run(
     try:
         async with scope:
             yield run
+        run.ending = True
         await _end(run, JobStatus.SUCCESS)
     except asyncio.CancelledError:
         await _stopped(run, block)
@@ -170,7 +173,7 @@ def later(attempt: int) -> float:
 
 
 async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> None:
-    attempt = run.job.attempts
+    attempt, run.ending = run.job.attempts, True
     if is_prefect_away(error):
         told = f"the Prefect server does not answer ({type(error).__name__})"
         await _try_later(run, error, later(attempt), told)
@@ -200,6 +203,8 @@ async def _watch(run: JobRun, block: asyncio.Task[Any]) -> None:
             run.soft_limit_reached.set()
             await run.log(f"still running after {run.limits.soft:.0f} s; it ends at {run.limits.hard:.0f} s", "warning")
         job = await news
+    if run.ending:
+        return
     run.lease_lost, run.cancel_requested = job is None, job is not None
     block.cancel()
 
