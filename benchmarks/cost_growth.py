@@ -23,15 +23,19 @@ from benchmarks.frame.figures import RATIO, Curve, Effort, Figure, Note, Outcome
 from benchmarks.surroundings.stored_submissions import moment, store_submissions, submission, write_all
 from spine.adapters.chroma_vectors import ChromaVectors
 from spine.adapters.sqlite_documents import open_sqlite_documents
+from spine.contracts.conversations import CONVERSATION, Session, Turn
 from spine.contracts.jobs import Job
 from spine.contracts.submissions import SubmissionStatus
+from spine.conversations import turn_document
 from spine.document_cursors import cursor_after
 from spine.documents import JOBS, MESSAGES, SUBMISSIONS, ensure_indexes, page_of
 from spine.jobs import JobLedger, to_document
+from spine.mailbox import MAILBOX_QUEUE, SessionMailbox
 from spine.ports import Document, Documents, Sort
 from spine.submissions import BOOK_REVIEW, ReviewDesk
 from spine.testing.chroma_server import chroma_server
 from spine.vectors_port import Entry, Vector, VectorCollection
+from tasks.conversation.transcript import Transcript
 
 _SIZES = (100, 1_000, 10_000, 100_000)
 _BENCH = "cost growth, 10² to 10⁵ stored"
@@ -83,14 +87,19 @@ class Stored:
         await JobLedger(self.documents).sweep()
 
     async def session(self) -> None:
-        where = {"session_id": f"session_{self.chance.integers(self.size // _SESSION)}"}
-        assert len(await self.documents.find(MESSAGES, where, sort=[("created", 1)], limit=_PAGE)) == _SESSION
+        session = Session(session_id=_session(int(self.chance.integers(self.size))), platform="telegram")
+        assert len(await Transcript(self.documents, session.session_id).open_turns(session)) == _SESSION
 
     async def claim_message(self) -> None:
-        where = {"session_id": "session_0", "status": "pending"}
-        taken = await self.documents.update(MESSAGES, where, set={"status": "taken"}, sort=[("created", 1)])
-        assert taken is not None
-        await self.documents.update(MESSAGES, {"_id": taken["_id"]}, set={"status": "pending"})
+        """Its session is taken, its job looked for and begun; then all is put back."""
+        mailbox, ledger = SessionMailbox(self.documents), JobLedger(self.documents)
+        assert await mailbox.take(_session(0)) is None
+        waiting = (await mailbox.look(_session(0))).job
+        assert waiting is not None
+        begun = await ledger.begin(waiting.job_id, "bench")
+        assert begun is not None
+        await ledger.release(begun)
+        await mailbox.give_back(_session(0))
 
     async def search(self) -> None:
         assert len(await self.vectors.query(_vector(self.chance), limit=10)) == 10
@@ -179,23 +188,38 @@ async def _fill(stored: Stored) -> None:
     size = range(stored.size)
     await store_submissions(stored.documents, stored.size)
     await write_all(stored.documents, MESSAGES, map(_message, size))
-    waiting = Job(job_id="job_waiting", pipeline=BOOK_REVIEW, idempotency_key="waiting", subject_id="sub_0")
-    await stored.documents.upsert(JOBS, to_document(waiting))
+    for waiting in (
+        Job(job_id="job_waiting", pipeline=BOOK_REVIEW, idempotency_key="waiting", subject_id="sub_0"),
+        Job(
+            job_id="job_heard",
+            pipeline=CONVERSATION,
+            idempotency_key="heard",
+            subject_id=_session(0),
+            queue=MAILBOX_QUEUE,
+        ),
+    ):
+        await stored.documents.upsert(JOBS, to_document(waiting))
     passages = iter(size)
     while numbers := list(islice(passages, _AT_ONCE)):
         entries = [Entry(f"{number:032x}", f"passage {number}") for number in numbers]
         await stored.vectors.upsert(entries, [_vector(stored.chance) for _ in numbers])
 
 
+def _session(message: int) -> str:
+    """The session that a message belongs to."""
+    return f"telegram:bench:{message // _SESSION}"
+
+
 def _message(number: int) -> Document:
-    pending = number == 0
-    return {
-        "_id": f"message_{number}",
-        "session_id": f"session_{number // _SESSION}",
-        "status": "pending" if pending else "answered",
-        "created": moment(number),
-        "user_message": "How long is the book, and who is it for?",
-    }
+    said = Turn(
+        message_id=f"message_{number}",
+        session_id=_session(number),
+        seq=number % _SESSION + 1,
+        role="assistant" if number % 2 else "user",
+        text="How long is the book, and who is it for?",
+        job_id=f"job_{number}",
+    )
+    return {**turn_document(said), "created": moment(number)}
 
 
 def _vector(chance: np.random.Generator) -> Vector:
