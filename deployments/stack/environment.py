@@ -31,7 +31,7 @@ _OF_ANOTHER_SERVER = (
     "PREFECT_API_DATABASE_CONNECTION_URL",
     "PREFECT_SERVER_DATABASE_CONNECTION_URL",
 )
-"""Would send a part to a Prefect server that is not this stack's."""
+"""Would send a part to a Prefect server that is not this stack's, or concerns how that one is spoken to."""
 
 
 @dataclass(frozen=True, slots=True)

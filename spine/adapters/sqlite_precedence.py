@@ -41,7 +41,8 @@ class Precedence:
             self._let_others_go(self._lock)
             yield
         else:
-            fcntl.flock(self._lock, fcntl.LOCK_SH)
+            with suppress(BlockingIOError):  # somebody looks just now, and may have been stopped: go all the same
+                fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             try:
                 yield
             finally:

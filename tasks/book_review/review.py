@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -148,10 +147,10 @@ class Review:
     async def stage(self, stage_id: str) -> AsyncGenerator[Stage]:
         """Run the block as a stage: status and progress before, record and error after."""
         stage = await self._open(stage_id)
+        await self._note(stage, status=_ENTERING[stage_id])
         await stage.progress(0, 1, self.step(stage_id).name)
         try:
-            async with self._noting_begin(stage):
-                yield stage
+            yield stage
         except BaseException as error:
             stage.record.status = "failed"
             stage.record.finished = utc_now()
@@ -203,15 +202,6 @@ class Review:
                 prompt_version=prompt.version if prompt and "prompt" not in overrides else None,
             ),
         )
-
-    @asynccontextmanager
-    async def _noting_begin(self, stage: Stage) -> AsyncGenerator[None]:
-        """Write down that the stage runs while it does: what is found in the cache would else wait for the disk."""
-        noting = asyncio.create_task(self._note(stage, status=_ENTERING[stage.id]))
-        try:
-            yield
-        finally:
-            await noting
 
     async def _note(self, stage: Stage, status: SubmissionStatus | None = None) -> None:
         changes: dict[str, Any] = {f"stages.{stage.id}": stage.record.model_dump(mode="json")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 import time
@@ -51,6 +52,16 @@ def test_it_steps_back_for_a_moment_only(file: Path, monkeypatch: pytest.MonkeyP
     first, last = one(file, monkeypatch, niceness=0), one(file, monkeypatch, niceness=10)
     with first.turn(), last.turn():
         pass  # the other one may have been stopped in the middle of its turn
+
+
+def test_nobody_waits_for_a_process_that_was_stopped_while_it_looked(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = one(file, monkeypatch, niceness=0)
+    with file.with_name(f"{file.name}-first").open() as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with first.turn():
+            pass
 
 
 @pytest.mark.parametrize("niceness", [0, 10])
