@@ -33,6 +33,9 @@ IDLE = timedelta(seconds=1)
 NEVER_DUE = timedelta(seconds=30)
 """Between two looks for jobs that have become due: none is given to docket before it is."""
 
+SIGN_OF_LIFE = timedelta(seconds=10)
+"""Between two entries in docket's own list of workers, which nobody reads: lanes are announced by their presence."""
+
 TAKEN_AT_ONCE = 1
 """Messages that a worker takes in one look: a burst spreads over the lanes instead of filling the first that comes."""
 
@@ -98,7 +101,9 @@ async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, na
     async def deliver(job_id: str) -> None:
         await handler(job_id)
 
-    async with Docket(name=docket_name(queue), url=url, execution_ttl=FORGOTTEN) as docket:
+    async with Docket(
+        name=docket_name(queue), url=url, execution_ttl=FORGOTTEN, heartbeat_interval=SIGN_OF_LIFE
+    ) as docket:
         docket.register(deliver, names=[RUN_JOB])
         async with _Worker(
             docket,
@@ -113,7 +118,7 @@ async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, na
 
 
 class _Worker(Worker):
-    """Looks often while it has work, seldom while it has none."""
+    """Looks often while it has work, seldom while it has none, and never for docket's own cancels."""
 
     def _check_interval(self) -> timedelta:
         return WATCHFUL if self._tasks_by_key else IDLE
@@ -123,3 +128,11 @@ class _Worker(Worker):
 
     # docket reads it before each look, and sets it once.
     minimum_check_interval = property(_check_interval, _keep)  # pyright: ignore[reportAssignmentType]
+
+    async def _cancellation_listener(self) -> None:
+        """A job is cancelled in its record, and hears of it with its lease. docket's listener would wake ten times a
+        second and keep a connection for each queue, for messages that nobody sends."""
+        session = self._processing_session
+        if session is not None:
+            session.cancellation_ready.set()
+            await session.stopping.wait()
