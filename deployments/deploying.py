@@ -1,4 +1,7 @@
-"""Registering what `prefect.yaml` declares, and leaving it alone while nothing has changed."""
+"""What people find in Prefect's pages: block types, the work pool, automations, and what `prefect.yaml` declares.
+
+Lanes work without any of it, so nothing of a stack waits for it. Every step finds what is there already.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,59 @@ import asyncio
 import hashlib
 import logging
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import yaml
 
-from deployments.prefect_address import prefect_client
-from spine.errors import ExternalServiceError
+from deployments.prefect_address import WORK_POOL, prefect_client
+from deployments.stack.gate import wait_at_gate
+from spine.settings import settings
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.orchestration import PrefectClient
 
 _logger = logging.getLogger("millrace.register")
 ROOT = Path(__file__).resolve().parents[1]
 DECLARATION = ROOT / "prefect.yaml"
+_AT_ONCE = 4
+"""Registrations that the server is asked for at the same time: it has one core."""
+
+
+async def deploy() -> None:
+    """Prepare the Prefect server that the environment names for whoever opens its pages."""
+    from prefect.client.orchestration import get_client
+
+    from deployments.automations import create_automations
+    from deployments.block_types import register_block_types
+
+    async with get_client() as client:
+        await asyncio.gather(register_block_types(), _create_work_pool(client), create_automations())
+        if await deploy_all(client, settings().home / "prefect" / "deployed"):
+            _logger.info("registered the deployments of prefect.yaml")
+
+
+async def _create_work_pool(client: PrefectClient) -> None:
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    try:
+        await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+    except ObjectAlreadyExists:
+        return
+
+
+def declarations(text: str) -> list[dict[str, Any]]:
+    """The entries of a `prefect.yaml`."""
+    return yaml.safe_load(text)["deployments"]
 
 
 def declared(text: str) -> list[str]:
     """`flow/deployment` of every entry, as Prefect names them."""
-    entries: list[dict[str, Any]] = yaml.safe_load(text)["deployments"]
-    return [f"{entry['entrypoint'].rpartition(':')[2]}/{entry['name']}" for entry in entries]
+    return [f"{entry['entrypoint'].rpartition(':')[2]}/{entry['name']}" for entry in declarations(text)]
 
 
 def fingerprint() -> str:
@@ -32,23 +70,53 @@ def fingerprint() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files) + str(ROOT).encode()).hexdigest()
 
 
-async def deploy_all(remembered: Path) -> bool:
-    """Run `prefect deploy --all` unless the server has every deployment as it is declared now; says whether it ran."""
+async def deploy_all(client: PrefectClient, remembered: Path) -> bool:
+    """Register every deployment unless the server has it as it is declared now; says whether it had to.
+
+    It leaves what `prefect deploy --all` leaves (but a version made of the flow's file, not of the last commit), which
+    would start another interpreter and open a client for each deployment.
+    """
     current = fingerprint()
     if _read(remembered) == current and await _all_known():
         return False
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    told, _ = await process.communicate()
-    if process.returncode:
-        raise ExternalServiceError(f"prefect deploy failed: {told.decode(errors='replace')[-800:]}", service="prefect")
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(entry: dict[str, Any]) -> None:
+        async with places:
+            await _deploy_one(client, entry)
+
+    await asyncio.gather(*(one(entry) for entry in declarations(DECLARATION.read_text())))
     _write(remembered, current)
     return True
+
+
+async def _deploy_one(client: PrefectClient, entry: dict[str, Any]) -> None:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import CronSchedule
+    from prefect.utilities.callables import parameter_schema
+
+    flow = _flow(entry["entrypoint"])
+    await client.create_deployment(
+        flow_id=await client.create_flow(flow),
+        name=entry["name"],
+        version=flow.version,
+        description=entry["description"],
+        tags=entry["tags"],
+        work_pool_name=entry["work_pool"]["name"],
+        work_queue_name=entry["work_pool"]["work_queue_name"],
+        concurrency_limit=entry["concurrency_limit"],
+        entrypoint=entry["entrypoint"],
+        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+        enforce_parameter_schema=flow.should_validate_parameters,
+        pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
+        paused=False,
+        schedules=[DeploymentScheduleCreate(schedule=CronSchedule(**given)) for given in entry["schedules"]],
+    )
+
+
+def _flow(entrypoint: str) -> Flow[..., Any]:
+    file, _, name = entrypoint.partition(":")
+    return getattr(import_module(file.removesuffix(".py").replace("/", ".")), name)
 
 
 def _read(file: Path) -> str | None:
@@ -70,3 +138,18 @@ async def _all_known() -> bool:
         except httpx.HTTPError:
             return False
     return all(answer.status_code == 200 for answer in answers)
+
+
+def run() -> None:
+    """What the step `deployments` of a stack does, with its log on stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    asyncio.run(deploy())
+
+
+if __name__ == "__main__":
+    import_module("deployments.block_types")
+    for entry in declarations(DECLARATION.read_text()):
+        _flow(entry["entrypoint"])
+    wait_at_gate()
+    run()

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from deployments.prefect_address import prefect_client
 from deployments.prefect_credentials import saved_values
 from deployments.stack.environment import settle, settled
+from deployments.stack.gate import wait_at_gate
 from deployments.stack.home import Home
 from spine.errors import MillraceError, NotConfiguredError
 from spine.services import open_documents
@@ -110,4 +111,5 @@ async def _main() -> int:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    wait_at_gate()
     sys.exit(asyncio.run(_main()))

@@ -21,22 +21,28 @@ def lane(
 ) -> None:
     """Run one lane in this process."""
     from deployments.lane_process import run
+    from deployments.stack.gate import wait_at_gate
 
+    wait_at_gate()
     run(name, [queue.strip() for queue in queues.split(",") if queue.strip()])
 
 
 def gateway() -> None:
     """Run the gateway in this process."""
     from deployments.gateway_process import run  # pyright: ignore
+    from deployments.stack.gate import wait_at_gate
 
+    wait_at_gate()
     run()
 
 
 def setup() -> None:
     """Prepare the stores and the Prefect server that the environment names; once for each version, any time again."""
+    from deployments.deploying import run as deploy
     from deployments.register import run
 
     run()
+    deploy()
 
 
 def lane_health() -> None:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from deployments.stack.parts import LaneGroup
@@ -57,12 +58,16 @@ class LaneScaler:
         return [runner for group in self._groups for runner in group.runners]
 
     async def start_first(self, needs_met: Callable[[tuple[str, ...]], Awaitable[None]]) -> None:
-        """Start what every group begins with once its needs are met, and wait until those lanes are healthy."""
+        """Start what every group begins with and wait until those lanes are healthy; until the needs of their group
+        are met, they are held at their gates."""
         await asyncio.gather(*(self._start_group(group, needs_met) for group in self._groups))
 
     async def _start_group(self, group: _Group, needs_met: Callable[[tuple[str, ...]], Awaitable[None]]) -> None:
-        await needs_met(group.plan.needs)
-        self._resize(group, group.plan.at_first or group.plan.minimum)
+        plan = group.plan
+        await needs_met(plan.needs if plan.early_needs is None else plan.early_needs)
+        held = None if plan.early_needs is None else partial(needs_met, plan.needs)
+        for _ in range(plan.at_first or plan.minimum):
+            self._start(self._added(group).run(held))
         await asyncio.gather(*(runner.settled.wait() for runner in group.runners))
 
     async def adjust(self) -> None:
@@ -94,17 +99,17 @@ class LaneScaler:
     def _resize(self, group: _Group, wanted: int) -> None:
         before = len(group.working)
         while len(group.working) < wanted:
-            self._add(group)
+            self._start(self._added(group).run())
         for runner in group.working[wanted:]:
             group.calm_since = None
             self._start(runner.stop(runner.part.retire_seconds))
         if before not in (0, wanted):
             log.info("lane %s: %d → %d", group.plan.name, before, wanted)
 
-    def _add(self, group: _Group) -> None:
+    def _added(self, group: _Group) -> PartRunner:
         taken = {runner.part.name for runner in group.runners}
         numbers = range(1, len(taken) + 2)
         name = next(name for number in numbers if (name := group.plan.instance(number)) not in taken)
         runner = PartRunner(group.plan.make(name), self._around, group.plan.queues)
         group.runners.append(runner)
-        self._start(runner.run())
+        return runner

@@ -14,12 +14,20 @@ from deployments.stack.ports_choice import LOOPBACK
 from deployments.stack.stack_settings import LaneLayout
 
 SETUP_MODULE = "deployments.register"
+DEPLOYMENTS_MODULE = "deployments.deploying"
 DOCUMENTS_MODULE = "deployments.document_store"
+EARLY = ("redis", "chroma", "postgres")
+"""What is loaded early is loaded while Prefect makes its tables, which takes half of two cores; before that the stores
+and Prefect itself need both."""
+
 LANE_WIDTH = 4
 """Jobs that a pipeline lane runs at a time."""
 
 _STEPS_BACK = 10
 """On a machine that is full, lanes let the gateway go first: what is acknowledged can wait, its sender cannot."""
+
+_LAST_OF_ALL = 15
+"""What only a reader of Prefect's pages waits for."""
 
 SHORT_JOBS = {"live": 100}
 """Lanes whose jobs are so short that many more of them make up a process's life."""
@@ -31,7 +39,7 @@ def millrace(*words: str) -> tuple[str, ...]:
 
 
 def setup_part(folder: Path, needs: tuple[str, ...]) -> Part | None:
-    """Registers blocks, pools and deployments, once per start; None where there is nothing to register."""
+    """What a lane needs before its first job, once per start; None where there is nothing to prepare."""
     if find_spec(SETUP_MODULE) is None:
         return None
     return Part(
@@ -42,6 +50,22 @@ def setup_part(folder: Path, needs: tuple[str, ...]) -> Part | None:
         folder=folder,
         start_seconds=120.0,
         stop_rank=StopRank.FACES,
+        early_needs=EARLY,
+    )
+
+
+def deployments_part(folder: Path, needs: tuple[str, ...]) -> Part:
+    """Registers what Prefect's pages show, once per start: nothing waits for it but the word that all is up."""
+    return Part(
+        name="deployments",
+        argv=(sys.executable, "-m", DEPLOYMENTS_MODULE),
+        kind=Kind.STEP,
+        needs=needs,
+        folder=folder,
+        start_seconds=300.0,
+        stop_rank=StopRank.FACES,
+        niceness=_LAST_OF_ALL,
+        early_needs=EARLY,
     )
 
 
@@ -55,6 +79,7 @@ def documents_part(folder: Path, needs: tuple[str, ...]) -> Part:
         folder=folder,
         start_seconds=60.0,
         stop_rank=StopRank.FACES,
+        early_needs=EARLY,
     )
 
 
@@ -68,6 +93,7 @@ def gateway_part(addresses: Addresses, folder: Path, needs: tuple[str, ...]) -> 
         folder=folder,
         stop_rank=StopRank.FACES,
         memory_limit=1000 * 2**20,
+        early_needs=EARLY,
         probe_every=5.0,
     )
 
@@ -97,6 +123,7 @@ def lane_groups(
             maximum=maximum,
             make=lambda instance: _lane_part(instance, name, chosen, layout, addresses, folder),
             needs=needs,
+            early_needs=EARLY,
             per_lane=LANE_WIDTH,
             at_first=at_first,
         )

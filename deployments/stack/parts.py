@@ -55,9 +55,10 @@ class Part:
     `held_folder` is opened by the supervisor and inherited: the child reaches it as `HELD_FOLDER` even where its
     user may not walk the folders above. `bare` parts are told nothing of the stack's environment. `orphans_end` says
     whether what the process leaves behind ends with it. `niceness` (0 to 19) is how far the part steps back where the
-    processor is scarce. A part that needs more than `start_seconds` to become
-    healthy, fails `probe_patience` probes in a row or passes `memory_limit` is asked to end (`retire_seconds` to do
-    so) and started again.
+    processor is scarce, `niceness_once_up` how far as soon as the whole stack is up. A part with `early_needs`
+    is launched as soon as those are met, and waits at its gate for its `needs` (`deployments.stack.gate`). A part that
+    needs more than `start_seconds` from there to become healthy, fails `probe_patience` probes in a row or passes
+    `memory_limit` is asked to end (`retire_seconds` to do so) and started again.
     """
 
     name: str
@@ -82,6 +83,8 @@ class Part:
     memory_limit: int | None = None
     orphans_end: bool = True
     niceness: int = 0
+    niceness_once_up: int = 0
+    early_needs: tuple[str, ...] | None = None
     probe_every: float = 10.0
     probe_patience: int = 6
 
@@ -96,6 +99,7 @@ class LaneGroup:
     maximum: int
     make: Callable[[str], Part]
     needs: tuple[str, ...] = ()
+    early_needs: tuple[str, ...] | None = None
     per_lane: int = 8
     at_first: int = 0
     """How many a start waits for, the others follow; 0 is all of `minimum`."""

@@ -10,7 +10,14 @@ from pathlib import Path
 from deployments.stack.chroma_server import chroma_part, chroma_url, external_chroma
 from deployments.stack.environment import Addresses, part_environment, project_root, whole_environment
 from deployments.stack.home import Home
-from deployments.stack.own_parts import demo_part, documents_part, gateway_part, lane_groups, setup_part
+from deployments.stack.own_parts import (
+    demo_part,
+    deployments_part,
+    documents_part,
+    gateway_part,
+    lane_groups,
+    setup_part,
+)
 from deployments.stack.parts import Part, Plan
 from deployments.stack.ports_choice import choose_ports, require_free
 from deployments.stack.postgres_server import (
@@ -95,6 +102,7 @@ def _faces(
         prefect_part(addresses, secrets, database_url, settings.home / "prefect", needs=("postgres",)),
         documents_part(folder, needs=("prefect",)),
         *([setup] if setup else []),
+        deployments_part(folder, needs=("prefect",)),
         worker_part(addresses, secrets, settings.home, folder, needs=("prefect", "documents")),
         gateway_part(addresses, folder, needs=("redis", "chroma", "documents")),
         *([demo_part(addresses.demo_port, folder)] if demo and addresses.demo_port else []),

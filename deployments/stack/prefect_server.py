@@ -10,7 +10,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from deployments.stack.environment import Addresses
+from deployments.stack.environment import Addresses, project_root
 from deployments.stack.health import http_answers, worker_is_online
 from deployments.stack.parts import Part, StopRank
 from deployments.stack.ports_choice import LOOPBACK
@@ -32,7 +32,8 @@ _IN_BATCHES = {
 what it shows of them is older by that. Whole seconds only: of a fraction the server makes 0 and never rests."""
 
 _STEPS_BACK = 15
-"""What it records of task runs may be late; the lanes whose tasks they are may not."""
+"""What it records of task runs may be late; the lanes whose tasks they are may not. While a stack starts, all wait for
+it."""
 
 
 def prefect_part(
@@ -46,7 +47,7 @@ def prefect_part(
     return Part(
         name="prefect",
         argv=(
-            sys.executable, "-m", "prefect", "server", "start",
+            sys.executable, "-m", "deployments.stack.prefect_process", "server", "start",
             "--host", LOOPBACK, "--port", str(addresses.prefect_port),
         ),
         env={
@@ -57,6 +58,7 @@ def prefect_part(
             **_IN_BATCHES,
         },
         needs=needs,
+        folder=project_root(),
         probe=http_answers(f"{addresses.prefect_api_url}/health"),
         port=addresses.prefect_port,
         note="PostgreSQL" if database_url else "SQLite: PostgreSQL was not found, runs in parallel will be slow",
@@ -64,7 +66,8 @@ def prefect_part(
         start_seconds=180.0,
         stop_rank=StopRank.ORCHESTRATION,
         memory_limit=1500 * 2**20,
-        niceness=_STEPS_BACK,
+        niceness_once_up=_STEPS_BACK,
+        early_needs=(),
     )  # fmt: skip
 
 
@@ -94,7 +97,10 @@ def drop_scratch(folder: Path) -> None:
 
 
 def worker_part(addresses: Addresses, secrets: Secrets, home: Path, folder: Path, needs: tuple[str, ...]) -> Part:
-    """Looks for work every second. Flow runs that it started outlive its restart: they report for themselves."""
+    """Looks for work every second.
+
+    Flow runs that it started outlive its restart: they report for themselves.
+    """
     scratch = scratch_folder(home)
     return Part(
         name="worker",

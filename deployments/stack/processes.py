@@ -175,8 +175,20 @@ def begin_child(death_signal: signal.Signals, niceness: int = 0) -> Callable[[],
     return request
 
 
+def step_back(pid: int, niceness: int) -> None:
+    """Give the process this niceness, in all its threads."""
+    with contextlib.suppress(OSError):  # it has ended, or has been given more already
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), niceness)
+    _step_back_as_group(pid, niceness)
+
+
 def _step_back(niceness: int) -> None:
     os.nice(niceness)
+    _step_back_as_group("self", niceness)
+
+
+def _step_back_as_group(pid: int | str, niceness: int) -> None:
     # Where the kernel groups processes by session, niceness counts inside a session only; the group has its own.
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(niceness))
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deployments.stack import processes
+from deployments.stack.environment import settled
+from deployments.stack.gate import Gate, NeedsMet
 from deployments.stack.home import Home
 from deployments.stack.launch import launch, signal_group
 from deployments.stack.parts import Kind, Life, Part
@@ -48,6 +50,8 @@ class PartRunner:
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._gate = Gate()
+        self._stack_is_up = False
         self._process: asyncio.subprocess.Process | None = None
         self._healthy_since: float | None = None
         self._asked_to_end = False
@@ -67,11 +71,18 @@ class PartRunner:
     def has_ended(self) -> bool:
         return self._stopping.is_set() and self._idle.is_set()
 
-    async def run(self) -> None:
-        """Live until stopped, done or given up."""
+    def step_back(self) -> None:
+        """The stack is up: from now on the part takes the niceness that it has from there."""
+        self._stack_is_up = True
+        if self.part.niceness_once_up and self.pid:
+            processes.step_back(self.pid, self.part.niceness_once_up)
+
+    async def run(self, needs_met: NeedsMet | None = None) -> None:
+        """Live until stopped, done or given up; where `needs_met` is given, held at the gate until it returns."""
         self._idle.clear()
         try:
-            await (self._watch_external() if self.part.kind is Kind.EXTERNAL else self._live())
+            with self._gate.closed_until(needs_met):
+                await (self._watch_external() if self.part.kind is Kind.EXTERNAL else self._live())
         finally:
             self._idle.set()
 
@@ -100,7 +111,7 @@ class PartRunner:
 
     async def _one_life(self) -> Ending:
         self._healthy_since, self._asked_to_end = None, False
-        self._become("starting")
+        self._become("starting" if self._gate.is_open else "waiting")
         try:
             if self.part.prepare:
                 await asyncio.to_thread(self.part.prepare)
@@ -121,7 +132,8 @@ class PartRunner:
         return Ending(code=code, healthy_seconds=lived, asked=self._asked_to_end)
 
     async def _launch(self) -> asyncio.subprocess.Process:
-        process = await launch(self.part, self._around.home, self._around.environment, self._around.stack_id)
+        around, held = self._around, not self._gate.is_open
+        process = await launch(self.part, around.home, around.environment, around.stack_id, held=held)
         identity = processes.identify(process.pid)
         self._process = process
         self.state.pid, self.state.started = process.pid, identity.started if identity else None
@@ -129,6 +141,8 @@ class PartRunner:
         return process
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdin is not None and not await self._let_through(process):
+            return
         if self.part.kind is Kind.STEP:
             await self._end_when_late(process)
             return
@@ -149,6 +163,16 @@ class PartRunner:
         else:
             self._become("unhealthy")
         await self._end(process, self.part.retire_seconds)
+
+    async def _let_through(self, process: asyncio.subprocess.Process) -> bool:
+        try:
+            await self._gate.let_through(process, lambda: settled(self._around.home))
+        except MillraceError as error:
+            self.state.last_error, self._asked_to_end = str(error), True
+            await self._end(process, self.part.stop_seconds)
+            return False
+        self._become("starting")
+        return True
 
     async def _end_when_late(self, process: asyncio.subprocess.Process) -> None:
         await asyncio.sleep(self.part.start_seconds)
@@ -253,6 +277,8 @@ class PartRunner:
     def _healthy(self) -> None:
         self._healthy_since = time.monotonic()
         self._was_ever_healthy = True
+        if self._stack_is_up:
+            self.step_back()
         self.state.last_error = None
         self._become("healthy")
         self.settled.set()

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from deployments.stack import processes
@@ -99,8 +100,13 @@ class Supervisor:
             self._fail("supervisor", f"the supervisor itself failed: {error}")
 
     async def _start_when_needs_are_met(self, runner: PartRunner) -> None:
-        await self._needs_met(runner.part.needs)
-        self._begin_life(runner.run())
+        part = runner.part
+        if part.early_needs is None:
+            await self._needs_met(part.needs)
+            self._begin_life(runner.run())
+        else:
+            await self._needs_met(part.early_needs)
+            self._begin_life(runner.run(partial(self._needs_met, part.needs)))
 
     async def _needs_met(self, needs: tuple[str, ...]) -> None:
         await asyncio.gather(*(other.settled.wait() for other in self._runners if other.part.name in needs))
@@ -117,6 +123,8 @@ class Supervisor:
             self.state.state = "running"
             self._changed()
             log.info("all parts are healthy")
+            for runner in self._runners:
+                runner.step_back()
         finally:
             first.cancel()
             up.cancel()

@@ -24,6 +24,7 @@ def part_of(described: dict, home: Path) -> Part:
         kind=Kind(described.get("kind", "service")),
         env={"HOME_FOLDER": str(home), "NAME": described["name"]},
         needs=tuple(described.get("needs", ())),
+        early_needs=early_needs_of(described),
         stop_rank=StopRank(described.get("rank", "faces")),
         probe_every=0.2,
         probe_patience=2,
@@ -33,6 +34,10 @@ def part_of(described: dict, home: Path) -> Part:
         retire_seconds=5.0,
     )
     return replace(part, probe=file_exists(home / described["ready"])) if "ready" in described else part
+
+
+def early_needs_of(described: dict) -> tuple[str, ...] | None:
+    return tuple(described["early"]) if "early" in described else None
 
 
 def file_exists(path: Path):
@@ -50,6 +55,8 @@ def lanes_of(described: dict, home: Path) -> LaneGroup:
         minimum=described["minimum"],
         maximum=described["maximum"],
         make=lambda name: part_of({"kind": "lane", "rank": "lanes", **described, "name": name}, home),
+        needs=tuple(described.get("needs", ())),
+        early_needs=early_needs_of(described),
         per_lane=1,
     )
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deployments.stack import processes
 from deployments.stack.control import stop
+from deployments.stack.environment import project_root, settle
 from deployments.stack.state import load_state
 from tests.stack.scripted_stack import is_gone, living_of, wait_until
 
@@ -51,6 +53,67 @@ def test_parts_start_in_the_order_of_their_needs(stack: ScriptedStack) -> None:
         ("step", "done"),
         ("store", "healthy"),
     ]
+
+
+WAITS_AT_ITS_GATE = f"""
+import os, sys
+sys.path.insert(0, {str(project_root())!r})
+from deployments.stack.gate import wait_at_gate
+open(os.path.join(os.environ["HOME_FOLDER"], os.environ["NAME"] + "-loaded"), "w").close()
+wait_at_gate()
+"""
+
+
+def test_an_early_part_is_loaded_before_its_needs_and_goes_on_after_them(stack: ScriptedStack) -> None:
+    settle(stack.home, {"TOLD": "of an earlier start"})
+    tell = "open(os.path.join(os.environ['HOME_FOLDER'], 'told'), 'w').write(os.environ.get('TOLD', 'nothing'))\n"
+    stack.start(
+        {"name": "store", "ready": "store-is-ready"},
+        {"name": "face", "needs": ["store"], "early": [], "script": WAITS_AT_ITS_GATE + tell + IDLE},
+        lanes=[
+            {"name": "quick", "minimum": 1, "maximum": 1, "needs": ["store"], "early": [],
+             "script": WAITS_AT_ITS_GATE + IDLE}
+        ],
+    )  # fmt: skip
+    wait_until(lambda: (stack.home.root / "face-loaded").exists(), "the early load")
+    wait_until(lambda: (stack.home.root / "lane-quick-1-loaded").exists(), "the early load of the lane")
+    waiting = stack.part("face")
+    assert waiting and waiting.state == "waiting" and waiting.pid and not stack.text("told")
+    settle(stack.home, {"TOLD": "of this start"})
+    (stack.home.root / "store-is-ready").touch()
+    state = stack.wait_for("running")
+    wait_until(lambda: stack.text("told"), "what the part was told")
+    assert stack.text("told") == "of this start"
+    assert {part.name: part.pid for part in state.parts}["face"] == waiting.pid
+
+
+def test_an_early_part_that_dies_at_its_gate_is_launched_again(stack: ScriptedStack) -> None:
+    stack.start(
+        {"name": "store", "ready": "store-is-ready"},
+        {"name": "face", "needs": ["store"], "early": [], "script": WAITS_AT_ITS_GATE + IDLE},
+    )
+    wait_until(lambda: (stack.home.root / "face-loaded").exists(), "the early load")
+    first = stack.part("face")
+    assert first and first.pid
+    os.kill(first.pid, signal.SIGKILL)
+    wait_until(lambda: (part := stack.part("face")) and part.pid not in (None, first.pid), "the second launch")
+    (stack.home.root / "store-is-ready").touch()
+    stack.wait_for("running")
+    again = stack.part("face")
+    assert again and again.restarts == 1 and again.state == "healthy"
+
+
+def test_a_stack_that_is_stopped_leaves_nothing_at_a_gate(stack: ScriptedStack) -> None:
+    process = stack.start(
+        {"name": "store", "ready": "never"},
+        {"name": "face", "needs": ["store"], "early": [], "script": WAITS_AT_ITS_GATE + IDLE},
+    )
+    wait_until(lambda: (stack.home.root / "face-loaded").exists(), "the early load")
+    held = stack.part("face")
+    assert held and held.process
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    assert not processes.is_alive(held.process)
 
 
 def test_a_killed_part_is_restarted_and_the_death_is_counted(stack: ScriptedStack) -> None:

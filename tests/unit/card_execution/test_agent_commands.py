@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from blocks.agent_command import AgentCommand as AgentCommandBlock
-from deployments.register import BLOCKS
+from deployments.block_types import BLOCKS
 from spine.agent_commands import check, fill
 from spine.agents_port import AgentCommand, AgentLimits
 from spine.errors import InvalidInputError

@@ -22,3 +22,10 @@ def test_a_deployment_names_its_flow_its_pool_its_limit_and_what_it_is_for(decla
     assert declared["name"] == name.replace("_", "-")
     assert declared["work_pool"]["name"] == WORK_POOL
     assert declared["concurrency_limit"] >= 1 and declared["description"] and "schedules" in declared
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one["name"])
+def test_a_deployment_declares_nothing_that_the_step_does_not_register(declared: dict[str, Any]) -> None:
+    known = {"name", "entrypoint", "description", "tags", "work_pool", "concurrency_limit", "schedules"}
+    assert declared.keys() <= known and declared["work_pool"].keys() <= {"name", "work_queue_name"}
+    assert all(schedule.keys() <= {"cron", "timezone"} for schedule in declared["schedules"])

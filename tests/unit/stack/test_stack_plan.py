@@ -219,6 +219,19 @@ def test_whoever_opens_documents_waits_until_their_store_is_settled(home: Home) 
     assert all("documents" in thing.needs for thing in (*opening, *plan.lanes))
 
 
+def test_nothing_but_the_word_that_all_is_up_waits_for_deployments(home: Home) -> None:
+    plan, _ = build_plan(home, settings(home.root), SECRETS, LaneLayout(1, 2), {})
+    assert "deployments" in {part.name for part in plan.parts}
+    assert not [thing.name for thing in (*plan.parts, *plan.lanes) if "deployments" in thing.needs]
+
+
+def test_what_is_loaded_early_waits_for_all_that_it_needs(home: Home) -> None:
+    plan, _ = build_plan(home, settings(home.root), SECRETS, LaneLayout(1, 2), {})
+    early = {thing.name for thing in (*plan.parts, *plan.lanes) if thing.early_needs is not None}
+    assert early == {"prefect", "documents", "setup", "deployments", "gateway", "pipelines", "live"}
+    assert all("documents" in lane.needs and "setup" in lane.needs for lane in plan.lanes)
+
+
 def test_the_command_line_of_a_lane_names_it(tmp_path: Path) -> None:
     groups = lane_groups(LaneLayout(1, 2, {"books": ("a", "b")}), ADDRESSES, tmp_path, ())
     lines = [" ".join(group.make(group.instance(1)).argv[2:]) for group in groups]
