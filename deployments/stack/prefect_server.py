@@ -31,6 +31,15 @@ _IN_BATCHES = {
 """One transaction for the task runs of a second instead of one for each of their changes: half the server's work, and
 what it shows of them is older by that. Whole seconds only: of a fraction the server makes 0 and never rests."""
 
+_SELDOM = {
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "15",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "30",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "30",
+}
+"""Looking for what is rare here or only labels something: runs that are late, pauses that are over, workers that fell
+silent (the supervisor finds ours by itself). What starts runs keeps its pace."""
+
 _STEPS_BACK = 15
 """What it records of task runs may be late; the lanes whose tasks they are may not. While a stack starts, all wait for
 it."""
@@ -56,6 +65,7 @@ def prefect_part(
             "PREFECT_SERVER_ENCRYPTION_KEY": secrets.fernet_key,
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             **_IN_BATCHES,
+            **_SELDOM,
         },
         needs=needs,
         folder=project_root(),
@@ -97,7 +107,7 @@ def drop_scratch(folder: Path) -> None:
 
 
 def worker_part(addresses: Addresses, secrets: Secrets, home: Path, folder: Path, needs: tuple[str, ...]) -> Part:
-    """Looks for work every second.
+    """Looks for work every two seconds, and takes what is scheduled before it is due.
 
     Flow runs that it started outlive its restart: they report for themselves.
     """
@@ -109,8 +119,8 @@ def worker_part(addresses: Addresses, secrets: Secrets, home: Path, folder: Path
             "--pool", WORK_POOL, "--type", "process", "--name", WORKER,
         ),
         env={
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PREFECT_WORKER_PREFETCH_SECONDS": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PREFECT_WORKER_PREFETCH_SECONDS": "4",
             "TMPDIR": str(scratch),
         },
         needs=needs,

@@ -117,8 +117,19 @@ async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, na
             await worker.run_forever()
 
 
-class _Worker(Worker):
-    """Looks often while it has work, seldom while it has none, and never for docket's own cancels."""
+class QuietWorker(Worker):
+    """Does not listen for docket's own cancels, whose listener wakes ten times a second and keeps a connection."""
+
+    async def _cancellation_listener(self) -> None:
+        session = self._processing_session
+        if session is not None:
+            session.cancellation_ready.set()
+            await session.stopping.wait()
+
+
+class _Worker(QuietWorker):
+    """Looks often while it has work, seldom while it has none. A job is cancelled in its record, and hears of it with
+    its lease."""
 
     def _check_interval(self) -> timedelta:
         return WATCHFUL if self._tasks_by_key else IDLE
@@ -128,11 +139,3 @@ class _Worker(Worker):
 
     # docket reads it before each look, and sets it once.
     minimum_check_interval = property(_check_interval, _keep)  # pyright: ignore[reportAssignmentType]
-
-    async def _cancellation_listener(self) -> None:
-        """A job is cancelled in its record, and hears of it with its lease. docket's listener would wake ten times a
-        second and keep a connection for each queue, for messages that nobody sends."""
-        session = self._processing_session
-        if session is not None:
-            session.cancellation_ready.set()
-            await session.stopping.wait()
