@@ -1,8 +1,9 @@
 """From `make up` to a healthy stack, and what the stack costs while nobody asks it for anything.
 
 The environment is installed before. Every turn is another home: its first start makes the databases, its second one
-finds them. Healthy is the gateway's own word on every dependency; the demo review is left out. Idle is measured on
-the first stack, a while after it came up, over all its processes: supervisor, stores, Prefect, worker, gateway, lanes.
+finds them. Healthy is what `make up` waits for, every part and every step, and the gateway's own word on every
+dependency; the demo review is left out. Idle is measured on the first stack, a while after it came up, over all its
+processes: supervisor, stores, Prefect, worker, gateway, lanes.
 """
 
 from __future__ import annotations
@@ -75,12 +76,11 @@ def _until_healthy(stack: WholeStack) -> float:
     coming = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         _wait(lambda: _says_healthy(stack), "a healthy stack", 300)
-        seconds = time.perf_counter() - began
         assert coming.wait(120) == 0, "make up failed"
+        return time.perf_counter() - began
     finally:
         if coming.poll() is None:
             coming.terminate()
-    return seconds
 
 
 def _says_healthy(stack: WholeStack) -> bool:

@@ -24,6 +24,7 @@ from deployments.production import require_safe
 from deployments.publishing_watch import publish_waiting_forever
 from deployments.queue_widths import with_widths
 from deployments.sweeper import sweep_forever
+from deployments.task_run_events import tell_only_what_matters
 from spine.adapters.docket_queue import DocketQueue, consume
 from spine.adapters.redis_account_limits import RedisAccountLimits
 from spine.adapters.redis_client import open_redis
@@ -47,6 +48,12 @@ ANNOUNCEMENTS_AT_ONCE = 100
 LIVE = frozenset(queue.name for queue in LIVE_QUEUES)
 
 
+def load(name: str, queues: list[str]) -> None:
+    """Load what the first jobs of the lane would otherwise wait for. Needs nothing of the stack."""
+    if MAILBOX_QUEUE in lane_queues(name, queues):
+        load_the_agent()
+
+
 def run(name: str, queues: list[str]) -> None:
     """Run the lane until SIGTERM (drains first) or until `MILLRACE_LANE_MAX_JOBS` jobs are done (exit 0)."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -55,6 +62,7 @@ def run(name: str, queues: list[str]) -> None:
     # Its errors carry whole events; that the server is away is said once, by `deployments.rolling`.
     logging.getLogger("prefect._internal.concurrency").setLevel(logging.CRITICAL)
     require_safe(settings())
+    tell_only_what_matters()
     widths = with_widths(lane_queues(name, queues), os.environ.get("MILLRACE_QUEUE_WIDTHS", ""))
     run_beside(lambda stop: _lane(name, widths, stop))
 
@@ -118,7 +126,6 @@ async def _open_sessions(
     """What keeps messages in the order of their sessions; None in a lane that serves none."""
     if MAILBOX_QUEUE not in queues:
         return None
-    load_the_agent()
     sessions = LiveSessions(services, handler, width=queues[MAILBOX_QUEUE], shared=RedisAccountLimits(redis))
     return await stack.enter_async_context(sessions)
 

@@ -20,11 +20,13 @@ def lane(
     queues: Annotated[str, typer.Option(help="Comma list of queues it is dedicated to.")] = "",
 ) -> None:
     """Run one lane in this process."""
-    from deployments.lane_process import run
+    from deployments.lane_process import load, run
     from deployments.stack.gate import wait_at_gate
 
+    chosen = [queue.strip() for queue in queues.split(",") if queue.strip()]
+    load(name, chosen)
     wait_at_gate()
-    run(name, [queue.strip() for queue in queues.split(",") if queue.strip()])
+    run(name, chosen)
 
 
 def gateway() -> None:
