@@ -104,7 +104,7 @@ def main() -> int:
 def _run(run: Run, *, goes_on: bool) -> None:
     print(f"{run.machine}, commit {run.commit}, load {busy():.1f}", flush=True)
     if not goes_on:
-        run.parts.forget()
+        run.parts.forget(run.chosen)
     for name in run.chosen:
         print(f"\n== {name}", flush=True)
         began = time.monotonic()

@@ -18,6 +18,7 @@ import yaml
 
 from deployments.prefect_address import WORK_POOL, prefect_client
 from deployments.stack.gate import wait_at_gate
+from spine.errors import ExternalServiceError
 from spine.settings import settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ ROOT = Path(__file__).resolve().parents[1]
 DECLARATION = ROOT / "prefect.yaml"
 _AT_ONCE = 4
 """Registrations that the server is asked for at the same time: it has one core."""
+
+_OF_FILE = {"name", "prefect-version", "definitions", "deployments"}
+_OF_ENTRY = {"name", "entrypoint", "description", "tags", "work_pool", "concurrency_limit", "schedules"}
+_OF_POOL = {"name", "work_queue_name"}
+_OF_SCHEDULE = {"cron", "timezone"}
 
 
 async def deploy() -> None:
@@ -59,6 +65,17 @@ def declarations(text: str) -> list[dict[str, Any]]:
     return yaml.safe_load(text)["deployments"]
 
 
+def is_plain(text: str) -> bool:
+    """Whether a `prefect.yaml` says what ours does and no more: all else its owner has from Prefect's own command."""
+    return set(yaml.safe_load(text)) <= _OF_FILE and all(
+        entry.keys() == _OF_ENTRY
+        and entry["work_pool"].keys() == _OF_POOL
+        and isinstance(entry["concurrency_limit"], int)
+        and all(schedule.keys() == _OF_SCHEDULE for schedule in entry["schedules"])
+        for entry in declarations(text)
+    )
+
+
 def declared(text: str) -> list[str]:
     """`flow/deployment` of every entry, as Prefect names them."""
     return [f"{entry['entrypoint'].rpartition(':')[2]}/{entry['name']}" for entry in declarations(text)]
@@ -74,20 +91,40 @@ async def deploy_all(client: PrefectClient, remembered: Path) -> bool:
     """Register every deployment unless the server has it as it is declared now; says whether it had to.
 
     It leaves what `prefect deploy --all` leaves (but a version made of the flow's file, not of the last commit), which
-    would start another interpreter and open a client for each deployment.
+    would start another interpreter and open a client for each deployment, and does for a declaration that is not plain.
     """
-    current = fingerprint()
+    current, text = fingerprint(), DECLARATION.read_text()
     if _read(remembered) == current and await _all_known():
         return False
+    if is_plain(text):
+        await _deploy_here(client, declarations(text))
+    else:
+        await _deploy_by_command()
+    _write(remembered, current)
+    return True
+
+
+async def _deploy_here(client: PrefectClient, entries: list[dict[str, Any]]) -> None:
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def one(entry: dict[str, Any]) -> None:
         async with places:
             await _deploy_one(client, entry)
 
-    await asyncio.gather(*(one(entry) for entry in declarations(DECLARATION.read_text())))
-    _write(remembered, current)
-    return True
+    await asyncio.gather(*(one(entry) for entry in entries))
+
+
+async def _deploy_by_command() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    told, _ = await process.communicate()
+    if process.returncode:
+        raise ExternalServiceError(f"prefect deploy failed: {told.decode(errors='replace')[-800:]}", service="prefect")
 
 
 async def _deploy_one(client: PrefectClient, entry: dict[str, Any]) -> None:
@@ -149,7 +186,8 @@ def run() -> None:
 
 if __name__ == "__main__":
     import_module("deployments.block_types")
-    for entry in declarations(DECLARATION.read_text()):
-        _flow(entry["entrypoint"])
+    if is_plain(DECLARATION.read_text()):
+        for entry in declarations(DECLARATION.read_text()):
+            _flow(entry["entrypoint"])
     wait_at_gate()
     run()

@@ -1,13 +1,13 @@
 """What a run has measured so far, bench by bench, so that one which was cut off can be continued.
 
 A part counts only for the same commit, machine and effort: rows that do not belong together never stand in one table.
-Parts lie in `benchmarks/results/parts`, outside of version control, until a whole run begins anew.
+Parts lie in `benchmarks/results/parts`, outside of version control, until a run of the same bench begins anew.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,8 +36,10 @@ class Parts:
         part = json.loads(file.read_text(encoding="utf-8"))
         return Outcome.from_json(json.dumps(part["outcome"])) if part["of"] == self._of() else None
 
-    def forget(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def forget(self, names: Sequence[str]) -> None:
+        """Those of these benches; others of the same commit stay."""
+        for name in names:
+            (self.folder / f"{name}.json").unlink(missing_ok=True)
 
     def _of(self) -> dict[str, object]:
         return {"commit": self.commit, "machine": self.machine, "effort": asdict(self.effort)}

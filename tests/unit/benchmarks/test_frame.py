@@ -118,6 +118,14 @@ def test_a_run_that_was_cut_off_goes_on_with_what_the_same_run_measured(
     assert Parts(tmp_path, *now).kept("crowd") == (outcome if taken_over else None)
 
 
+def test_a_bench_that_is_run_again_takes_no_other_out_of_the_table(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, "abc", "a machine", Effort(5))
+    for name in ("one", "other"):
+        parts.keep(name, Outcome({"figure": 1.0}))
+    parts.forget(["one"])
+    assert parts.kept("one") is None and parts.kept("other") is not None
+
+
 def test_what_a_changed_tree_measured_is_not_taken_over(tmp_path: Path) -> None:
     parts = Parts(tmp_path, "abc+", "2 × CPU", Effort(5))
     parts.keep("crowd", Outcome({"p95": 1.5}))

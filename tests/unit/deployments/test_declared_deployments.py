@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prefect import Flow
 
-from deployments.deploying import DECLARATION
+from deployments.deploying import DECLARATION, is_plain
 from deployments.prefect_address import WORK_POOL
 
 DECLARED: list[dict[str, Any]] = yaml.safe_load(DECLARATION.read_text())["deployments"]
@@ -24,8 +24,27 @@ def test_a_deployment_names_its_flow_its_pool_its_limit_and_what_it_is_for(decla
     assert declared["concurrency_limit"] >= 1 and declared["description"] and "schedules" in declared
 
 
-@pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one["name"])
-def test_a_deployment_declares_nothing_that_the_step_does_not_register(declared: dict[str, Any]) -> None:
-    known = {"name", "entrypoint", "description", "tags", "work_pool", "concurrency_limit", "schedules"}
-    assert declared.keys() <= known and declared["work_pool"].keys() <= {"name", "work_queue_name"}
-    assert all(schedule.keys() <= {"cron", "timezone"} for schedule in declared["schedules"])
+def test_what_millrace_declares_is_plain_and_registered_without_the_command_of_prefect() -> None:
+    assert is_plain(DECLARATION.read_text())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"parameters": {"language": "ro"}}, id="parameters"),
+        pytest.param({"work_pool": {"name": WORK_POOL, "work_queue_name": "default", "job_variables": {}}}, id="pool"),
+        pytest.param({"schedules": [{"interval": 3600}]}, id="interval"),
+        pytest.param({"concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"}}, id="strategy"),
+    ],
+)
+def test_a_deployment_that_says_more_is_left_to_the_command_of_prefect(more: dict[str, Any]) -> None:
+    file: dict[str, Any] = yaml.safe_load(DECLARATION.read_text())
+    file["deployments"][0].update(more)
+    assert not is_plain(yaml.safe_dump(file))
+
+
+def test_a_deployment_that_says_less_is_left_to_it_too_and_so_are_steps_for_all() -> None:
+    file: dict[str, Any] = yaml.safe_load(DECLARATION.read_text())
+    assert not is_plain(yaml.safe_dump({**file, "pull": []}))
+    del file["deployments"][0]["tags"]
+    assert not is_plain(yaml.safe_dump(file))
