@@ -42,43 +42,29 @@ def setup_part(folder: Path, needs: tuple[str, ...]) -> Part | None:
     """What a lane needs before its first job, once per start; None where there is nothing to prepare."""
     if find_spec(SETUP_MODULE) is None:
         return None
-    return Part(
-        name="setup",
-        argv=(sys.executable, "-m", SETUP_MODULE),
-        kind=Kind.STEP,
-        needs=needs,
-        folder=folder,
-        start_seconds=120.0,
-        stop_rank=StopRank.FACES,
-        early_needs=EARLY,
-    )
+    return _step("setup", SETUP_MODULE, folder, needs, seconds=120.0)
 
 
 def deployments_part(folder: Path, needs: tuple[str, ...]) -> Part:
     """Registers what Prefect's pages show, once per start: nothing waits for it but the word that all is up."""
-    return Part(
-        name="deployments",
-        argv=(sys.executable, "-m", DEPLOYMENTS_MODULE),
-        kind=Kind.STEP,
-        needs=needs,
-        folder=folder,
-        start_seconds=300.0,
-        stop_rank=StopRank.FACES,
-        niceness=_LAST_OF_ALL,
-        early_needs=EARLY,
-    )
+    return _step("deployments", DEPLOYMENTS_MODULE, folder, needs, seconds=300.0, niceness=_LAST_OF_ALL)
 
 
 def documents_part(folder: Path, needs: tuple[str, ...]) -> Part:
     """Settles which store holds the documents, once per start; whoever opens documents needs it."""
+    return _step("documents", DOCUMENTS_MODULE, folder, needs, seconds=60.0)
+
+
+def _step(name: str, module: str, folder: Path, needs: tuple[str, ...], *, seconds: float, niceness: int = 0) -> Part:
     return Part(
-        name="documents",
-        argv=(sys.executable, "-m", DOCUMENTS_MODULE),
+        name=name,
+        argv=(sys.executable, "-m", module),
         kind=Kind.STEP,
         needs=needs,
         folder=folder,
-        start_seconds=60.0,
+        start_seconds=seconds,
         stop_rank=StopRank.FACES,
+        niceness=niceness,
         early_needs=EARLY,
     )
 
