@@ -35,10 +35,10 @@ def checked_path(path: str) -> str:
 
 
 def checked_paths(paths: Iterable[str]) -> tuple[str, ...]:
-    """The paths of an index, at least one."""
+    """The paths of an index or a tally, at least one and each once."""
     checked = tuple(checked_path(path) for path in paths)
-    if not checked:
-        raise InvalidInputError("An index needs at least one path")
+    if not checked or len(set(checked)) < len(checked):
+        raise InvalidInputError(f"An index needs at least one path, and each path once: {', '.join(checked) or 'none'}")
     return checked
 
 

@@ -95,6 +95,12 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
 }
 """The indexes of every collection, besides the one on `_id`."""
 
+TALLIES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    JOBS: (("pipeline", "status"),),
+    SUBMISSIONS: (("status",),),
+}
+"""What is counted by in collections that grow without end: pages name their total, the metrics every status."""
+
 MAX_PAGE: Final = 500
 
 
@@ -110,13 +116,14 @@ class Page:
 
 
 async def ensure_indexes(documents: Documents) -> None:
-    """Create the indexes that the store lacks. Cheap when it has them; safe in several processes at once."""
+    """Create the indexes and tallies that the store lacks. Cheap when it has them; safe in many processes at once."""
     await asyncio.gather(
         *(
             documents.ensure_index(collection, index.paths, unique=index.unique)
             for collection, indexes in INDEXES.items()
             for index in indexes
-        )
+        ),
+        *(documents.ensure_tally(collection, paths) for collection, tallies in TALLIES.items() for paths in tallies),
     )
 
 

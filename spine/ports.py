@@ -71,6 +71,11 @@ class Documents(Protocol):
         """Create the (compound) index if it is missing. Unique ignores documents that lack the first path."""
         ...
 
+    async def ensure_tally(self, collection: str, paths: Sequence[str]) -> None:
+        """Let `count` by values at these paths ($eq, $in) cost the same however many documents there are, where the
+        store can do that. The paths hold few different values, as a status does."""
+        ...
+
     async def ping(self) -> None:
         """Return when the store answers; `DatabaseError` otherwise."""
         ...

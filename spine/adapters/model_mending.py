@@ -1,41 +1,18 @@
 """Filling in what small OpenAI-compatible servers leave out of a chat completion.
 
 SDKs insist on ids, indexes, finish reasons and token counts, while the answer itself is all that is needed. An error
-object inside a 200 (gateways do that) becomes the error response that it is. Everything but `lenient_client` is pure.
+object inside a 200 (gateways do that) becomes the error response that it is.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
-
-if TYPE_CHECKING:
-    import httpx2
+from typing import Any, cast
 
 Json = dict[str, Any]
 
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
-_BODY_HEADERS = {"content-length", "content-encoding", "transfer-encoding", "content-type"}
-
-
-def lenient_client(**options: Any) -> httpx2.AsyncClient:
-    """An `httpx2.AsyncClient` whose chat completions are mended before an SDK sees them."""
-    import httpx2
-
-    class LenientClient(httpx2.AsyncClient):
-        async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-            response = await super().send(request, **options)
-            if response.status_code != 200 or not request.url.path.endswith("/chat/completions"):
-                return response
-            mended = mend(await response.aread())
-            if mended is None:
-                return response
-            status, body = mended
-            kept = [(name, value) for name, value in response.headers.items() if name.lower() not in _BODY_HEADERS]
-            return httpx2.Response(status, headers=kept, json=body, request=request)
-
-    return LenientClient(**options)
 
 
 def mend(raw: bytes) -> tuple[int, Json] | None:

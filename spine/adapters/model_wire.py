@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from spine.adapters.model_answers import ANSWER_TOOL, ToolCall
-from spine.adapters.model_mending import lenient_client
+from spine.adapters.model_client import lenient_client
 from spine.answer_schemas import schema_of, schema_text
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential

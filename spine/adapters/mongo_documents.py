@@ -126,6 +126,11 @@ class MongoDocuments:
             options["partialFilterExpression"] = {first: {"$exists": True}}
         await _answer(collection, self._collection(collection).create_index(keys, **options))
 
+    async def ensure_tally(self, collection: str, paths: Sequence[str]) -> None:
+        """Nothing: MongoDB counts along the index, and has no triggers that would keep a count."""
+        checked_collection(collection)
+        checked_paths(paths)
+
     async def ping(self) -> None:
         await _answer("MongoDB", self._connected().admin.command("ping"))
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from spine.adapters import sqlite_queries as queries
+from spine.adapters import sqlite_tallies as tallies
 from spine.adapters.sqlite_queries import Sql
 from spine.adapters.sqlite_threads import SqliteThreads
 from spine.document_changes import apply_change, parse_change
@@ -33,7 +34,8 @@ class SqliteDocuments:
 
     def __init__(self, path: Path) -> None:
         self._threads = SqliteThreads(path)
-        self._tables: set[str] = set()
+        self._tables: dict[str, set[tallies.Tally]] = {}
+        """The collections that are known to have a table, each with its tallies."""
 
     async def get(self, collection: str, id: str) -> Document | None:
         found = await self.find(collection, {"_id": id}, limit=1)
@@ -93,14 +95,23 @@ class SqliteDocuments:
         return await self._write(collection, queries.delete(checked_collection(collection), parse_where(where)))
 
     async def count(self, collection: str, where: Where | None = None) -> int:
-        sql = queries.count(checked_collection(collection), parse_where(where))
-        await self._prepare(collection)
+        conditions = parse_where(where)
+        await self._prepare(checked_collection(collection))
+        sql = tallies.total(collection, self._tables[collection], conditions) or queries.count(collection, conditions)
         return await self._threads.read(lambda connection: _rows(connection, sql)[0][0])
 
     async def ensure_index(self, collection: str, paths: Sequence[str], *, unique: bool = False) -> None:
         """Create the index if it is missing; DuplicateError when stored documents break a unique one."""
         sql = queries.create_index(checked_collection(collection), checked_paths(paths), unique=unique)
         await self._write(collection, sql)
+
+    async def ensure_tally(self, collection: str, paths: Sequence[str]) -> None:
+        """Create the tally if it is missing, with what is stored in it: that takes a second for 100,000 documents."""
+        tally = checked_paths(paths)
+        await self._prepare(checked_collection(collection))
+        if tally not in self._tables[collection]:
+            await self._threads.write(lambda connection: _make_tally(connection, collection, tally))
+            self._tables[collection].add(tally)
 
     async def ping(self) -> None:
         await self._threads.read(lambda connection: connection.execute("SELECT 1").fetchone())
@@ -117,7 +128,23 @@ class SqliteDocuments:
         if collection not in self._tables:
             if not await self._threads.read(lambda connection: _rows(connection, queries.find_table(collection))):
                 await self._threads.write(lambda connection: _rows(connection, queries.create_table(collection)))
-            self._tables.add(collection)
+            found = await self._threads.read(lambda connection: _rows(connection, tallies.find_tallies(collection)))
+            self._tables[collection] = {tallies.tally_of(table) for (table,) in found}
+
+
+def _make_tally(connection: sqlite3.Connection, collection: str, tally: tallies.Tally) -> None:
+    """All of it or nothing, whatever else is in the group of writes; nothing when another process was faster."""
+    if tally in (tallies.tally_of(table) for (table,) in _rows(connection, tallies.find_tallies(collection))):
+        return
+    connection.execute("SAVEPOINT tally")
+    try:
+        for sql in tallies.make_tally(collection, tally):
+            _execute(connection, sql)
+    except BaseException:
+        connection.execute("ROLLBACK TO tally")
+        raise
+    finally:
+        connection.execute("RELEASE tally")
 
 
 def _execute(connection: sqlite3.Connection, sql: Sql) -> sqlite3.Cursor:

@@ -99,14 +99,16 @@ def delete(collection: str, conditions: Sequence[Condition]) -> Sql:
 
 
 @lru_cache(maxsize=1024)
-def value_expression(path: str) -> str:
-    """What `path` holds as a SQLite value (see the table above). Remembered: the code asks by a few dozen paths, and
-    putting their text together was a third of a call."""
+def value_expression(path: str, row: str = "") -> str:
+    """What `path` holds as a SQLite value (see the table above), in a trigger that of `OLD.` or `NEW.`.
+
+    Remembered: the code asks by a few dozen paths, and putting their text together was a third of a call.
+    """
     if path == "_id":
-        return "id"
-    value = f"json_extract(body, '{_json_path(path)}')"
+        return f"{row}id"
+    value = f"json_extract({row}body, '{_json_path(path)}')"
     return (
-        f"CASE {_json_type(path)} WHEN 'true' THEN x'ff01' WHEN 'false' THEN x'ff00'"
+        f"CASE {_json_type(path, row)} WHEN 'true' THEN x'ff01' WHEN 'false' THEN x'ff00'"
         f" WHEN 'object' THEN CAST('1' || {value} AS BLOB) WHEN 'array' THEN CAST('2' || {value} AS BLOB)"
         f" ELSE ifnull({value}, -9e999) END"
     )
@@ -143,17 +145,23 @@ def _condition(condition: Condition) -> Sql:
 
 
 def _one_of(path: str, operands: Sequence[Any]) -> Sql:
-    scalars = tuple(_scalar(operand) for operand in operands if not isinstance(operand, dict | list))
     compounds = tuple(
         json.dumps(operand, ensure_ascii=False) for operand in operands if isinstance(operand, dict | list)
     )
-    expression = value_expression(path)
     tests = [f"same_json(json_quote(json_extract(body, '{_json_path(path)}')), ?)" for _ in compounds]
-    if len(scalars) == 1:
-        tests.insert(0, f"{expression} = ?")
-    elif scalars:
-        tests.insert(0, f"{expression} IN ({', '.join('?' * len(scalars))})")
-    return Sql(" OR ".join(tests) or "0", (*scalars, *compounds))
+    scalars = [operand for operand in operands if not isinstance(operand, dict | list)]
+    plain = one_of_values(value_expression(path), scalars)
+    if scalars or not compounds:
+        tests.insert(0, plain.text)
+    return Sql(" OR ".join(tests), (*plain.values, *compounds))
+
+
+def one_of_values(expression: str, operands: Sequence[Any]) -> Sql:
+    """Whether the expression has one of these values, none of them an object or a list."""
+    if not operands:
+        return Sql("0")
+    test = "= ?" if len(operands) == 1 else f"IN ({', '.join('?' * len(operands))})"
+    return Sql(f"{expression} {test}", tuple(_scalar(operand) for operand in operands))
 
 
 def _negated(condition: Sql) -> Sql:
@@ -186,5 +194,5 @@ def _json_path(path: str) -> str:
     return "$" + "".join(f'."{name}"' for name in path.split("."))
 
 
-def _json_type(path: str) -> str:
-    return f"json_type(body, '{_json_path(path)}')"
+def _json_type(path: str, row: str = "") -> str:
+    return f"json_type({row}body, '{_json_path(path)}')"

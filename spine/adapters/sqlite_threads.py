@@ -95,15 +95,16 @@ class SqliteThreads:
         with self._lock:
             first, self._closed = not self._closed, True
             if first:
-                self._orders.put(None)
                 for _ in self._readers:
                     self._questions.put(None)
         if first:
             await asyncio.to_thread(self._join)
 
     def _join(self) -> None:
+        """The writer goes last: whoever closes last folds the log into the file, and a reader may not."""
         for reader in self._readers:
             reader.join()
+        self._orders.put(None)
         if self._writer is not None:
             self._writer.join()
 

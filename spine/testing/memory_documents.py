@@ -141,6 +141,11 @@ class MemoryDocuments:
             if unique and checked not in kept.unique:
                 kept.add_unique(checked)
 
+    async def ensure_tally(self, collection: str, paths: Sequence[str]) -> None:
+        """Nothing is kept here: documents are counted when a count is asked for."""
+        checked_collection(collection)
+        checked_paths(paths)
+
     async def ping(self) -> None:
         """There is nothing that could fail to answer."""
 

@@ -1,0 +1,74 @@
+"""The HTTP client that the providers' SDKs call through: mended answers, and no answer lost to a connection's age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from spine.adapters.model_mending import mend
+
+if TYPE_CHECKING:
+    import httpx2
+
+_BODY_HEADERS = {"content-length", "content-encoding", "transfer-encoding", "content-type"}
+_MOST_CLOSED: Final = 3  # kept connections that may turn out to be closed, one after the other
+
+
+@dataclass(slots=True)
+class _Way:
+    """What the pool tells of a request on its way, as its `trace`."""
+
+    new: bool = False
+    """It went over a connection that was made for it."""
+    answered: bool = False
+    """The head of an answer came."""
+
+    async def __call__(self, event: str, _: dict[str, Any]) -> None:
+        if event.startswith("connection.connect_"):
+            self.new = True
+        elif event.endswith("receive_response_headers.complete"):
+            self.answered = True
+
+    @property
+    def met_a_closed_one(self) -> bool:
+        return not self.new and not self.answered
+
+
+def lenient_client(**options: Any) -> httpx2.AsyncClient:
+    """An `httpx2.AsyncClient` for chat completions.
+
+    What is sent over a kept connection just as the server closes it is sent again over another one: servers close idle
+    ones after a few seconds (uvicorn after five, as long as this client keeps them), and the request never arrived.
+    Answers are mended before an SDK sees them (see `model_mending`).
+    """
+    import httpx2
+
+    class LenientClient(httpx2.AsyncClient):
+        async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+            return await _mended(request, await self._sent(request, options))
+
+        async def _sent(self, request: httpx2.Request, options: dict[str, Any]) -> httpx2.Response:
+            for _ in range(_MOST_CLOSED):
+                way = _Way()
+                request.extensions = {**request.extensions, "trace": way}
+                try:
+                    return await super().send(request, **options)
+                except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+                    if not way.met_a_closed_one:
+                        raise
+            return await super().send(request, **options)
+
+    return LenientClient(**options)
+
+
+async def _mended(request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+    import httpx2
+
+    if response.status_code != 200 or not request.url.path.endswith("/chat/completions"):
+        return response
+    mended = mend(await response.aread())
+    if mended is None:
+        return response
+    status, body = mended
+    kept = [(name, value) for name, value in response.headers.items() if name.lower() not in _BODY_HEADERS]
+    return httpx2.Response(status, headers=kept, json=body, request=request)
