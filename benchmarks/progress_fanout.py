@@ -2,8 +2,8 @@
 
 Every client watches every job, as the dashboard does, so that each event is told a thousand times. Events come two a
 second: each is told to all before the next. A delivery's time runs from before the event is published until the client
-has its text; all clients are one process, whose own share of the time falls on both sides alike. The clients offer
-compression, as browsers do.
+has its bytes; all clients are one process, which reads them when all is told. The clients offer compression, as
+browsers do.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from redis.asyncio import Redis
-from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.frame.figures import RATIO, Effort, Figure, Note, Outcome, at_least, at_most
 from benchmarks.frame.turns import quantile, take_turns
 from benchmarks.peers import original_socket
 from benchmarks.surroundings.gateway_alone import TOKEN, Served, gateway_alone, served
+from benchmarks.surroundings.light_watcher import LightWatcher, light_watcher
 from benchmarks.surroundings.own_redis import own_redis
 from benchmarks.surroundings.processes import cpu_seconds, memory_bytes
 from spine.adapters.redis_progress import RedisProgressLog
@@ -34,6 +34,7 @@ from tests.stack.whole_stack import free_port
 
 _EVERY = 0.5  # seconds
 _CONNECTING = 50  # at a time
+_LATE = 120.0  # seconds for the last of them to come
 _STAMP = re.compile(r"sent at (\d+)")
 
 _BENCH = "progress event → WebSocket client, 1,000 clients"
@@ -102,42 +103,46 @@ _SHOWN: dict[tuple[str, str], Callable[[Fanout], float]] = {
 async def _turn(server: Served, redis_url: str, clients: int, events: int) -> Fanout:
     process = psutil.Process(server.pid)
     async with Redis.from_url(redis_url) as redis, _connected(server, clients) as sockets:
-        log, latencies = RedisProgressLog(redis), list[float]()
-        listening = [asyncio.create_task(_listen(socket, events, latencies)) for socket in sockets]
+        log = RedisProgressLog(redis)
         connections = len([one for one in await redis.client_list() if one["db"] == "0"]) - 1
         began, before = time.perf_counter(), cpu_seconds([process])
         job_id = f"job_{time.time_ns()}"
         for _ in range(events):
             await log.publish(ProgressEvent(type="progress", job_id=job_id, message=f"sent at {time.time_ns()}"))
             await asyncio.sleep(_EVERY)
-        await asyncio.wait_for(asyncio.gather(*listening), 120)
         used = cpu_seconds([process]) - before
         percent = 100 * used / (time.perf_counter() - began)
+        latencies = await asyncio.wait_for(_all_latencies(sockets, events), _LATE)
         return Fanout(latencies, percent, memory_bytes([process], "rss"), connections)
 
 
-async def _listen(socket: ClientConnection, events: int, latencies: list[float]) -> None:
-    for _ in range(events):
-        stamp = _STAMP.search(str(await socket.recv()))
-        now = time.time_ns()
+async def _all_latencies(watchers: list[LightWatcher], events: int) -> list[float]:
+    """Waits for those that are late."""
+    latencies = list[float]()
+    while len(latencies) < events * len(watchers):
+        await asyncio.sleep(_EVERY)
+        latencies += [latency for watcher in watchers for latency in _latencies(watcher)]
+    assert len(latencies) == events * len(watchers), "an event was told twice"
+    return latencies
+
+
+def _latencies(watcher: LightWatcher) -> Iterator[float]:
+    for moment, text in watcher.messages():
+        stamp = _STAMP.search(text)
         assert stamp is not None
-        latencies.append((now - int(stamp.group(1))) / 1e6)
+        yield (moment - int(stamp.group(1))) / 1e6
 
 
 @asynccontextmanager
-async def _connected(server: Served, clients: int) -> AsyncGenerator[list[ClientConnection]]:
+async def _connected(server: Served, clients: int) -> AsyncGenerator[list[LightWatcher]]:
     """So many clients, each of which has been greeted."""
-    places, sockets = asyncio.Semaphore(_CONNECTING), list[ClientConnection]()
-    headers = {"Authorization": f"Bearer {TOKEN}"}
+    places, watchers = asyncio.Semaphore(_CONNECTING), list[LightWatcher]()
+    address, headers = f"ws://{server.authority}/ws/tasks", {"Authorization": f"Bearer {TOKEN}"}
 
     async def join(stack: AsyncExitStack) -> None:
         async with places:
-            address = f"ws://{server.authority}/ws/tasks"
-            opened = connect(address, additional_headers=headers, open_timeout=60, ping_interval=None, proxy=None)
-            socket = await stack.enter_async_context(opened)
-            await socket.recv()
-            sockets.append(socket)
+            watchers.append(await stack.enter_async_context(light_watcher(address, headers)))
 
     async with AsyncExitStack() as stack:
         await asyncio.gather(*(join(stack) for _ in range(clients)))
-        yield sockets
+        yield watchers
