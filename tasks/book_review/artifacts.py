@@ -1,4 +1,4 @@
-"""What a review shows in the Prefect UI: progress, the article, a table of facts, a table of links."""
+"""What a review shows in the Prefect UI: progress, the article, tables of facts and links, stages that were not run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from prefect import task
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
@@ -21,6 +22,7 @@ from prefect.runtime import flow_run
 
 from spine.contracts.books import ConsolidatedBook
 from spine.contracts.texts import Article, LinkPage
+from tasks.retrying import JSON
 
 _logger = logging.getLogger("millrace.artifacts")
 
@@ -30,6 +32,11 @@ PATIENCE = 3.0
 _PAUSE = 0.5
 """Seconds between two deliveries. Sent at once they would take the processor from the beginning of the next stage; by
 then it waits for its model, or, in a rerun, has ended and been overtaken by another."""
+
+
+@task(name="restore stage", task_run_name="{stage}: finished before", result_serializer=JSON)
+async def restore_stage(stage: str) -> None:
+    """Shows in Prefect that the stage's tasks were not called."""
 
 
 @dataclass
@@ -69,6 +76,10 @@ class ReviewArtifacts:
 
     def article(self, article: Article) -> None:
         self._send("article", lambda: acreate_markdown_artifact(article_markdown(article), key=self._key("article")))
+
+    def restored(self, stage: str) -> None:
+        """The stage's result was there as a whole."""
+        self._send("restored stage", lambda: restore_stage(stage))
 
     async def settle(self) -> None:
         """Return when everything is sent, or was not within `PATIENCE`."""

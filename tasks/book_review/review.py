@@ -66,6 +66,7 @@ class Stage:
     epoch: int
     overrides: dict[str, Any]
     run: JobRun
+    artifacts: ReviewArtifacts
     record: StageRecord = field(default_factory=StageRecord)
 
     @property
@@ -195,6 +196,7 @@ class Review:
             epoch=self.submission.epochs.get(stage_id, 0),
             overrides=overrides,
             run=self.run,
+            artifacts=self.artifacts,
             record=StageRecord(
                 status="running",
                 started=utc_now(),

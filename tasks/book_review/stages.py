@@ -130,9 +130,18 @@ class ReviewStages:
     ) -> KnowledgeBase:
         async with self.review.stage("context_generation") as stage:
             book = await self._recorded_book_at("context_generation", book, research)
-            knowledge = await asyncio.to_thread(build_knowledge, book, pages, summaries, research)
-            brief = stage.edits.get("context") or await self._brief(stage, book, knowledge, summaries, research)
-            knowledge = knowledge.model_copy(update={"context": brief})
+            knowledge = await whole(
+                stage,
+                stage.key(
+                    book=book.model_dump(),
+                    pages=plain(pages),
+                    summaries=plain(summaries),
+                    research=research.model_dump(),
+                    context=stage.edits.get("context"),
+                ),
+                lambda: self._knowledge(stage, book, pages, summaries, research),
+                is_whole=lambda _: True,
+            )
             await self.records.knowledge(knowledge)
         return knowledge
 
@@ -221,6 +230,18 @@ class ReviewStages:
             return False
         await site.close()
         return True
+
+    async def _knowledge(
+        self,
+        stage: Stage,
+        book: ConsolidatedBook,
+        pages: Sequence[LinkPage],
+        summaries: Sequence[LinkSummary],
+        research: WebResearch,
+    ) -> KnowledgeBase:
+        knowledge = await asyncio.to_thread(build_knowledge, book, pages, summaries, research)
+        brief = stage.edits.get("context") or await self._brief(stage, book, knowledge, summaries, research)
+        return knowledge.model_copy(update={"context": brief})
 
     async def _brief(
         self,

@@ -1,4 +1,4 @@
-"""A stage that asks many things keeps its result in one piece too, so that a rerun reads it with one lookup.
+"""A stage that asks or computes much keeps its result in one piece too, so that a rerun reads it with one lookup.
 
 It lies beside the results of the stage's tasks, in the same storage and for as long. Where it is missing, the tasks are
 called, and each of them finds what it has.
@@ -10,22 +10,16 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from prefect import task
 from prefect.results import ResultStore, get_result_store
 
+from tasks.book_review.artifacts import restore_stage
 from tasks.book_review.review import Stage
-from tasks.retrying import JSON
 
 R = TypeVar("R")
 
 _logger = logging.getLogger("millrace.stages")
 _LEARNED = {"provider", "model", "fallback_reason", "attempts"}
 """What the record of a stage says of its answers; what they cost stands with the run that asked."""
-
-
-@task(name="restore stage", task_run_name="{stage}: finished before", result_serializer=JSON)
-async def restore_stage(stage: str) -> None:
-    """Shows in Prefect that the stage's tasks were not called."""
 
 
 async def whole(stage: Stage, key: str, work: Callable[[], Awaitable[R]], is_whole: Callable[[R], bool]) -> R:
@@ -36,7 +30,7 @@ async def whole(stage: Stage, key: str, work: Callable[[], Awaitable[R]], is_who
     """
     store = await get_result_store().aupdate_for_task(restore_stage)
     if (kept := await _read(store, key)) is not None:
-        await restore_stage(stage.id)
+        stage.artifacts.restored(stage.id)
         stage.record = stage.record.model_copy(update={**kept["record"], "cached": True})
         return kept["result"]
     result = await work()

@@ -49,7 +49,7 @@ async def test_a_rerun_from_the_article_calls_one_task_for_each_stage_before_it(
         "summarize_additional_links: finished before",
         "merge 3 sources",
         "internet_research: finished before",
-        "brief on The Tide Clock: A Novel",
+        "context_generation: finished before",
         "article on The Tide Clock: A Novel",
     }
 
@@ -63,7 +63,7 @@ async def test_a_stage_that_is_taken_over_says_who_answered_and_costs_nothing(ma
     world: World = await make_world(ScriptedModels(good_model))
     before, _ = await world.review()
     after = await retried(world, before)
-    for stage in ("additional_links_scrape", "summarize_additional_links", "internet_research"):
+    for stage in ("additional_links_scrape", "summarize_additional_links", "internet_research", "context_generation"):
         was, now = before.stages[stage], after.stages[stage]
         assert (now.provider, now.model, now.fallback_reason) == (was.provider, was.model, was.fallback_reason)
         assert len(now.attempts) == len(was.attempts) and (was.cached, now.cached) == (False, True)
