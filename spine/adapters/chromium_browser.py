@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spine.adapters.chromium_process import ChromiumProcess, Confinement, find_browser
@@ -48,6 +48,7 @@ class ChromiumBrowser:
         self._proxy: GuardProxy | None = None
         self._opening = asyncio.Lock()
         self._slots = asyncio.Semaphore(max_pages)
+        self._leaving: set[asyncio.Task[None]] = set()
         self._locale = locale
         self._settle = settle
         self._max_traffic_bytes = max_traffic_bytes
@@ -74,7 +75,7 @@ class ChromiumBrowser:
         address = self._guard.check(url)
         sent = _checked_headers(headers or {})
         try:
-            async with asyncio.timeout(timeout), self._slots, self._visit(address, sent, max_bytes) as visit:
+            async with asyncio.timeout(timeout), self._visit(address, sent, max_bytes) as visit:
                 await visit.load(self._settle)
                 return await visit.take(url, max_bytes=max_bytes, accept_errors=accept_errors)
         except TimeoutError as error:
@@ -84,23 +85,36 @@ class ChromiumBrowser:
     async def close(self) -> None:
         """End the browser and its proxy. Fetching again starts them anew."""
         await self._process.close()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         proxy, self._proxy = self._proxy, None
         if proxy is not None:
             await proxy.close()
 
     @asynccontextmanager
     async def _visit(self, address: WebAddress, headers: Mapping[str, str], max_bytes: int) -> AsyncGenerator[Visit]:
-        # The proxy vets again what it connects to; asking here refuses before a browser is needed.
-        await self._guard.vet(address.host, address.port)
-        proxy = await self._open_proxy()
-        session = proxy.open_session(max(self._max_traffic_bytes, max_bytes))
-        try:
-            async with self._context(proxy, session, headers) as context:
-                visit = await Visit.begin(context, address, session, max_bytes)
-                async with visit.translated():
-                    yield visit
-        finally:
-            proxy.end_session(session)
+        """Whoever has what it came for does not wait until the context is closed; its place is taken until then."""
+        async with AsyncExitStack() as stack:
+            await self._slots.acquire()
+            stack.callback(self._slots.release)
+            # The proxy vets again what it connects to; asking here refuses before a browser is needed.
+            await self._guard.vet(address.host, address.port)
+            proxy = await self._open_proxy()
+            session = proxy.open_session(max(self._max_traffic_bytes, max_bytes))
+            stack.callback(proxy.end_session, session)
+            with _failing_as_a_service():
+                context = await self._new_context(proxy, session, headers)
+                stack.push_async_callback(self._close_context, context)
+                try:
+                    visit = await Visit.begin(context, address, session, max_bytes)
+                    async with visit.translated():
+                        yield visit
+                finally:
+                    self._leave(stack.pop_all())
+
+    def _leave(self, stack: AsyncExitStack) -> None:
+        leaving = asyncio.create_task(stack.aclose(), name="closing a browser context")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
     async def _open_proxy(self) -> GuardProxy:
         async with self._opening:
@@ -109,22 +123,6 @@ class ChromiumBrowser:
                 await proxy.start()
                 self._proxy = proxy
             return self._proxy
-
-    @asynccontextmanager
-    async def _context(
-        self, proxy: GuardProxy, session: ProxySession, headers: Mapping[str, str]
-    ) -> AsyncGenerator[BrowserContext]:
-        from playwright.async_api import Error
-
-        try:
-            context = await self._new_context(proxy, session, headers)
-            try:
-                yield context
-            finally:
-                await self._close_context(context)
-        except Error as error:
-            reason = error.message.partition("\n")[0]
-            raise ExternalServiceError(f"The browser failed: {reason}", service="browser") from error
 
     async def _new_context(
         self, proxy: GuardProxy, session: ProxySession, headers: Mapping[str, str]
@@ -167,6 +165,17 @@ class ChromiumBrowser:
             pass  # The browser is gone, and the context with it.
         except TimeoutError:
             await self._process.close()  # A renderer that does not let go is ended with its browser.
+
+
+@contextmanager
+def _failing_as_a_service() -> Generator[None]:
+    from playwright.async_api import Error
+
+    try:
+        yield
+    except Error as error:
+        reason = error.message.partition("\n")[0]
+        raise ExternalServiceError(f"The browser failed: {reason}", service="browser") from error
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
