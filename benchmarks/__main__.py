@@ -93,6 +93,8 @@ def main() -> int:
         return _check(read(options.results / "latest.json").rows)
     effort = Effort(options.reps or (1 if options.quick else 5), options.quick)
     run = Run(effort, options.names or list(BENCHES), options.results)
+    if options.publish and options.quick:
+        parser.error("a quick run is no result: publish a whole one")
     if options.publish:
         return _publish_what_there_is(run)
     _run(run, goes_on=options.goes_on)

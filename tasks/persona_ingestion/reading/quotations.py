@@ -64,12 +64,15 @@ def read_csv(file: BinaryIO) -> Iterator[Item]:
         except csv.Error as error:
             yield from feed.take_troubles()
             yield Trouble(f"is not a CSV row ({error})", line=feed.row)
-            feed.finish_line()
+            feed.go_back()
             continue
         yield from feed.take_troubles()
         if row is None:
             return
-        if any(cell.strip() for cell in row):
+        if feed.ran_out:
+            yield Trouble("opens a quotation mark that is never closed", line=feed.row)
+            feed.go_back()
+        elif any(cell.strip() for cell in row):
             yield quotation(dict(zip(names, row, strict=False)), line=feed.row)
 
 
@@ -110,32 +113,52 @@ def _delimiter(heading: str) -> str:
 
 
 class _CsvLines:
-    """Feeds lines to the CSV reader, keeps count of them and sets aside those that cannot be decoded."""
+    """Feeds lines to the CSV reader, keeps count of them and sets aside those that cannot be decoded.
+
+    The lines of the present row are kept, at most as much as the reader takes for a field: what a mark that is never
+    closed has swallowed is fed again.
+    """
 
     def __init__(self, lines: Iterator[Line | Trouble]) -> None:
         self._lines = lines
+        self._again: list[Line] = []  # the next one last
+        self._row: list[Line] = []
         self._troubles: list[Trouble] = []
-        self._ended = True  # whether the last line was fed to its end
-        self.row: int | None = None  # the line on which the present row begins
+        self.ran_out = False
+        """The present row wanted a line more than there are: it is inside a quotation mark."""
+
+    @property
+    def row(self) -> int | None:
+        """The line on which the present row begins."""
+        return self._row[0].number if self._row else None
 
     def begin_row(self) -> None:
-        self.row = None
+        self._row, self.ran_out = [], False
 
-    def finish_line(self) -> None:
-        """Pass over what is left of a line: the rest of a bad row is no row."""
-        while not self._ended and next(self, None) is not None:
-            continue
+    def go_back(self) -> None:
+        """To the line after the one on which the present row, a bad one, begins."""
+        first = self.row
+        self._again += reversed([line for line in self._row if line.number != first])
+        while not self._again and self._row and not self._row[-1].ends and next(self, None) is not None:
+            del self._row[:-1]  # what is left of an endless line is no row, and not kept
 
     def __iter__(self) -> _CsvLines:
         return self
 
     def __next__(self) -> str:
+        line = self._again.pop() if self._again else self._next_line()
+        if line is None:
+            self.ran_out = bool(self._row)
+            raise StopIteration
+        self._row.append(line)
+        return line.text + "\n" if line.ends else line.text
+
+    def _next_line(self) -> Line | None:
         for line in self._lines:
             if isinstance(line, Line):
-                self.row, self._ended = self.row or line.number, line.ends
-                return line.text + "\n" if line.ends else line.text
+                return line
             self._troubles.append(line)
-        raise StopIteration
+        return None
 
     def take_troubles(self) -> list[Trouble]:
         troubles, self._troubles = self._troubles, []

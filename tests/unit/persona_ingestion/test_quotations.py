@@ -132,3 +132,32 @@ def test_the_rest_of_a_row_that_is_too_long_is_not_taken_for_rows() -> None:
     items = read(read_csv, content.encode())
     assert texts(items) == ["one", "three"]
     assert [trouble.line for trouble in troubles(items)] == [3]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept", "bad_line"),
+    [
+        (['"never closed,A', "two,B", "three,C"], ["two", "three"], 2),
+        (["one,A", "never \N{EN DASH} closed,A", 'two,"B', "three,C"], ["one", "never \N{EN DASH} closed", "three"], 4),
+        (["one,A", '"never closed,B'], ["one"], 3),
+        (["one,A", '"never closed,B', *(f"number {n},C" for n in range(20_000))], None, 3),
+        (['"never closed,A', '"two', 'lines",B', "three,C"], None, None),
+    ],
+    ids=["the first row", "the second column", "the last row", "before more than a field may hold", "before another"],
+)
+def test_a_mark_that_is_never_closed_costs_its_own_row(
+    rows: list[str], kept: list[str] | None, bad_line: int | None
+) -> None:
+    items = read(read_csv, "\n".join(["quote,author", *rows]).encode())
+    if bad_line is None:  # the next mark closes it: two rows become one, and nothing is lost
+        assert "two" in " ".join(texts(items)) and texts(items)[-1] == "three"
+        return
+    assert texts(items) == (kept or ["one", *(f"number {n}" for n in range(20_000))])
+    assert [trouble.line for trouble in troubles(items)] == [bad_line]
+
+
+def test_lines_read_again_keep_their_numbers_and_are_reported_once() -> None:
+    content = b'quote,author\n"never closed,A\ntwo,B\n\xff\xfe,C\n,D\nfive,E\n' + "ș,F\n".encode() * 20
+    items = read(read_csv, content)
+    assert [(item.text, item.line) for item in items if isinstance(item, Block)][:2] == [("two", 3), ("five", 6)]
+    assert sorted(trouble.line or 0 for trouble in troubles(items)) == [2, 4, 5]
