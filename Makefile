@@ -24,7 +24,7 @@ status: setup ## parts, lanes, queues
 	@$(BIN)/millrace status $(ARGS)
 
 test: setup ## every test but the slow groups
-	@$(BIN)/pytest -m "$(NOT_SLOW)" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -m "$(NOT_SLOW)" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-browser: setup ## tests that drive a real Chromium
 	@$(BIN)/pytest -m browser $(ARGS)
