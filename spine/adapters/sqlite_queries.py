@@ -106,7 +106,7 @@ def value_expression(path: str, row: str = "") -> str:
     """
     if path == "_id":
         return f"{row}id"
-    value = f"json_extract({row}body, '{_json_path(path)}')"
+    value = f"json_extract({row}body, '{json_path(path)}')"
     return (
         f"CASE {_json_type(path, row)} WHEN 'true' THEN x'ff01' WHEN 'false' THEN x'ff00'"
         f" WHEN 'object' THEN CAST('1' || {value} AS BLOB) WHEN 'array' THEN CAST('2' || {value} AS BLOB)"
@@ -148,7 +148,7 @@ def _one_of(path: str, operands: Sequence[Any]) -> Sql:
     compounds = tuple(
         json.dumps(operand, ensure_ascii=False) for operand in operands if isinstance(operand, dict | list)
     )
-    tests = [f"same_json(json_quote(json_extract(body, '{_json_path(path)}')), ?)" for _ in compounds]
+    tests = [f"same_json(json_quote(json_extract(body, '{json_path(path)}')), ?)" for _ in compounds]
     scalars = [operand for operand in operands if not isinstance(operand, dict | list)]
     plain = one_of_values(value_expression(path), scalars)
     if scalars or not compounds:
@@ -190,9 +190,9 @@ def _order_by(orders: Sequence[Order]) -> str:
     return f" ORDER BY {', '.join(terms)}" if terms else ""
 
 
-def _json_path(path: str) -> str:
+def json_path(path: str) -> str:
     return "$" + "".join(f'."{name}"' for name in path.split("."))
 
 
 def _json_type(path: str, row: str = "") -> str:
-    return f"json_type({row}body, '{_json_path(path)}')"
+    return f"json_type({row}body, '{json_path(path)}')"

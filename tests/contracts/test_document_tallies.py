@@ -64,6 +64,33 @@ async def test_a_count_is_the_same_with_a_tally(store: Documents, before: bool) 
     assert counted == {name: number for name, (_, number) in WHERES.items()}
 
 
+CHANGES = [
+    ("a", "b"),
+    (1, 2),
+    (1, True),
+    (True, False),
+    (0, False),
+    ("5", 5),
+    (5, 5.5),
+    (None, 0),
+    (None, "null"),
+    (0, ""),
+]
+
+
+@pytest.mark.parametrize(("was", "becomes"), [*CHANGES, *((new, old) for old, new in CHANGES)])
+@pytest.mark.parametrize("paths", [["kind"], ["title", "kind"]], ids=["alone", "beside another"])
+async def test_a_value_that_becomes_another_is_counted_as_that(
+    tmp_path: Path, paths: list[str], was: object, becomes: object
+) -> None:
+    store = open_sqlite_documents(tmp_path / "documents.sqlite3")
+    await store.ensure_tally(THINGS, paths)
+    await store.insert(THINGS, {"_id": "a", "title": "t", "kind": was})
+    await store.update(THINGS, {"_id": "a"}, set={"kind": becomes})
+    assert [await store.count(THINGS, {"kind": value}) for value in (was, becomes)] == [0, 1]
+    await store.close()
+
+
 async def test_a_refused_write_is_not_counted(store: Documents) -> None:
     await store.ensure_index(THINGS, ["key"], unique=True)
     await store.ensure_tally(THINGS, ["kind"])
