@@ -56,9 +56,7 @@ class Visit:
         self._redirects = 0
         self._broken_off = asyncio.Event()
         self._answer: Response | None = None
-        # Opened while the page arrives; ends with the context.
-        self._devtools = asyncio.ensure_future(page.context.new_cdp_session(page))
-        self._devtools.add_done_callback(_look_at)
+        self._devtools: CDPSession | None = None  # ends with the context
         self._max_bytes = 0
         self._announced_bytes = 0
 
@@ -182,10 +180,10 @@ class Visit:
 
     async def _ask(self, expression: str) -> object:
         """Its value in an isolated world, out of the page's reach."""
-        devtools = await self._devtools
-        tree = await devtools.send("Page.getFrameTree")
-        world = await devtools.send("Page.createIsolatedWorld", {"frameId": tree["frameTree"]["frame"]["id"]})
-        answer = await devtools.send(
+        self._devtools = self._devtools or await self._page.context.new_cdp_session(self._page)
+        tree = await self._devtools.send("Page.getFrameTree")
+        world = await self._devtools.send("Page.createIsolatedWorld", {"frameId": tree["frameTree"]["frame"]["id"]})
+        answer = await self._devtools.send(
             "Runtime.evaluate",
             {"contextId": world["executionContextId"], "expression": expression, "returnByValue": True},
         )
@@ -211,12 +209,6 @@ class Visit:
 
     def _is_document(self, request: Request) -> bool:
         return request.is_navigation_request() and request.frame == self._page.main_frame
-
-
-def _look_at(devtools: asyncio.Future[CDPSession]) -> None:
-    """A visit that ends before it asks anything has no use for the error that opening met."""
-    if not devtools.cancelled():
-        devtools.exception()
 
 
 async def _load_or_skip(route: Route) -> None:
