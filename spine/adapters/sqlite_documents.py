@@ -126,15 +126,19 @@ class SqliteDocuments:
 
     async def _prepare(self, collection: str) -> None:
         if collection not in self._tables:
-            if not await self._threads.read(lambda connection: _rows(connection, queries.find_table(collection))):
+            tables = await self._threads.read(lambda connection: _tables_of(connection, collection))
+            if collection not in tables:
                 await self._threads.write(lambda connection: _rows(connection, queries.create_table(collection)))
-            found = await self._threads.read(lambda connection: _rows(connection, tallies.find_tallies(collection)))
-            self._tables[collection] = {tallies.tally_of(table) for (table,) in found}
+            self._tables[collection] = tallies.tallies_in(tables)
+
+
+def _tables_of(connection: sqlite3.Connection, collection: str) -> set[str]:
+    return {name for (name,) in _rows(connection, tallies.find_tables(collection))}
 
 
 def _make_tally(connection: sqlite3.Connection, collection: str, tally: tallies.Tally) -> None:
     """All of it or nothing, whatever else is in the group of writes; nothing when another process was faster."""
-    if tally in (tallies.tally_of(table) for (table,) in _rows(connection, tallies.find_tallies(collection))):
+    if tally in tallies.tallies_in(_tables_of(connection, collection)):
         return
     connection.execute("SAVEPOINT tally")
     try:

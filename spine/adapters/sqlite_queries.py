@@ -48,10 +48,6 @@ def create_table(collection: str) -> Sql:
     return Sql(f'CREATE TABLE IF NOT EXISTS "{collection}" (id PRIMARY KEY NOT NULL, body TEXT NOT NULL)')
 
 
-def find_table(collection: str) -> Sql:
-    return Sql("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (collection,))
-
-
 def create_index(collection: str, paths: Sequence[str], *, unique: bool) -> Sql:
     """An index on the expressions that queries use. A unique one sets documents without the first path apart by id."""
     columns = [value_expression(path) for path in paths]

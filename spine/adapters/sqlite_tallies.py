@@ -16,13 +16,14 @@ Tally = tuple[str, ...]
 """The paths that are counted by."""
 
 
-def find_tallies(collection: str) -> Sql:
-    return Sql("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?", (f"{collection}#*",))
+def find_tables(collection: str) -> Sql:
+    """The names of its own table and of those of its tallies, as far as there are any."""
+    named = (collection, f"{collection}#*")
+    return Sql("SELECT name FROM sqlite_master WHERE type = 'table' AND (name = ? OR name GLOB ?)", named)
 
 
-def tally_of(table: str) -> Tally:
-    """The paths of the tally in this table."""
-    return tuple(table.partition("#")[2].split(","))
+def tallies_in(tables: Iterable[str]) -> set[Tally]:
+    return {tuple(paths.split(",")) for table in tables if (paths := table.partition("#")[2])}
 
 
 def make_tally(collection: str, tally: Tally) -> list[Sql]:
