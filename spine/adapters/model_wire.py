@@ -22,6 +22,7 @@ from pydantic import BaseModel, SecretStr
 
 from spine.adapters.model_answers import ANSWER_TOOL, ToolCall
 from spine.adapters.model_client import lenient_client
+from spine.adapters.model_completions import send_as_handed_over
 from spine.answer_schemas import schema_of, schema_text
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential
@@ -190,6 +191,7 @@ def _openai_wire(model_id: str, key: SecretStr, base_url: str | None, pool: http
     from pydantic_ai.providers.openai import OpenAIProvider
 
     client = AsyncOpenAI(api_key=key.get_secret_value(), base_url=base_url, max_retries=0, http_client=pool)
+    send_as_handed_over(client)
     reasons = bool(openai_model_profile(model_id).get("openai_supports_reasoning"))
     return OpenAIChatModel(
         model_id,

@@ -7,25 +7,25 @@ from collections.abc import Awaitable, Callable, Generator
 from uuid import UUID
 
 import pytest
-from prefect import flow, get_client, task
+from prefect import flow, get_client, task, task_engine
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import TaskRun
-from prefect.events import utilities
 from prefect.events.worker import EventsWorker
 from prefect.runtime import flow_run
 
 from deployments import task_run_events
-from deployments.task_run_events import TaskRunEvents, tell_only_what_matters
+from deployments.task_run_events import tell_only_what_matters
 from tests.conftest import until
 
 
 @pytest.fixture(autouse=True)
 def told_what_matters(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    monkeypatch.setattr(utilities, "EventsWorker", EventsWorker)  # put back afterwards
+    name = "emit_task_run_state_change_event"
+    monkeypatch.setattr(task_engine, name, getattr(task_engine, name))  # put back afterwards
     monkeypatch.setattr(task_run_events, "HOLD_SECONDS", 0.3)
     tell_only_what_matters()
     yield
-    TaskRunEvents.drain_all()
+    EventsWorker.drain_all()
 
 
 @task
@@ -115,20 +115,34 @@ async def test_failures_and_what_follows_them_are_told_at_once() -> None:
     assert told == [["Failed"], ["Retrying", "Completed"]]
 
 
-async def test_what_still_runs_when_the_process_ends_is_told_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_end_of_a_cancelled_task_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_run_events, "HOLD_SECONDS", 600)
+    begun = asyncio.Event()
 
-    async def drained(flow_run_id: UUID) -> None:
-        await asyncio.to_thread(TaskRunEvents.drain_all)
-
-        async def shown() -> bool:
-            return [run.state_name for run in await runs_of(flow_run_id)] == ["Running"]
-
-        await until(shown, within=60)
+    @task
+    async def endless() -> None:
+        begun.set()
+        await asyncio.Event().wait()
 
     @flow
     async def one() -> UUID:
-        await until_seen(drained, this_run())
+        running = asyncio.create_task(endless())
+        await begun.wait()
+        running.cancel()
+        await asyncio.wait({running})
+        return this_run()
+
+    (run,) = await ended(await one(), 1)
+    assert len(states := await states_of(run)) == 1 and states[0] != "Completed"
+
+
+async def test_a_task_in_a_thread_has_no_loop_to_wait_in_and_is_told_to_run_at_once() -> None:
+    @task
+    def in_a_thread() -> None: ...
+
+    @flow
+    async def one() -> UUID:
+        await asyncio.to_thread(in_a_thread)
         return this_run()
 
     (run,) = await ended(await one(), 1)
