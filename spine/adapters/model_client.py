@@ -43,6 +43,8 @@ def lenient_client(**options: Any) -> httpx2.AsyncClient:
     """
     import httpx2
 
+    from spine.adapters.model_connections import look_quickly
+
     class LenientClient(httpx2.AsyncClient):
         async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
             return await _mended(request, await self._sent(request, options))
@@ -58,7 +60,9 @@ def lenient_client(**options: Any) -> httpx2.AsyncClient:
                         raise
             return await super().send(request, **options)
 
-    return LenientClient(**options)
+    client = LenientClient(**options)
+    look_quickly(client)
+    return client
 
 
 async def _mended(request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
