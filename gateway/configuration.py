@@ -130,14 +130,18 @@ class ConfigurationDesk:
     async def _known(self, steps: list[StepConfig]) -> KnownParts:
         named = any(step.credential_id or step.default_credential_name for step in steps)
         return KnownParts(
-            prompts=await self._prompt_names() if any(step.prompt_id for step in steps) else {},
+            prompts=await self._prompt_names(steps) if any(step.prompt_id for step in steps) else {},
             credentials=await self._saved_credentials() if named else None,
         )
 
-    async def _prompt_names(self) -> dict[str, str]:
-        """What a step may name: a prompt, or one version of it."""
+    async def _prompt_names(self, steps: list[StepConfig]) -> dict[str, str]:
+        """What a step may name: a prompt, or one version of it. Of very many a page, and what these steps do name."""
         page = await self.prompts.page(purpose=None, active=None, limit=MAX_PAGE, cursor=None)
-        return {name: item["purpose"] for item in page.items for name in (item["prompt_id"], item["_id"])}
+        known = {name: item["purpose"] for item in page.items for name in (item["prompt_id"], item["_id"])}
+        for name in {step.prompt_id for step in steps if step.prompt_id} - known.keys():
+            if (prompt := await self.prompts.named(name)) is not None:
+                known[name] = prompt.purpose
+        return known
 
     # -- prompts -----------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from spine.ports import Document, Documents
 _ACTIVATION = "activation"
 _ORDER = [("purpose", 1), ("version", -1)]
 _PIN = ":"
+_NAMED = 10  # versions that an error lists
 
 
 class PromptShelf:
@@ -123,14 +124,15 @@ class PromptShelf:
     # -- inside ------------------------------------------------------------------------------------------
 
     async def _document(self, prompt_id: str, version: int) -> Document:
-        found = await self._documents.find(PROMPTS, {"prompt_id": prompt_id}, sort=[("version", -1)])
-        if not found:
+        found = await self._documents.find(PROMPTS, {"prompt_id": prompt_id, "version": version}, limit=1)
+        if found:
+            return found[0]
+        newest = await self._documents.find(PROMPTS, {"prompt_id": prompt_id}, sort=[("version", -1)], limit=_NAMED)
+        if not newest:
             raise NotFoundError(f"There is no prompt {prompt_id!r}; `GET /prompts` lists them.")
-        chosen = next((document for document in found if document["version"] == version), None)
-        if chosen is None:
-            known = ", ".join(str(document["version"]) for document in found)
-            raise NotFoundError(f"The prompt {prompt_id} has no version {version}; it has {known}.")
-        return chosen
+        known = ", ".join(str(document["version"]) for document in newest)
+        among = "it has" if len(newest) < _NAMED else "its newest are"
+        raise NotFoundError(f"The prompt {prompt_id} has no version {version}; {among} {known}.")
 
     async def _read(self, document: Document) -> Prompt:
         in_use = await self._active(document["purpose"])

@@ -67,20 +67,22 @@ async def prompt(
     newer: Annotated[int | None, Query(alias="to", ge=1, le=2**31)] = None,
 ) -> Response:
     versions = await _versions(parts.configuration, prompt_id)
-    shown = next((one for one in versions if one.version == version), _in_use(versions))
+    shown = await _shown(parts.configuration, prompt_id, version) or versions[0]
     compared = await _compared(parts.configuration, prompt_id, older, newer)
     return page(request, "prompt.html", prompt=shown, versions=versions, compared=compared, providers=PROVIDERS)
 
 
 async def _versions(desk: ConfigurationDesk, prompt_id: str) -> list[Prompt]:
-    """Newest first. `NotFoundError` for a prompt that there is not."""
+    """The newest ones, newest first. `NotFoundError` for a prompt that there is not."""
     first = await desk.prompts.get(prompt_id, 1)
     found = await desk.prompts.page(purpose=first.purpose, active=None, limit=MAX_PAGE, cursor=None)
     return [one for one in map(prompt_from, found.items) if one.prompt_id == prompt_id]
 
 
-def _in_use(versions: list[Prompt]) -> Prompt:
-    return next((one for one in versions if one.active), versions[0])
+async def _shown(desk: ConfigurationDesk, prompt_id: str, version: int | None) -> Prompt | None:
+    """The version that was asked for, else the one in use."""
+    asked = await desk.prompts.named(f"{prompt_id}:{version}") if version else None
+    return asked or await desk.prompts.named(prompt_id)
 
 
 async def _compared(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from spine.contracts.pipelines import Prompt, StepConfig, StepType
-from spine.documents import PIPELINE_CONFIGS, PROMPTS
+from spine.documents import MAX_PAGE, PIPELINE_CONFIGS, PROMPTS
 from spine.pipeline_shelf import pipeline_document
 from spine.prompts import prompt_document
 from tests.gateway.gateway_desk import TEMPLATE, Desk, open_desk
@@ -224,3 +224,20 @@ async def test_of_two_edits_of_the_same_revision_one_is_refused_and_none_is_lost
     answers = await asyncio.gather(*(client.put("/pipelines/book-review", json=body) for body in bodies))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409]
     assert (await client.get("/pipelines/book-review", params={"revision": 1})).json()["name"] == config["name"]
+
+
+async def test_the_oldest_of_more_versions_than_a_page_holds_can_be_named_and_shown() -> None:
+    desk = await open_desk()
+    steps = [step.model_copy(update={"default_prompt_purpose": "article"}) for step in TEMPLATE.steps]
+    template = TEMPLATE.model_copy(update={"steps": steps})
+    await desk.documents.upsert(PIPELINE_CONFIGS, pipeline_document(template))
+    for version in range(1, MAX_PAGE + 3):
+        one = Prompt(prompt_id="article", purpose="article", template=f"text {version}", version=version)
+        await desk.documents.insert(PROMPTS, prompt_document(one))
+    async with desk.client() as client:
+        config = (await client.get("/pipelines/book-review")).json()
+        config["steps"][6]["prompt_id"] = "article:1"
+        saved = await client.put("/pipelines/book-review", json=config)
+        shown = await client.get("/configuration/prompts/article", params={"version": 1})
+    assert (saved.status_code, shown.status_code) == (200, 200), saved.text
+    assert "text 1<" in shown.text and "text 502<" not in shown.text
