@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 
-from docket import Docket, Worker
+from docket import Disposition, Docket, Execution, Worker
 from redis.exceptions import RedisError
 
+from spine.adapters.micro_batches import MicroBatches
 from spine.contracts.jobs import Job
 from spine.errors import ExternalServiceError
 
@@ -45,8 +47,8 @@ async def run_job(job_id: str) -> None:
     raise AssertionError(f"job {job_id} was delivered to a process that runs no jobs")
 
 
-STARTS_AT_ONCE = 16
-"""A burst beyond this waits its turn here: docket's connections are few, and it refuses instead of waiting."""
+STARTS_TOGETHER = 100
+"""At most; a burst beyond this waits its turn."""
 
 
 def docket_name(queue: str) -> str:
@@ -54,25 +56,27 @@ def docket_name(queue: str) -> str:
 
 
 class DocketQueue:
-    """A `JobStarter`. Dockets are opened on first use and live until `close`; connections belong to one event loop."""
+    """A `JobStarter`. Dockets are opened on first use and live until `close`; connections belong to one event loop.
+
+    Jobs that are started while others are on their way go to their queue together.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._open: dict[str, Docket] = {}
+        self._starts: dict[str, MicroBatches[Job, Execution]] = {}
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
-        self._room = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def start(self, job: Job) -> None:
         """Enqueue the job's next attempt, which is due; the attempt is part of the key, so that twice is once."""
         try:
-            docket = await self._docket(job.queue)
-            async with self._room:
-                await docket.add(RUN_JOB, key=f"{job.job_id}:{job.attempts}")(job.job_id)
+            await self._docket(job.queue)
+            execution = await self._starts[job.queue].call(job)
         except (RedisError, OSError, TimeoutError) as error:
-            raise ExternalServiceError(
-                f"The queue did not take job {job.job_id}; the sweeper will hand it over.", service="redis"
-            ) from error
+            raise _not_taken(job) from error
+        if execution.disposition is Disposition.FAILED:
+            raise _not_taken(job) from execution.schedule_exception
 
     async def depth(self, queue: str) -> int:
         """Messages that wait or run in the queue."""
@@ -92,7 +96,25 @@ class DocketQueue:
                 docket = Docket(name=docket_name(queue), url=self._url, execution_ttl=FORGOTTEN)
                 docket.register(run_job, names=[RUN_JOB])
                 self._open[queue] = await self._stack.enter_async_context(docket)
+                self._starts[queue] = MicroBatches(partial(_add, docket), STARTS_TOGETHER)
             return self._open[queue]
+
+
+async def _add(docket: Docket, jobs: Sequence[Job]) -> list[Execution]:
+    """One by itself is one request; several are two, however many they are."""
+    if len(jobs) == 1:
+        return [await docket.add(RUN_JOB, key=_key(job))(job.job_id) for job in jobs]
+    return await docket.add_many(docket.call(RUN_JOB, key=_key(job))(job.job_id) for job in jobs)
+
+
+def _key(job: Job) -> str:
+    return f"{job.job_id}:{job.attempts}"
+
+
+def _not_taken(job: Job) -> ExternalServiceError:
+    return ExternalServiceError(
+        f"The queue did not take job {job.job_id}; the sweeper will hand it over.", service="redis"
+    )
 
 
 async def consume(url: str, queue: str, handler: RunJob, *, concurrency: int, name: str) -> None:

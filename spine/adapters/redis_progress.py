@@ -11,6 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from spine.adapters.micro_batches import MicroBatches
 from spine.contracts.progress import ProgressEvent
 from spine.errors import ExternalServiceError
 
@@ -22,21 +23,31 @@ _SCANNED_AT_ONCE = 500
 
 _logger = logging.getLogger("millrace.progress")
 
-# One step in Redis for any number of events: take the next numbers, store, keep for a day, wake the readers. The
-# caller's last number is a floor, so that the count goes on upwards when Redis was emptied in the middle of a job.
+# One step in Redis for any number of events of any number of jobs: take a job's next numbers, store, keep for a day,
+# wake the readers. The caller's last number is a floor, so that the count goes on upwards when Redis was emptied in
+# the middle of a job.
 _PUBLISH = """
-local floor = tonumber(ARGV[1])
-local seq = math.max(tonumber(redis.call('GET', KEYS[2]) or '0'), floor)
-for place = 5, #ARGV do
-    seq = seq + 1
-    local event = string.gsub(ARGV[place], '"seq":0', '"seq":' .. seq, 1)
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], seq .. '-0', 'event', event)
-    redis.call('PUBLISH', ARGV[4], event)
+local keep, cap, channel = ARGV[1], ARGV[2], ARGV[3]
+local place, last = 4, {}
+for job = 1, #KEYS / 2 do
+    local stream, counter = KEYS[2 * job - 1], KEYS[2 * job]
+    local seq = math.max(tonumber(redis.call('GET', counter) or '0'), tonumber(ARGV[place]))
+    local first = place + 2
+    place = first + tonumber(ARGV[place + 1])
+    for event_place = first, place - 1 do
+        seq = seq + 1
+        local event = string.gsub(ARGV[event_place], '"seq":0', '"seq":' .. seq, 1)
+        redis.call('XADD', stream, 'MAXLEN', '~', cap, seq .. '-0', 'event', event)
+        redis.call('PUBLISH', channel, event)
+    end
+    redis.call('SET', counter, seq, 'EX', keep)
+    redis.call('EXPIRE', stream, keep)
+    last[job] = seq
 end
-redis.call('SET', KEYS[2], seq, 'EX', ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return seq
+return last
 """
+_TOGETHER = 32
+"""Publications in one step, at most: nobody else is served meanwhile."""
 
 
 class RedisProgressLog:
@@ -46,6 +57,7 @@ class RedisProgressLog:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._script = redis.register_script(_PUBLISH)
+        self._steps = MicroBatches(self._step, _TOGETHER)
         self._last: dict[str, int] = {}
         self._degraded = False
 
@@ -54,24 +66,25 @@ class RedisProgressLog:
         return published
 
     async def publish_many(self, events: Sequence[ProgressEvent]) -> list[ProgressEvent]:
-        job_id = events[0].job_id
         try:
-            last = int(
-                await self._script(
-                    keys=[_stream(job_id), _counter(job_id)],
-                    args=[
-                        *(self._last.get(job_id, 0), KEEP_SECONDS, KEEP_EVENTS, CHANNEL),
-                        *(_with_seq_first(event) for event in events),
-                    ],
-                )
-            )
+            last = await self._steps.call(events)
         except (RedisError, OSError, TimeoutError) as error:
             self._warn_once(error)
             return [*events]
         self._recovered()
-        self._remember(job_id, last)
+        self._remember(events[0].job_id, last)
         first = last - len(events) + 1
         return [event.model_copy(update={"seq": seq}) for seq, event in enumerate(events, start=first)]
+
+    async def _step(self, publications: Sequence[Sequence[ProgressEvent]]) -> list[int]:
+        """The last number of each."""
+        keys: list[str] = []
+        arguments: list[str | int] = [KEEP_SECONDS, KEEP_EVENTS, CHANNEL]
+        for events in publications:
+            job_id = events[0].job_id
+            keys += (_stream(job_id), _counter(job_id))
+            arguments += (self._last.get(job_id, 0), len(events), *map(_with_seq_first, events))
+        return await self._script(keys=keys, args=arguments)
 
     async def read(self, job_id: str, since: int = 0, limit: int = 1000) -> list[ProgressEvent]:
         try:

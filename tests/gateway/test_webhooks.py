@@ -51,6 +51,27 @@ async def test_a_queue_that_is_away_does_not_hold_up_the_ack(caller: httpx.Async
     assert answer.status_code == 200 and len(await jobs_of(desk)) == 1
 
 
+async def test_jobs_that_come_while_others_are_handed_over_are_all_started(
+    caller: httpx.AsyncClient, desk: Desk
+) -> None:
+    await asyncio.gather(
+        *(caller.post("/webhooks/telegram/shop", json=update(number), headers=TELEGRAM) for number in range(300))
+    )
+    await until(lambda: len(desk.starter.started) == 300)
+    assert len({job.job_id for job in desk.starter.started}) == 300
+
+
+async def test_a_hand_over_that_fails_in_a_way_nobody_thought_of_holds_up_none_after_it(
+    caller: httpx.AsyncClient, desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(desk.starter, "started", None)
+        lost = await caller.post("/webhooks/telegram/shop", json=update(1), headers=TELEGRAM)
+        await until(lambda: lost.json()["job_id"] in caplog.text)
+    kept = await caller.post("/webhooks/telegram/shop", json=update(2), headers=TELEGRAM)
+    await until(lambda: [job.job_id for job in desk.starter.started] == [kept.json()["job_id"]])
+
+
 @pytest.mark.parametrize("path", ["telegram", "manychat", "source"])
 async def test_a_thousand_deliveries_of_one_webhook_make_one_job(
     caller: httpx.AsyncClient, desk: Desk, path: str

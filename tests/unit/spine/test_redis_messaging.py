@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from spine.adapters.redis_progress import RedisProgressLog
 from spine.adapters.redis_tickets import RedisTicketStore
 from spine.contracts.jobs import Job
 from spine.contracts.progress import ProgressEvent
+from spine.errors import ExternalServiceError
 from spine.presence import LaneStatus
 from spine.progress import ProgressArchive
 from tests.conftest import until
@@ -100,6 +102,16 @@ async def test_events_are_numbered_from_1_without_a_gap_whoever_publishes(redis:
     logs = [RedisProgressLog(redis) for _ in range(4)]
     await asyncio.gather(*(log.publish(event(message=f"{n}")) for n in range(25) for log in logs))
     assert [one.seq for one in await logs[0].read("job_1")] == list(range(1, 101))
+
+
+async def test_events_of_several_jobs_that_go_together_are_each_numbered_in_their_job(redis: Redis) -> None:
+    log = RedisProgressLog(redis)
+    told = [[event(f"job_{job}", message=f"{job}.{n}") for n in range(job)] for job in (1, 2, 3)]
+    published = await asyncio.gather(*map(log.publish_many, told), log.publish(event("job_3", message="3.3")))
+    assert [one.seq for one in published[2]] == [1, 2, 3]
+    for job, many in zip((1, 2), told, strict=False):
+        assert [one.message for one in await log.read(f"job_{job}")] == [one.message for one in many]
+    assert [(one.seq, one.message) for one in await log.read("job_3")] == [(n + 1, f"3.{n}") for n in range(4)]
 
 
 async def test_a_reader_replays_from_where_it_left_off(redis: Redis) -> None:
@@ -193,6 +205,35 @@ async def test_the_queue_runs_an_attempt_once_however_often_it_is_handed_over(re
     await queue.close()
 
 
+async def test_a_burst_for_several_queues_reaches_each_of_them_whole(redis: Redis, server: Server) -> None:
+    queue = DocketQueue(server.url)
+    jobs = [
+        Job(job_id=f"job_{n}", pipeline="p", subject_id="s", idempotency_key=f"k{n}", queue=("a", "b")[n % 2])
+        for n in range(250)
+    ]
+    await asyncio.gather(*map(queue.start, jobs))
+    assert [await queue.depth(name) for name in ("a", "b")] == [125, 125]
+    await queue.close()
+
+
+async def test_each_job_of_a_burst_that_the_queue_does_not_take_says_so(tmp_path: Path) -> None:
+    away = Server(tmp_path)
+    away.start()
+    queue = DocketQueue(away.url)
+
+    async def started() -> bool:
+        with suppress(ExternalServiceError):
+            await queue.start(_job("job_first"))
+            return True
+        return False
+
+    await until(started)
+    away.kill()
+    told = await asyncio.gather(*(queue.start(_job(f"job_{n}")) for n in range(5)), return_exceptions=True)
+    assert [(type(one), f"job_{n};" in str(one)) for n, one in enumerate(told)] == [(ExternalServiceError, True)] * 5
+    await queue.close()
+
+
 async def test_a_worker_whose_places_are_full_takes_the_next_job_soon_after_one_is_free(
     redis: Redis, server: Server
 ) -> None:
@@ -228,6 +269,10 @@ async def test_an_idle_worker_asks_redis_for_work_about_once_a_second(redis: Red
     consuming.cancel()
     await asyncio.gather(consuming, return_exceptions=True)
     assert rate < 3
+
+
+def _job(job_id: str) -> Job:
+    return Job(job_id=job_id, pipeline="p", subject_id="s", idempotency_key=job_id)
 
 
 async def _is_empty(queue: DocketQueue) -> bool:
