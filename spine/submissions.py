@@ -110,9 +110,11 @@ class ReviewDesk:
 
     async def _decide(self, submission_id: str, verdict: SubmissionStatus, note: str | None = None) -> Submission:
         article = await self.article(submission_id)
-        # A failed run after the approval (a site that was away) leaves the decision as it was.
+        # A failed run after the approval (a site that was away) leaves the decision as it was, and one after the review
+        # (a rerun whose shop was away) leaves the article that waits for it.
         decidable = [SubmissionStatus.READY_FOR_REVIEW, verdict]
-        decidable += [SubmissionStatus.FAILED] if article.status == verdict else []
+        undecided = SubmissionStatus.READY_FOR_REVIEW
+        decidable += [SubmissionStatus.FAILED] if article.status in (verdict, undecided) else []
         where = {"_id": submission_id, "status": {"$in": decidable}}
         document = await self._documents.update(
             SUBMISSIONS,

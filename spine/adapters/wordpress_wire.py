@@ -81,8 +81,10 @@ class WordPressWire:
     async def _call(self, method: str, route: str, *, params: Mapping[str, Any], **content: Any) -> Any:
         """The JSON of the answer to a request for `/wp/v2/<route>`."""
         status, headers, body = await self._send(method, route, params, content)
-        if status == 404 and body is None and not self._plain_permalinks:
-            # Without pretty permalinks there is no /wp-json/; the other spelling works on every site.
+        nowhere = status == 404 or (status == 200 and method == "GET")
+        if nowhere and body is None and not self._plain_permalinks:
+            # Without pretty permalinks there is no /wp-json/, or the site's front page; the other spelling works on
+            # every site. What may have made something is never sent again.
             self._plain_permalinks = True
             status, headers, body = await self._send(method, route, params, content)
         error = answer_error(status, headers, body, service=self._home.host, username=self._username)

@@ -24,6 +24,8 @@ __all__ = [
 
 _CONTEXT_BUDGET = 8_000  # characters
 _HEADINGS = 2
+LONGEST_TITLE = 300
+"""Characters, as long as an editor may make it."""
 _WRAPPED = re.compile(r"\A\s*(`{3,}|~{3,})[ \t]*(?:markdown|md)?[ \t]*\n(.*?)\n?\1?\s*\Z", re.DOTALL | re.IGNORECASE)
 _TITLE_LINE = re.compile(
     r"\A\s*(?:#{1,6}[ \t]+(?P<atx>[^\n]+?)[ \t]*#*|(?P<setext>[^\n]+)\n(?:=+|-{3,}))[ \t]*(?:\n|\Z)"
@@ -92,10 +94,17 @@ def structure_problem(article: DraftArticle) -> str | None:
     problems: list[str] = []
     if not article.title.strip():
         problems.append("The article has no title: give it one that names the book.")
+    if len(article.title) > LONGEST_TITLE:
+        problems.append(f"The title has {len(article.title)} characters: shorten it to at most 90.")
     headings = sum(block.kind == "heading" for block in blocks(article.content))
     if headings < _HEADINGS:
         problems.append(f"The article has {headings} headings: structure it with at least {_HEADINGS} `##` headings.")
     return " ".join(problems) or None
+
+
+def clean_title(title: str) -> str:
+    """The title on one line, without signs that no page shows."""
+    return " ".join(title.replace("\x00", "").split())
 
 
 def clean_markdown(content: str, title: str = "") -> str:

@@ -102,6 +102,8 @@ def _read(source: SourcedMetadata) -> _Read:
 def _tidied(name: str, value: Any) -> Any:
     if name == "authors":
         return without_repeats([natural_order(author) for author in value or () if author.strip()])
+    if name == "pages":
+        return value if value and value > 0 else None  # a model's -1 or 0 for "not told"
     if not isinstance(value, str):
         return value
     text = value.strip()

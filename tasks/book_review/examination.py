@@ -10,7 +10,7 @@ from spine.contracts.texts import Article, DraftArticle, ExaminedText, Passage
 from spine.documents import KNOWLEDGE_BASE
 from spine.ports import Documents
 from spine.submissions import ReviewDesk
-from tasks.book_review.article import clean_markdown, count_words, length_problem
+from tasks.book_review.article import clean_markdown, clean_title, count_words, length_problem
 from tasks.book_review.claims import check_claims
 from tasks.book_review.records import reviewed_book
 
@@ -38,7 +38,7 @@ def examined_article(
 ) -> Article:
     """The draft cleaned, counted, held against the facts and flagged for the reviewer; not stored yet. As `examine`,
     to be called in a thread."""
-    tidy = DraftArticle(title=draft.title.strip(), content=clean_markdown(draft.content, draft.title))
+    tidy = DraftArticle(title=clean_title(draft.title), content=clean_markdown(draft.content, draft.title))
     examined = examine(tidy, book, passages, words)
     return Article(
         article_id="",

@@ -32,6 +32,22 @@ THIN_WORDS = 80
 LONGEST_TEXT = 200_000
 """Characters of a page's text that are kept; more would not fit into any prompt or result."""
 
+_BINARY = (
+    b"%PDF",
+    b"\x89PNG",
+    b"GIF8",
+    b"\xff\xd8\xff",
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"ID3",
+    b"RIFF",
+    b"\xd0\xcf\x11\xe0",
+)
+"""How files begin that some servers send as pages: PDF, PNG, GIF, JPEG, ZIP (and EPUB, DOCX), gzip, MP3, WebP, Word."""
+
+_NO_PAGE = ("application/pdf", "application/epub", "application/zip", "application/vnd.", "image/", "audio/", "video/")
+_DATA = frozenset({"application/json", "application/ld+json", "application/msword", "application/rtf", "text/csv"})
+
 REFUSED = frozenset({401, 403, 451})
 PASSING = frozenset({408, 425, 429})
 """Error statuses of the 4xx range that may be gone a moment later."""
@@ -111,6 +127,7 @@ def _understand(page: FetchedPage, url: str) -> ProductPage:
 
 
 def _read_text(page: FetchedPage, url: str) -> LinkPage:
+    _refuse_what_is_no_page(page)
     if name := barrier_name(read_page(page.content, page.final_url)):
         raise CaptchaError(f"{page.final_url} answered with a block page ({name}) instead of its content.")
     _refuse_error_status(page)
@@ -125,6 +142,15 @@ def _read_text(page: FetchedPage, url: str) -> LinkPage:
         fetched_by=page.fetched_by,
         bibliography=_bibliography(page),
     )
+
+
+def _refuse_what_is_no_page(page: FetchedPage) -> None:
+    """A PDF or a picture is no text, whatever a reader for pages makes of its bytes."""
+    declared = page.content_type.partition(";")[0].strip().lower()
+    begins = page.content[:8].lstrip()
+    if begins.startswith(_BINARY) or declared.startswith(_NO_PAGE) or declared in _DATA:
+        kind = declared if declared.startswith(_NO_PAGE) or declared in _DATA else "a file"
+        raise InvalidInputError(f"{page.final_url} is {kind}, not a page: give the address of a page about the book.")
 
 
 def _bibliography(page: FetchedPage) -> BibliographicCandidate:

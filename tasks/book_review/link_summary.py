@@ -34,11 +34,11 @@ def bibliography_material(page: LinkPage, book: BookMetadata) -> dict[str, str]:
 def extractive_link_summary(page: LinkPage) -> LinkSummary:
     """The page in its own most telling sentences, with its key phrases as topics. No model, no network.
 
-    A page without readable text gives a summary that says so, and no topics.
+    A page without sentences that can be quoted gives an empty one: what a summary says is taken for the page's words.
     """
     quotable = "\n".join(quotable_sentences(page.text))
     if not quotable:
-        return LinkSummary(summary="The page gave no text that could be summarised.")
+        return LinkSummary(summary="")
     points = best_sentences(quotable, _KEY_POINTS, query=page.title or "")
     return LinkSummary(
         summary=" ".join(best_sentences("\n".join(points), _SUMMARY_SENTENCES)),

@@ -33,6 +33,13 @@ from tasks.book_review.stage_answers import asking, learned
 from tasks.book_review.whole_stages import whole
 from tasks.task_inputs import whole_value
 
+_DECIDED = {
+    "approved": SubmissionStatus.APPROVED,
+    "published": SubmissionStatus.APPROVED,
+    "rejected": SubmissionStatus.REJECTED,
+}
+"""What a submission is when the run finds its newest revision in this status."""
+
 
 class ReviewStages:
     """The stages bound to one review. Order and data flow are the flow's; nothing is kept between stages."""
@@ -198,13 +205,14 @@ class ReviewStages:
         return article
 
     async def finish(self, article: Article) -> Article:
-        """The review waits for a person, unless a person decided on this very revision or wants it published unseen."""
+        """The review waits for a person, unless a person decided on its newest revision or wants this one published
+        unseen: an edit is a person's, and waits for a person."""
         submission = self.review.submission
         newest = await self.review.desk.article(submission.submission_id)
-        decided = newest.status in ("approved", "published")
-        status = SubmissionStatus.APPROVED if decided else SubmissionStatus.READY_FOR_REVIEW
+        status = _DECIDED.get(newest.status, SubmissionStatus.READY_FOR_REVIEW)
         await self.review.note(status=str(status), article_id=newest.article_id)
-        if self.review.request.auto_publish and not decided:
+        unseen = self.review.request.auto_publish and newest.article_id == article.article_id
+        if unseen and status is SubmissionStatus.READY_FOR_REVIEW:
             await self.review.desk.approve(submission.submission_id)
             newest = newest.model_copy(update={"status": str(SubmissionStatus.APPROVED)})
         self.artifacts.progress(95)

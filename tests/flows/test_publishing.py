@@ -42,6 +42,42 @@ async def _reviewed(make_world: MakeWorld, site: MemorySite | None, **fields: An
     return world, submission.submission_id
 
 
+async def test_what_a_person_rejected_is_not_published_by_a_retry_of_a_review_that_publishes_unseen(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, None, auto_publish=True)
+    await world.desk.edit_article(
+        submission_id, content="## A\n\n## B\n", title=None, examined=_EDITED, editor="ana", if_match=None
+    )
+    await world.desk.reject(submission_id, "not like this")
+    assert await _retried(world, submission_id, site) == ("rejected", "rejected", 2)
+    assert site.posts == {}
+
+
+async def test_an_edit_waits_for_a_person_also_when_a_review_that_publishes_unseen_is_retried(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, None, auto_publish=True)
+    await world.desk.edit_article(
+        submission_id, content="## A\n\n## B\n", title=None, examined=_EDITED, editor="ana", if_match=None
+    )
+    assert await _retried(world, submission_id, site) == ("ready_for_review", "ready_for_review", 2)
+    assert site.posts == {}
+
+
+_EDITED = ExaminedText(word_count=2)
+
+
+async def _retried(world: World, submission_id: str, site: MemorySite) -> tuple[str, str, int]:
+    """What the submission and its newest revision are after a retry with a site."""
+    world.services.open_site = lambda: site
+    _, job = await world.reviews.retry(submission_id)
+    job = await world.run(job)
+    assert job.status is JobStatus.SUCCESS, job.error
+    article = await world.desk.article(submission_id)
+    return str((await world.desk.get(submission_id)).status), article.status, article.revision
+
+
 async def _approved(world: World, submission_id: str) -> Job:
     await world.desk.approve(submission_id)
     _, job = await world.desk.publish(submission_id)

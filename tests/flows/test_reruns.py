@@ -15,9 +15,10 @@ from spine.contracts.submissions import Submission
 from spine.contracts.texts import ResearchNote
 from spine.documents import BOOKS, SUBMISSIONS
 from spine.errors import InvalidInputError
-from spine.ports import ModelChoice, ModelRequest
+from spine.ports import FetchedPage, ModelChoice, ModelRequest
 from spine.prompts import PromptShelf
 from spine.stage_overrides import STAGE_RULES
+from spine.testing.memory_pages import MemoryPages
 from spine.testing.scripted_models import ScriptedModels
 from tasks.book_review.configuration import seed
 from tests.flows.conftest import REVIEW, World
@@ -227,3 +228,36 @@ async def test_an_edit_that_is_refused_changes_nothing(reviewed: tuple[World, Su
         with pytest.raises(InvalidInputError, match=f"overrides.{next(iter(overrides))}"):
             await world.reviews.retry_step(submission.submission_id, "article_generation", overrides)
     assert await world.services.documents.get(SUBMISSIONS, submission.submission_id) == before
+
+
+@pytest.mark.parametrize("verdict", ["approved", "rejected"])
+async def test_a_rerun_that_fails_leaves_the_article_that_waits_to_be_decided_on(
+    reviewed: tuple[World, Submission], verdict: str
+) -> None:
+    world, submission = reviewed
+    _, job = await world.reviews.retry_step(submission.submission_id, "amazon_scrape", {})
+    world.services.pages = MemoryPages({})
+    await world.run(job)
+    assert (await world.desk.get(submission.submission_id)).status == "failed"
+    desk, id = world.desk, submission.submission_id
+    decided = await (desk.approve(id) if verdict == "approved" else desk.reject(id, "Say more."))
+    assert decided.status == verdict
+
+
+@pytest.mark.parametrize(
+    ("content", "declared", "kind"),
+    [
+        (b"%PDF-1.4 whatever", "text/html", "a file"),
+        (b"\x89PNG\r\n", "", "a file"),
+        (b"{}", "application/json; charset=utf-8", "application/json"),
+        (b"<svg></svg>", "image/svg+xml", "image/svg"),
+    ],
+)
+async def test_a_link_that_is_no_page_is_left_out_and_the_review_says_why(
+    make_world: MakeWorld, content: bytes, declared: str, kind: str
+) -> None:
+    page = FetchedPage(REVIEW, REVIEW, 200, content, declared)
+    world = await make_world(site={REVIEW: page})
+    submission, job = await world.review(other_links=[REVIEW])
+    assert job.status is JobStatus.SUCCESS, job.error
+    assert f"is {kind}" in submission.stages["additional_links_scrape"].note

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -69,17 +69,21 @@ class NameIndex:
 
 def _goes_on(line: Sequence[str], place: int, rest: tuple[str, ...]) -> bool:
     """Whether the rest of a name follows; middle names of the source may be skipped, an "and" may not."""
-    if not rest:
-        return True
-    for skipped in range(3):
-        at = place + skipped
-        if at >= len(line) or line[at] == _BREAK:
+    for word in rest:
+        found = next((at for at in _reachable(line, place) if alike(word, line[at])), None)
+        if found is None:
             return False
-        if alike(rest[0], line[at]):
-            return _goes_on(line, at + 1, rest[1:])
+        place = found + 1
+    return True
+
+
+def _reachable(line: Sequence[str], place: int) -> Iterator[int]:
+    for at in range(place, min(place + 3, len(line))):
+        if line[at] == _BREAK:
+            return
+        yield at
         if line[at] in all_stopwords():
-            return False
-    return False
+            return
 
 
 @lru_cache(maxsize=262144)

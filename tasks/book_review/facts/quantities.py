@@ -82,6 +82,7 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_MOST_ZEROS = 15  # a longer number is no count that somebody rounded
 _SMALLEST_WORD = 6  # "two sides of one story" counts nothing that could be checked
 _DECADE_WORDS = frozenset({"annees", "anos", "anni", "anii", "decada", "роки", "роках", "jahre"})
 
@@ -276,7 +277,7 @@ def _rounding(text: str, start: int, digits: str, lexicon: Lexicon) -> float:
     bare = re.sub(r"\D", "", digits) if not re.search(r"[.,]\d{1,2}$", digits) else ""
     zeros = len(bare) - len(bare.rstrip("0"))
     announced = any(word in lexicon.approximators for word in before) or text[start - 1 : start] == "~"
-    return float(10**zeros) if zeros and announced else 0.0
+    return float(10**zeros) if 0 < zeros <= _MOST_ZEROS and announced else 0.0
 
 
 def _number_words(text: str, lexicon: Lexicon) -> Iterator[Found]:

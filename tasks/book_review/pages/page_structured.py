@@ -242,8 +242,9 @@ def _name(node: _Json) -> str | None:
 
 def _names(value: object) -> list[str] | None:
     """Names of people, firms and languages, given as text or as objects."""
-    names = [_first(_object(item), "name") if isinstance(item, dict) else str(item) for item in _list(value)]
-    kept = [squeeze(html_text(name)) for name in names if name and not name.startswith(("http:", "https:"))]
+    told = [_first(_object(item), "name") if isinstance(item, dict) else item for item in _list(value)]
+    names = [name for name in told if isinstance(name, str) and not name.startswith(("http:", "https:"))]
+    kept = [squeeze(html_text(name)) for name in names]
     return list(dict.fromkeys(name for name in kept if name)) or None
 
 

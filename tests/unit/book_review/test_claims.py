@@ -220,3 +220,10 @@ def test_a_quotation_in_another_language_is_read_in_its_own() -> None:
         "> The book is about the winter and the sea, and it was written by Anna Maria Lindqvist."
     )
     assert unsupported(check_claims(article, BOOK, PASSAGES)) == []
+
+
+def test_a_number_beyond_all_counting_and_a_line_of_capitals_without_end_are_read_to_their_end() -> None:
+    shouted = "Word " * 1_500
+    book = BookMetadata(title="T", description=shouted)
+    claims = check_claims(f"It sold about 1{'0' * 400} copies. {shouted}", book, [])
+    assert any(claim.kind == "number" for claim in claims)

@@ -237,3 +237,10 @@ def test_dates_become_iso_where_they_can_be_read_in_one_way(text: str, iso: str 
 )
 def test_publishers_lose_edition_and_date(given: str, house: str) -> None:
     assert clean_publisher(given) == house
+
+
+@pytest.mark.parametrize("pages", [-1, 0])
+def test_a_models_word_for_no_page_count_is_no_page_count(pages: int) -> None:
+    told = BibliographicCandidate(title="The Salt Road", pages=pages)
+    book = consolidate([SourcedMetadata("link:1", "https://link.example", told)])
+    assert (book.metadata.title, book.metadata.pages) == ("The Salt Road", None)

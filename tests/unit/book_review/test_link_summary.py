@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spine.contracts.books import BookMetadata
 from spine.contracts.texts import LinkPage
 from tasks.book_review.link_summary import bibliography_material, extractive_link_summary
@@ -37,9 +39,10 @@ def test_the_same_page_gives_the_same_summary() -> None:
     assert extractive_link_summary(PAGE) == extractive_link_summary(PAGE)
 
 
-def test_a_page_without_text_says_so() -> None:
-    summary = extractive_link_summary(LinkPage(url="https://a.example", error="captcha"))
-    assert summary.summary == "The page gave no text that could be summarised."
+@pytest.mark.parametrize("text", ["", "Home\nShop\nBasket", '{"title": "The Tide Clock"}'])
+def test_a_page_without_a_sentence_gives_an_empty_summary_that_no_theme_can_be_made_of(text: str) -> None:
+    summary = extractive_link_summary(LinkPage(url="https://a.example", text=text))
+    assert summary.summary == ""
     assert summary.topics == []
     assert summary.key_points == []
 

@@ -251,3 +251,20 @@ def test_markup_in_a_message_is_not_passed_on() -> None:
     error = answer_error(401, {}, body, service="blog.example", username="editor")
     assert error is not None
     assert "answered: Error: Unknown & odd. The" in error.message
+
+
+async def test_a_site_that_answers_unknown_addresses_with_its_front_page_is_spoken_to_in_the_other_spelling(
+    server: LoopbackSite, opened: Opener
+) -> None:
+    server.page(POSTS + "/4", SiteAnswer("<!DOCTYPE html><title>Home</title>"))
+    server.page("/", answer(POST))
+    post = await opened().post(4)
+    assert post is not None and post.id == 4
+    assert "rest_route" in server.requests[-1].query
+
+
+async def test_a_write_is_not_sent_again_when_its_answer_cannot_be_read(server: LoopbackSite, opened: Opener) -> None:
+    server.page(POSTS, SiteAnswer("<br /><b>Warning</b>: something"))
+    with pytest.raises(MillraceError, match="JSON"):
+        await opened().create_draft("mark", "Title")
+    assert server.counts == {POSTS: 1}
