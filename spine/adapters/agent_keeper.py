@@ -52,6 +52,7 @@ class Keeper:
     def __init__(self, lane: socket.socket) -> None:
         self._lane = lane
         self._heard = b""
+        self._unread: list[dict[str, Any]] = []
         self._lane_gone = False
         self._order: Order = {}
         self._agent = 0
@@ -90,11 +91,12 @@ class Keeper:
     def _await(self, key: str) -> dict[str, Any] | None:
         """The message with `key`; None when the lane has gone."""
         while True:
-            for message in self._hear():
+            for place, message in enumerate(self._unread):
                 if key in message:
-                    return message
+                    return self._unread.pop(place)  # an end that was said in the same breath stays for `_follow`
             if self._lane_gone:
                 return None
+            self._unread += self._hear()
 
     def _hear(self) -> list[dict[str, Any]]:
         """What the lane has said; notes when it has gone."""
@@ -141,13 +143,13 @@ class Keeper:
         poll = select.poll()
         poll.register(wakeup, select.POLLIN)
         poll.register(self._lane, select.POLLIN)
+        self._end_as_told(self._unread)
         while not self._nothing_left:
             for fd, _ in poll.poll(1000 * self._pause()):
                 if fd == wakeup.fileno():
                     wakeup.recv(4096)
                     continue
-                for message in self._hear():
-                    self._end(str(message.get("end", "cancelled")))
+                self._end_as_told(self._hear())
                 if self._lane_gone:
                     poll.unregister(self._lane)
                     self._end("lane-gone")
@@ -155,6 +157,10 @@ class Keeper:
                 self._end("cancelled")
             self._reap()
             self._judge(time.monotonic())
+
+    def _end_as_told(self, messages: list[dict[str, Any]]) -> None:
+        for message in messages:
+            self._end(str(message.get("end", "cancelled")))
 
     def _pause(self) -> float:
         """Seconds until something has to be done, if nothing happens before."""

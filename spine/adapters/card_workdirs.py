@@ -101,10 +101,14 @@ async def _usable_repository(repository: str) -> Path:
 
 
 def _absolute_folder(repository: str) -> Path:
-    path = Path(repository).expanduser()
-    if not path.is_absolute() or not path.is_dir():
-        raise InvalidInputError(f"The repository {repository!r} must be the absolute path of a folder on this machine.")
-    return path
+    refusal = InvalidInputError(f"The repository {repository!r} must be the absolute path of a folder on this machine.")
+    try:
+        path = Path(repository).expanduser()
+        if path.is_absolute() and path.is_dir():
+            return path
+    except (OSError, RuntimeError) as error:  # a name that no file system can hold, the home of a user who is not there
+        raise refusal from error
+    raise refusal
 
 
 async def _clear_unfinished(work: Path, source: Path) -> None:
@@ -160,7 +164,7 @@ async def _git(folder: Path, *arguments: str) -> tuple[int, str]:
             raise ExternalServiceError(f"git did not answer within {_GIT_SECONDS:.0f} s.", service="git") from error
         raise
     said = out if process.returncode == 0 else err or out
-    text = said.decode("utf-8", "replace").strip()
+    text = said.decode("utf-8", "replace").removesuffix("\n")
     return process.returncode or 0, text if process.returncode == 0 else " ".join(text.split())[:500]
 
 

@@ -7,13 +7,17 @@ the job, with its own record. They are given names only; the attempt comes from 
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import SecretStr
 
+from spine.agent_secrets import secrets_in_environment
 from spine.agents_port import AgentCommand, AgentExit, AgentLimits, AgentTask
 from spine.contracts.cards import Check
+from spine.saved_agents import SavedAgent
 from tasks.card_execution.agents.attempt_task import agent_task
 from tasks.card_execution.attempt import GRACE_SECONDS, CardWork, current_work, end_left_behind
 from tasks.card_execution.commands import agent_named
@@ -49,7 +53,7 @@ async def run_agent(card_id: str, agent: str, workdir: str) -> AgentExit:
         prompt=build_prompt(work.card, work.job.attempts),
         workdir=Path(workdir),
         attempt_files=attempt_files(work),
-        secrets=found.secrets,
+        secrets=_secrets_of(found),
         expected_seconds=await expected_seconds(work.services.documents, agent),
     )
     return await _supervised(work, made, AGENT_SHARE, agent)
@@ -60,7 +64,9 @@ async def run_check(card_id: str, number: int, workdir: str) -> AgentExit:
     """Run the card's check (counted from 1) in the working directory, supervised like an agent."""
     work = current_work()
     check = work.card.checks[number - 1]
-    return await _supervised(work, _check_task(check, number, Path(workdir)), CHECKS_SHARE, f"check {number}")
+    agent = agent_named(work.record.agent, work.services.saved_agent)
+    made = _check_task(check, number, Path(workdir), _secrets_of(agent))
+    return await _supervised(work, made, CHECKS_SHARE, f"check {number}")
 
 
 @task(name="look for files", task_run_name="required files of {card_id}", persist_result=False, cache_policy=NO_CACHE)
@@ -71,8 +77,15 @@ async def missing_files(card_id: str, workdir: str) -> list[str]:
 
 def not_there(workdir: Path, required: list[str]) -> list[str]:
     root = workdir.resolve()
-    found = {path: (root / path).resolve() for path in required}
-    return [path for path, real in found.items() if not (real.is_relative_to(root) and real.is_file())]
+    return [path for path in required if not _is_file_inside(root, path)]
+
+
+def _is_file_inside(root: Path, path: str) -> bool:
+    try:
+        real = (root / path).resolve()
+        return real.is_relative_to(root) and real.is_file()
+    except (OSError, RuntimeError):  # a link that leads to itself, a name that no file system can hold
+        return False
 
 
 def attempt_files(work: CardWork) -> Path:
@@ -92,7 +105,12 @@ async def _supervised(work: CardWork, task: AgentTask, share: tuple[float, float
             await asyncio.shield(work.ended())
 
 
-def _check_task(check: Check, number: int, workdir: Path) -> AgentTask:
+def _secrets_of(agent: SavedAgent) -> tuple[SecretStr, ...]:
+    return (*agent.secrets, *secrets_in_environment(agent.command, os.environ))
+
+
+def _check_task(check: Check, number: int, workdir: Path, secrets: tuple[SecretStr, ...]) -> AgentTask:
+    """A check may print what the agent wrote down, so its output is freed of the agent's secrets."""
     limits = AgentLimits(
         soft_seconds=check.timeout,
         hard_seconds=check.timeout + GRACE_SECONDS,
@@ -100,4 +118,4 @@ def _check_task(check: Check, number: int, workdir: Path) -> AgentTask:
         output_bytes=_CHECKED_OUTPUT,
     )
     command = AgentCommand(name=f"check {number}", argv=tuple(check.argv), limits=limits)
-    return AgentTask(command=command, prompt="", workdir=workdir)
+    return AgentTask(command=command, prompt="", workdir=workdir, secrets=secrets)

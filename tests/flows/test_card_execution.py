@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from spine.adapters.agent_runner import ProcessAgentRunner
 from spine.agents_port import AgentCommand, ProcessIdentity
 from spine.contracts.cards import AgentRule, CardStatus
 from spine.contracts.jobs import JobStatus
@@ -19,6 +21,7 @@ from spine.saved_agents import SavedAgent
 from spine.services import using
 from spine.testing.scripted_agents import Play
 from tasks.card_execution.exits import NOTHING_CHECKED
+from tasks.card_execution.steps import not_there
 from tests.conftest import until
 from tests.flows.card_world import card_world
 from tests.flows.test_book_review import MakeWorld
@@ -383,3 +386,36 @@ def _some_error() -> Any:
     from spine.jobs import describe
 
     return describe(AgentFailedError("It failed."))
+
+
+PRINTS_ITS_KEYS = """#!/bin/sh
+cat > /dev/null
+echo "$ANTHROPIC_API_KEY" > key.txt
+echo "my key is $ANTHROPIC_API_KEY"
+exit ${EXIT_CODE:-0}
+"""
+
+
+@pytest.mark.parametrize("check", [None, ["sh", "-c", "cat key.txt; exit 1"]], ids=["in its output", "by a check"])
+async def test_a_key_that_an_agent_is_given_by_its_lane_is_shown_nowhere(
+    make_world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: list[str] | None
+) -> None:
+    key = "sk-ant-a-secret-0123456789"
+    program = tmp_path / "claude"
+    program.write_text(PRINTS_ITS_KEYS if check else PRINTS_ITS_KEYS.replace("${EXIT_CODE:-0}", "3"))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+    backlog = await card_world(make_world)
+    backlog.world.services.agents = ProcessAgentRunner()
+    await backlog.load({"card_id": "c", "checks": [{"argv": check}] if check else []})
+    card, job = await backlog.run("c", "claude-code")
+    documents, progress = backlog.world.services.documents, backlog.world.services.progress
+    kept = [await documents.find(collection) for collection in (CARDS, CARD_RUNS, JOBS)]
+    assert card.status is CardStatus.FAILED and "***" in card.reason
+    assert key not in f"{kept} {await progress.read(job.job_id)}"
+
+
+def test_a_required_file_that_is_a_link_to_itself_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "out.txt").symlink_to("out.txt")
+    assert not_there(tmp_path, ["out.txt", "x" * 300]) == ["out.txt", "x" * 300]

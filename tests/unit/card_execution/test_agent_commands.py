@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 from blocks.agent_command import AgentCommand as AgentCommandBlock
 from deployments.block_types import BLOCKS
 from spine.agent_commands import check, fill
+from spine.agent_secrets import secrets_in_environment
 from spine.agents_port import AgentCommand, AgentLimits
 from spine.errors import InvalidInputError
 from tasks.card_execution.agents.attempt_task import agent_task
@@ -120,3 +121,23 @@ def test_the_python_of_a_template_is_the_one_that_runs_millrace(tmp_path: Path) 
         PRESETS["echo-agent"], card_id="c-1", prompt="", workdir=tmp_path, attempt_files=tmp_path / "job-1"
     )
     assert task.command.argv[0] == sys.executable
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hidden"),
+    [
+        ("OPENAI_API_KEY", "sk-0123456789", ["sk-0123456789"]),
+        ("CLAUDE_CODE_OAUTH_TOKEN", "oat-0123456789", ["oat-0123456789"]),
+        ("HTTPS_PROXY", "http://ana:a-password@proxy:8080", ["a-password"]),
+        ("TOKENIZERS_PARALLELISM", "disabled", []),
+        ("AIDER_TOKEN", "no", []),
+        ("OPENAI_BASE_URL", "https://models.example/v1", []),
+        ("NOT_ALLOWED_KEY", "sk-0123456789", []),
+    ],
+)
+def test_secrets_in_an_agents_environment_are_told_by_the_names_of_variables(
+    name: str, value: str, hidden: list[str]
+) -> None:
+    command = AgentCommand(name="a", argv=("a",), env_allow=("OPENAI_*", "CLAUDE_*", "*_PROXY", "TOKEN*", "AIDER_*"))
+    found = secrets_in_environment(command, {name: value, "HOME": "/home/ana"})
+    assert [one.get_secret_value() for one in found] == hidden

@@ -83,6 +83,20 @@ class TestGoneWithTheGracePeriod:
         assert time.monotonic() - began < 0.3 + 2.0
         assert not [pid for pid in family if is_alive(pid)]
 
+    async def test_a_cancel_in_the_moment_of_the_start_is_heard(self, scripted: Scripted) -> None:
+        async def cancelled_at_once(identity: ProcessIdentity) -> None:
+            running.cancel()
+
+        async def told(event: object) -> None: ...
+
+        for _ in range(5):
+            task = scripted("import time; time.sleep(300)", limits=AgentLimits(grace_seconds=0.2))
+            running = asyncio.create_task(ProcessAgentRunner().run(task, on_start=cancelled_at_once, on_event=told))
+            began = time.monotonic()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert time.monotonic() - began < 10
+
     async def test_an_agent_that_obeys_sigterm_may_tidy_up_and_its_last_words_are_told(
         self, watched: Watched, scripted: Scripted
     ) -> None:
