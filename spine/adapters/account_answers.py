@@ -13,12 +13,14 @@ from spine.errors import (
 from spine.http_status import retry_after_seconds
 
 _SHOWN = 200
+_WAITED_IN_VAIN = frozenset({408, 504})
 
 
 def answer_error(
     answer: WireAnswer, service: str, said: str = "", *, retry_after: float | None = None
 ) -> MillraceError:
-    """The error that a refusing answer amounts to: nothing was done in any of them.
+    """The error that a refusing answer amounts to. Nothing was done, unless `delivered` of it is None: a gateway that
+    waited in vain cannot say what the service behind it did, nor can a failure that the service does not explain.
 
     `said` is the service's own explanation, which must hold no secret.
     """
@@ -30,8 +32,12 @@ def answer_error(
     if status in (401, 407):
         return AuthenticationError(f"{service} refused the key{told}.", service=service)
     if status in (408, 425) or status >= 500 or status < 400:
+        unknown = status in _WAITED_IN_VAIN or (status >= 500 and status != 503 and not said)
         return ExternalServiceError(
-            f"{service} failed (HTTP {status}){told}.", service=service, status=status, delivered=False
+            f"{service} failed (HTTP {status}){told}.",
+            service=service,
+            status=status,
+            delivered=None if unknown else False,
         )
     return PermanentError(f"{service} refused it (HTTP {status}){told}.")
 

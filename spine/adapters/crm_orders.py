@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from spine.contracts.conversations import Order
@@ -18,12 +19,17 @@ def order_fields(order: Order, key: str) -> dict[str, Any]:
         "external_id": key,
         "reference": order.order_id,
         "customer": {"name": proposal.customer_name, "contact": proposal.customer_contact},
-        "items": [item.model_dump() for item in proposal.items],
+        "items": [{**item.model_dump(), "unit_price": _plain(item.unit_price)} for item in proposal.items],
         "currency": proposal.currency,
-        "total": proposal.total,
+        "total": _plain(proposal.total),
         "note": proposal.note,
         "source": order.session_id.partition(":")[0],
     }
+
+
+def _plain(amount: str) -> str:
+    """In ASCII digits without blanks, whichever digits the customer's language has."""
+    return f"{Decimal(amount):f}"
 
 
 def id_in(answer: Any) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from spine.contracts.personas import PersonaId
 from spine.contracts.timestamps import Timestamp, utc_now
@@ -19,8 +19,17 @@ MAX_TEXT = 20_000
 Platform = Literal["telegram", "manychat", "api", "web", "cli"]
 """`telegram` and `manychat` are sent to; a reply on the others is read by who asked, from its job."""
 
+
+def _no_way_up(name: str) -> str:
+    if name in (".", ".."):
+        raise ValueError("a session needs another name: in an address this one leads elsewhere")
+    return name
+
+
 SessionId = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$"),
+    AfterValidator(_no_way_up),
 ]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -190,6 +199,7 @@ class FollowupStatus(StrEnum):
     DUE = "due"
     SENT = "sent"
     CANCELLED = "cancelled"
+    FAILED = "failed"
 
 
 class Followup(BaseModel):
@@ -239,6 +249,7 @@ class Order(BaseModel):
     order_id: str
     session_id: SessionId
     proposal: OrderProposal
+    customer_id: str = Field(default="", description="`user_id` of who ordered: in a group only they can confirm")
     status: OrderStatus = OrderStatus.PROPOSED
     confirmed_by: str | None = Field(default=None, description="message with which the customer confirmed")
     crm: str | None = None

@@ -125,7 +125,7 @@ class _Answer:
         order = await self._order_in_question()
         if order is None:
             return await self._agent(None)
-        shown = was_shown(order, await self.transcript.last_said())
+        shown = self._is_theirs(order) and was_shown(order, await self.transcript.last_said())
         said = await answer_to_order(self.asking, order, self.heard.text, self._speech) if shown else Decision.UNCLEAR
         if said is Decision.YES or order.confirmed_by == self.heard.message_id:
             return await self._confirmed(order)
@@ -142,6 +142,14 @@ class _Answer:
         order = await self._orders.get(self.session.pending_order_id)
         ours = order.confirmed_by == self.heard.message_id  # confirmed by this message, before a crash
         return order if ours or order.status is OrderStatus.PROPOSED else None
+
+    def _is_theirs(self, order: Order) -> bool:
+        """Whether who writes may be who ordered; in a group, others say yes to other things."""
+        return not (order.customer_id and self._user_id) or order.customer_id == self._user_id
+
+    @property
+    def _user_id(self) -> str:
+        return str(self.job.params["message"].get("user_id", ""))
 
     async def _confirmed(self, order: Order) -> Reply:
         confirmed = await self._orders.confirm(order.order_id, self.heard.message_id)
@@ -165,7 +173,13 @@ class _Answer:
             await self._orders.reject(former.order_id, "replaced by another proposal")
         order_id = f"ord_{digest(self.job.job_id)}"
         return await self._orders.propose(
-            Order(order_id=order_id, session_id=self.session.session_id, proposal=proposal, crm=self.policy.crm)
+            Order(
+                order_id=order_id,
+                session_id=self.session.session_id,
+                proposal=proposal,
+                customer_id=self._user_id,
+                crm=self.policy.crm,
+            )
         )
 
     # -- the agent ---------------------------------------------------------------------------------------

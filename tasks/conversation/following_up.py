@@ -6,6 +6,7 @@ record and one job. What stays undecided when a person writes is cancelled when 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +30,14 @@ from spine.contracts.jobs import FINAL_STATUSES, Job
 from spine.contracts.timestamps import iso, utc_now
 from spine.conversations import SENT_TO, followup_document, followup_from, session_from
 from spine.documents import CONVERSATIONS, FOLLOWUPS, JOBS
-from spine.errors import ConflictError, DuplicateError, NotFoundError, RetryableError
+from spine.errors import (
+    ConflictError,
+    DuplicateError,
+    MillraceError,
+    NotFoundError,
+    PermanentError,
+    RetryableError,
+)
 from spine.idempotency import digest, effect_key
 from spine.live_queues import LLM
 from spine.orders import OrderDesk
@@ -44,6 +52,9 @@ from tasks.conversation.starting import start_task
 from tasks.conversation.template import FOLLOWUP
 from tasks.conversation.transcript import Transcript, reply_turn_id
 
+_logger = logging.getLogger("millrace.conversation")
+
+_OPEN = (FollowupStatus.DUE, FollowupStatus.FAILED)
 _BATCH = 500
 _SHOWN = 12  # turns that the model writes a follow-up from
 _REASONS = {
@@ -61,8 +72,12 @@ async def start_due_followups(services: Services, now: datetime) -> dict[str, in
     counts = {"looked_at": 0, "due": 0, "started": 0}
     async for session in _open_sessions(services):
         counts["looked_at"] += 1
-        policy = services.account_policy(session.platform, session.account)
-        due = followup_due(session, policy)
+        try:
+            policy = services.account_policy(session.platform, session.account)
+            due = followup_due(session, policy)
+        except MillraceError as error:
+            _logger.warning("no follow-up for %s: %s", session.session_id, error)
+            continue
         if due is None or due > now or after_quiet_hours(now, policy) > now:
             continue
         counts["due"] += 1
@@ -121,6 +136,14 @@ class _PersonWroteError(ConflictError):
     """The person wrote before the follow-up was sent."""
 
 
+class _NightCameError(ConflictError):
+    """It is quiet hours by now."""
+
+    def __init__(self, until_morning: RetryableError) -> None:
+        super().__init__(str(until_morning))
+        self.until_morning = until_morning
+
+
 @dataclass(frozen=True, slots=True)
 class _FollowingUp:
     """One follow-up on its way."""
@@ -133,7 +156,7 @@ class _FollowingUp:
     policy: AccountPolicy
 
     async def run(self) -> Followup:
-        if self.followup.status is not FollowupStatus.DUE:
+        if self.followup.status not in _OPEN:
             return self.followup
         begun = await self.transcript.turn(reply_turn_id(self.job.job_id)) is not None
         if not begun and not await self._still_silent():
@@ -141,7 +164,11 @@ class _FollowingUp:
         order = await self._order()
         text = self.followup.text or await self._words(order)
         await self._note(text=text)  # before it is sent: another attempt must not remember other words
-        delivery = await self._send(text)
+        try:
+            delivery = await self._send(text)
+        except PermanentError:  # they blocked us: it is due no longer, unless somebody starts its job again
+            await self._end(FollowupStatus.FAILED)
+            raise
         if delivery is None:
             return await self._end(FollowupStatus.CANCELLED)
         await self._remember(text, order, delivery)
@@ -189,6 +216,10 @@ class _FollowingUp:
         async def unless_they_wrote() -> None:
             if not await self._still_silent():
                 raise _PersonWroteError
+            try:
+                _check_hours(self.policy, utc_now())
+            except RetryableError as error:  # a send that was put off met the night: called off, not failed
+                raise _NightCameError(error) from None
 
         try:
             return await send_once(
@@ -203,6 +234,8 @@ class _FollowingUp:
             )
         except _PersonWroteError:
             return None
+        except _NightCameError as night:
+            raise night.until_morning from None
 
     async def _remember(self, text: str, order: Order | None, delivery: Delivery) -> None:
         """It is a turn of the conversation, so that a yes to the order that it shows is a yes to that order."""
@@ -227,7 +260,7 @@ class _FollowingUp:
         return await _followup(self.services, self.followup.followup_id)
 
     async def _note(self, **values: str) -> None:
-        open_yet = {"_id": self.followup.followup_id, "status": str(FollowupStatus.DUE)}
+        open_yet = {"_id": self.followup.followup_id, "status": {"$in": [str(status) for status in _OPEN]}}
         await self.services.documents.update(FOLLOWUPS, open_yet, set=values)
 
     @property

@@ -6,6 +6,7 @@ the model as they are, turns up to it are archived; a message that comes meanwhi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from spine.contracts.jobs import Job
 from spine.contracts.timestamps import utc_now
 from spine.conversations import session_from
 from spine.documents import CONVERSATIONS
+from spine.errors import MillraceError
 from spine.services import Services
 from tasks.book_review.writing.text_units import cut_at_sentence
 from tasks.conversation.asking import asking_for
@@ -21,6 +23,8 @@ from tasks.conversation.history import shown_summary, shown_transcript
 from tasks.conversation.starting import start_task
 from tasks.conversation.template import SUMMARY
 from tasks.conversation.transcript import Transcript
+
+_logger = logging.getLogger("millrace.conversation")
 
 _KEPT = 6
 """Newest turns that stay as they are when a session became long: a reply rests on them word for word."""
@@ -102,7 +106,11 @@ async def start_due_summaries(services: Services, now: datetime) -> dict[str, in
         found = await services.documents.find(CONVERSATIONS, where, sort=[("_id", 1)], limit=_BATCH)
         for session in map(session_from, found):
             counts["looked_at"] += 1
-            policy = services.account_policy(session.platform, session.account)
+            try:
+                policy = services.account_policy(session.platform, session.account)
+            except MillraceError as error:  # of this account; the others' conversations go on
+                _logger.warning("no summary of %s: %s", session.session_id, error)
+                continue
             if is_long(session, policy) or is_idle(session, policy, now):
                 counts["due"] += 1
                 counts["started"] += await start_summary(services, session)

@@ -12,14 +12,15 @@ from flows.check_followups import check_followups
 from flows.check_summaries import check_summaries
 from flows.health_check import health_check
 from spine.chat_port import ChatRequest
-from spine.contracts.conversations import Delivery, FollowupStatus
+from spine.contracts.conversations import AccountPolicy, Delivery, FollowupStatus, Platform
 from spine.contracts.jobs import JobStatus
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import CONVERSATIONS, FOLLOWUPS, JOBS
-from spine.errors import ExternalServiceError
+from spine.errors import ExternalServiceError, NotConfiguredError, PermanentError, RateLimitError
 from spine.ports import ModelChoice
 from spine.services import using
 from spine.testing.scripted_chats import Scripted, UsesTools
+from tasks.conversation import following_up
 from tasks.conversation.following_up import start_due_followups
 from tasks.conversation.summarizing import start_due_summaries
 from tests.flows.conversation_world import ConversationWorld, open_world
@@ -247,3 +248,49 @@ async def test_counters_left_wrong_by_a_crash_are_right_after_the_next_message()
     session, turns = await world.session(), await world.turns()
     assert (session.turns, session.open_turns) == (4, 4)
     assert session.open_tokens == sum(turn.tokens for turn in turns)
+
+
+async def test_a_follow_up_whose_send_was_put_off_waits_for_the_morning(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await open_world(clerk, **NEVER_QUIET)
+    await world.say("Hello you")
+    await silent(world)
+    world.messenger.refuse = lambda chat, text: RateLimitError("slower", retry_after=1.0)
+    await start_due_followups(world.services, utc_now())
+    (job,) = await jobs_on(world, "followups")
+    await world.run(job)
+    world.messenger.refuse = lambda chat, text: None
+    world.policy |= {"quiet_from": "00:00", "quiet_until": "23:59"}
+    monkeypatch.setattr(following_up, "utc_now", lambda: datetime(2026, 3, 10, 1, 0, tzinfo=UTC))
+    job = await world.run(job)
+    assert (job.status, "Are you still there?" in world.sent) == (JobStatus.RETRY, False)
+
+
+async def test_a_follow_up_to_somebody_who_blocked_us_is_due_no_longer_and_can_be_started_again() -> None:
+    world = await open_world(clerk, **NEVER_QUIET)
+    await world.say("Hello you")
+    await silent(world)
+    world.messenger.refuse = lambda chat, text: PermanentError("Forbidden: bot was blocked by the user")
+    await start_due_followups(world.services, utc_now())
+    (job,) = await jobs_on(world, "followups")
+    assert (await world.run(job)).status is JobStatus.FAILURE
+    assert [one.status for one in await world.desk.followups("ana")] == [FollowupStatus.FAILED]
+    world.messenger.refuse = lambda chat, text: None
+    await world.run(await world.services.ledger.redrive(job.job_id))
+    assert [one.status for one in await world.desk.followups("ana")] == [FollowupStatus.SENT]
+
+
+@pytest.mark.parametrize("start", [start_due_followups, start_due_summaries])
+async def test_an_account_that_is_set_up_wrongly_keeps_nothing_from_the_others(start: Any) -> None:
+    world = await open_world(clerk, **NEVER_QUIET)
+    for session, account in (("ana", "broken"), ("bob", "good")):
+        await world.say("Hello you", session_id=session, account=account)
+        await world.shift_back(session, utc_now() - timedelta(hours=40))
+    known = world.services.account_policy
+
+    def policy_of(platform: Platform, account: str) -> AccountPolicy:
+        if account == "broken":
+            raise NotConfiguredError("There is no time zone Europe/Bukarest.", what=account)
+        return known(platform, account)
+
+    world.services.account_policy = policy_of
+    assert (await start(world.services, utc_now()))["started"] == 1

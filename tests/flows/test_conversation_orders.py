@@ -222,3 +222,13 @@ async def test_a_proposal_over_the_real_wire_is_worded_by_code_and_confirmed_by_
     assert offered == {"propose_order"}
     assert reply.text.startswith("Please have a look.") and "Total: 28.00 EUR" in reply.text
     assert [order.status for order in await orders(world)] == [OrderStatus.CREATED]
+
+
+async def test_in_a_group_nobody_but_who_ordered_can_confirm_or_decline() -> None:
+    world = await open_world(shopkeeper())
+    await world.say("I want to buy two ribbons", chat_id="-100", user_id="1")
+    for other in ("yes", "no"):
+        await world.say(other, chat_id="-100", user_id="2")
+    assert [order.status for order in await orders(world)] == [OrderStatus.PROPOSED]
+    await world.say("yes", chat_id="-100", user_id="1")
+    assert [order.status for order in await orders(world)] == [OrderStatus.CREATED]

@@ -72,6 +72,9 @@ async def test_a_long_text_arrives_whole_in_parts_that_telegram_takes() -> None:
             loopback_telegram.refusal(429, "Too Many Requests", retry_after=7), RateLimitError, None, id="429"
         ),
         pytest.param(loopback_telegram.refusal(502, "Bad Gateway"), ExternalServiceError, False, id="502"),
+        pytest.param(loopback_telegram.refusal(504, "Gateway Timeout"), ExternalServiceError, None, id="504"),
+        pytest.param(ApiAnswer(502, "<html>Bad Gateway</html>"), ExternalServiceError, None, id="502 of a gateway"),
+        pytest.param(ApiAnswer(503, "<html>Unavailable</html>"), ExternalServiceError, False, id="503 of a gateway"),
         pytest.param(ApiAnswer(body="<html>ok</html>"), ExternalServiceError, None, id="an answer without sense"),
         pytest.param(ApiAnswer(breaks=True), ExternalServiceError, None, id="broken off before"),
         pytest.param(ApiAnswer(breaks=True, done=True), ExternalServiceError, None, id="broken off after"),
