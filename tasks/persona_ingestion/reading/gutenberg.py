@@ -3,47 +3,84 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from tasks.persona_ingestion.reading.items import About, Block, Item
 
 _NAME = re.compile(r"project\s+gutenberg", re.IGNORECASE)
 _START = re.compile(
-    r"^\s*\*{3}\s*START\s+OF\s+(?:THE|THIS)\s+PROJECT\s+GUTENBERG.*|^\s*\*END\W*THE\s+SMALL\s+PRINT.*", re.I | re.M
+    r"""
+    ^[ \t]*\*{3}[ \t]*START\s+OF\s+(?:THE|THIS)\s+PROJECT\s+GUTENBERG
+        (?: .*?(?:\n.+?){0,3}?\*{3}.* | .* )   # a long title goes on in the lines below
+  | ^[ \t]*\*END[^\w\n]{0,80}THE\s+SMALL\s+PRINT.*
+    """,
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
-_END = re.compile(r"^\W*END\s+OF\s+(?:(?:THE|THIS)\s+)?PROJECT\s+GUTENBERG", re.IGNORECASE | re.MULTILINE)
-_FIELD = re.compile(r"^\s*(Title|Language):\s*(.+(?:\n[ \t]+\S.*)*)", re.MULTILINE)
+_END = re.compile(r"^[^\w\n]{0,80}END\s+OF\s+(?:(?:THE|THIS)\s+)?PROJECT\s+GUTENBERG", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(r"^[ \t]*(Title|Language):[ \t]*(.+(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 _CREDITS = re.compile(r"^\W*(?:e-?text\s+prepared|(?:this\s+e-?(?:text|book)\s+was\s+)?produced)\s+by\b", re.IGNORECASE)
 _LANGUAGES = {"english": "en", "romanian": "ro", "french": "fr", "german": "de", "italian": "it", "spanish": "es"}
 _NAMED_WITHIN = 8_000  # characters from the start
 _STARTS_WITHIN = 40_000  # the old "small print" is 12,000 long
 _CREDITS_WITHIN = 3  # blocks after the start
+_HEADER_BLOCKS = 20  # before the start of a later book
 
 
 def strip_gutenberg(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items without header and licence. Holds back at most the length of a header."""
-    held: list[Item] = []
-    length = 0
+    """The same items without headers and licences, also where a file holds several books, one after the other.
+
+    Holds back at most the length of a header.
+    """
     stream = iter(items)
+    held, cut = _first_header(stream)
+    if cut is None:
+        stream = chain(held, stream)
+        yield from _until_licence(stream, 0)
+    else:
+        yield from _opened(held, cut)
+        yield from _until_licence(stream, _CREDITS_WITHIN)
+    yield from _further_books(stream)
+
+
+def _first_header(stream: Iterator[Item]) -> tuple[list[Item], int | None]:
+    """What was read, and where in its last block the book begins; None where no header is in sight."""
+    held: list[Item] = []
+    length, named = 0, False
     for item in stream:
         held.append(item)
         if not isinstance(item, Block):
             continue
         length += len(item.text)
+        named = named or _NAME.search(item.text) is not None
         if start := _START.search(item.text):
-            yield from _opened(held, start.end())
-            yield from _until_licence(stream, _CREDITS_WITHIN)
-            return
-        if not _may_yet_start(held, length):
+            return held, start.end()
+        if length > (_STARTS_WITHIN if named else _NAMED_WITHIN):
             break
-    yield from _until_licence(held, 0)
-    yield from _until_licence(stream, 0)
+    return held, None
 
 
-def _may_yet_start(held: list[Item], length: int) -> bool:
-    if length <= _NAMED_WITHIN:
-        return True
-    return length <= _STARTS_WITHIN and any(isinstance(item, Block) and _NAME.search(item.text) for item in held)
+def _further_books(stream: Iterator[Item]) -> Iterator[Item]:
+    """The books after the first licence; its text and the headers are passed over."""
+    header: deque[Item] = deque(maxlen=_HEADER_BLOCKS)
+    for item in stream:
+        if not isinstance(item, Block):
+            continue
+        header.append(item)
+        if start := _START.search(item.text):
+            yield from _next_book(list(header), start.end())
+            header.clear()
+            yield from _until_licence(stream, _CREDITS_WITHIN)
+
+
+def _next_book(header: list[Item], cut: int) -> Iterator[Item]:
+    """The title of the file is that of its first book; a later one's becomes a heading, so that its parts bear it."""
+    for item in _opened(header, cut):
+        if not isinstance(item, About):
+            yield item
+        elif item.title:
+            yield Block(item.title, heading=1)
 
 
 def _opened(held: list[Item], cut: int) -> Iterator[Item]:

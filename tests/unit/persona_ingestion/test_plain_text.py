@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tasks.persona_ingestion.reading.headings import heading_level
@@ -144,3 +146,24 @@ def test_a_marker_inside_a_paragraph_cuts_that_paragraph() -> None:
 def test_a_text_that_only_speaks_of_project_gutenberg_stays_whole() -> None:
     text = "I read it at Project Gutenberg,\n\n" + "and then I slept,\n\n" * 4_000
     assert len(texts(read(read_plain_text, text.encode()))) == 4_001
+
+
+@pytest.mark.parametrize("line", [".", "*", "- -", " ", "\t", "***", "*END"])
+def test_lines_of_nothing_but_signs_are_read_in_time_that_grows_with_them(line: str) -> None:
+    began = time.process_time()
+    read(read_plain_text, b"Project Gutenberg\n" + f"{line}\n".encode() * 70_000)
+    assert time.process_time() - began < 5
+
+
+def test_a_starting_line_that_is_wrapped_ends_with_its_closing_stars() -> None:
+    start = "*** START OF THE PROJECT GUTENBERG EBOOK POEMS\nOF A VERY LONG NIGHT ***"
+    items = read(read_plain_text, f"{HEADER}{start}\nOnce,\n\n{END}\n".encode())
+    assert texts(items) == ["Once,"]
+
+
+def test_every_gutenberg_book_of_a_file_is_read_and_a_later_one_begins_with_its_title() -> None:
+    books = [f"{HEADER.replace('Poems', f'Book {name}')}{START}\n\nwords {name}\n\n{END}\n\nlicence" for name in "abc"]
+    items = read(read_plain_text, "\n\n".join(books).encode())
+    assert texts(items) == ["words a", "Book b of a Long Night", "words b", "Book c of a Long Night", "words c"]
+    assert (1, "Book b of a Long Night") in headings(items)
+    assert title_of(items) == "Book a of a Long Night"
