@@ -16,6 +16,7 @@ from tasks.persona_ingestion.reading.text_lines import Line, read_lines
 _TEXT_NAMES = ("text", "quote", "quotation", "content", "body", "citat")
 _AUTHOR_NAMES = ("author", "attribution", "by", "autor")
 _DELIMITERS = ",;\t|"
+_IN_NO_TEXT = "\x1f"
 
 
 def read_json_lines(file: BinaryIO) -> Iterator[Item]:
@@ -73,7 +74,14 @@ def read_csv(file: BinaryIO) -> Iterator[Item]:
             yield Trouble("opens a quotation mark that is never closed", line=feed.row)
             feed.go_back()
         elif any(cell.strip() for cell in row):
-            yield quotation(dict(zip(names, row, strict=False)), line=feed.row)
+            yield _of_row(names, row, feed.row)
+
+
+def _of_row(names: list[str], row: list[str], line: int | None) -> Block | Trouble:
+    """Cells beyond the heading are what a delimiter in an unquoted text has cut off: half a quotation is none."""
+    if any(cell.strip() for cell in row[len(names) :]):
+        return Trouble("has more cells than the heading; put a text that holds the delimiter in quotation marks", line)
+    return quotation(dict(zip(names, row, strict=False)), line=line)
 
 
 def quotation(entry: Any, *, line: int | None = None, part: str | None = None) -> Block | Trouble:
@@ -109,7 +117,9 @@ def _either(names: tuple[str, ...]) -> str:
 
 
 def _delimiter(heading: str) -> str:
-    return max(_DELIMITERS, key=heading.count)
+    """A table of one column has none: its commas are those of the texts."""
+    found = max(_DELIMITERS, key=heading.count)
+    return found if found in heading else _IN_NO_TEXT
 
 
 class _CsvLines:

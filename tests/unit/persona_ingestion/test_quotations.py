@@ -108,6 +108,24 @@ def test_a_table_is_read_by_its_heading_row(delimiter: str) -> None:
     assert [trouble.line for trouble in troubles(items)] == [6]
 
 
+@pytest.mark.parametrize(
+    ("content", "kept", "bad_lines"),
+    [
+        ("text,author\nTo be, or not to be,Shakespeare\ntwo,B\n", ["two"], [2]),
+        ("author,text\nShakespeare,To be, or not to be\nB,two,,\n", ["two"], [2]),
+        ("text;author\nTo be, or not to be;Shakespeare\n", ["To be, or not to be"], []),
+        ('text\nTo be, or not; to be\n"two, in marks"\n', ["To be, or not; to be", "two, in marks"], []),
+    ],
+    ids=["text first", "text last, empty cells", "another delimiter", "one column"],
+)
+def test_a_text_that_its_own_commas_cut_up_is_named_and_not_stored_in_part(
+    content: str, kept: list[str], bad_lines: list[int]
+) -> None:
+    items = read(read_csv, content.encode())
+    assert texts(items) == kept
+    assert [trouble.line for trouble in troubles(items)] == bad_lines
+
+
 def test_a_row_that_cannot_be_read_does_not_stop_the_rows_after_it() -> None:
     content = (
         "text,author\nșapte,A\n".encode()
