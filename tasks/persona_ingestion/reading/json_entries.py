@@ -1,10 +1,11 @@
-"""Reads the entries of a JSON list one at a time, with the line on which each begins."""
+"""Reads the entries of JSON lists one at a time, with the line on which each begins."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,13 @@ from tasks.persona_ingestion.reading.text_lines import Line
 
 _LONGEST_ENTRY = 256_000  # characters
 _LONGEST_LITERAL = len("false")
+_LONGEST_JOINT = 200  # characters between two entries, when the next is looked for after a broken one
 _BETWEEN = re.compile(r"[\s,]*")
-_WRAPPER = re.compile(
-    r"\s*\{\s*(?:\"[^\"\\]*\"\s*:\s*(?:\"[^\"\\]*\"|[-\d.]+|true|false|null)\s*,\s*)*\"[^\"\\]*\"\s*:\s*\["
-)
+_AFTER_OBJECT = re.compile(r"\n\s*(?=\{)|\}\s*,\s*(?=\{\s*\")")
+_AFTER_OTHER = re.compile(r"\n|,\s*(?=[{\"\]])")
+_LISTS_OF_QUOTATIONS = frozenset(("quotes", "quotations", "citate", "entries", "items", "results", "data", "rows"))
+
+Lines = Generator[Line | Trouble]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,89 +36,207 @@ class BadEntry:
     line: int
 
 
-class _Buffer:
-    """The text that was read and not yet understood; at most one entry and a piece."""
+class _NotJsonError(ValueError):
+    """The text at the present place is no JSON value."""
 
-    def __init__(self, lines: Iterator[Line | Trouble]) -> None:
+
+class _Buffer:
+    """The text that was read and not yet understood; at most two entries and a piece."""
+
+    def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self.text = ""
-        self.line = 1  # of the text's first character
+        self.at = 0  # what comes before was understood
+        self.line = 1  # of the character at `at`
         self.troubles: list[Trouble] = []
+        self.gave_up = False
+        """Nothing could be read between a broken entry and the end."""
 
     def grow(self) -> bool:
+        """By as much again as is held: an entry that is looked at anew with each growth costs time in its length."""
+        parts = [self.text[self.at :]]
+        grown = 0
         for line in self._lines:
-            if isinstance(line, Line):
-                self.text += line.text + "\n" * line.ends
-                return True
-            self.text += "\n"  # keeps the count of lines right
-            self.troubles.append(line)
-        return False
+            if isinstance(line, Trouble):
+                self.troubles.append(line)
+            parts.append(line.text + "\n" * line.ends if isinstance(line, Line) else "\n")  # lines stay counted
+            grown += len(parts[-1])
+            if grown > len(parts[0]):
+                break
+        self.text, self.at = "".join(parts), 0
+        return grown > 0
 
-    def drop(self, length: int) -> None:
-        self.line += self.text.count("\n", 0, length)
-        self.text = self.text[length:]
+    def skip(self, length: int) -> None:
+        self.line += self.text.count("\n", self.at, self.at + length)
+        self.at += length
 
-    def skip_between(self) -> bool:
-        """Go to the next entry; False at the end of the text."""
+    def peek(self) -> str:
+        """The sign with which the next entry begins; nothing at the end of the text."""
         while True:
-            matched = _BETWEEN.match(self.text)
-            self.drop(matched.end() if matched else 0)
-            if self.text:
-                return True
+            matched = _BETWEEN.match(self.text, self.at)
+            self.skip(matched.end() - self.at if matched else 0)
+            if self.at < len(self.text):
+                return self.text[self.at]
             if not self.grow():
-                return False
+                return ""
+
+    def take_troubles(self) -> list[Trouble]:
+        troubles, self.troubles = self.troubles, []
+        return troubles
 
 
-def json_entries(lines: Iterator[Line | Trouble]) -> Iterator[Entry | BadEntry | Trouble]:
-    """Entries of `[…]`, or of the first list in `{"…": […]}`.
+def json_entries(read_anew: Callable[[], Lines], text_names: Collection[str]) -> Iterator[Entry | BadEntry | Trouble]:
+    """Entries of `[…]`, of the lists in `{"…": […]}`, or objects one after the other that name a text themselves.
 
-    After a broken entry the reading goes on at the next line that begins an object. `InvalidInputError` when the
-    file holds no list.
+    Of several lists those under a name that collections use are read, else all. After a broken entry the reading goes
+    on at the next one. `InvalidInputError` when the file holds no list. The lines are read twice: only the end of an
+    object shows which lists it has.
     """
-    buffer = _Buffer(lines)
-    _open_list(buffer)
-    while buffer.skip_between() and not buffer.text.startswith("]"):
+    with closing(read_anew()) as lines:
+        wanted = _lists_to_read(_Buffer(lines), text_names)
+    with closing(read_anew()) as lines:
+        buffer = _Buffer(lines)
+        if wanted is None:
+            yield from _entries(buffer, until="")
+        elif buffer.peek() == "[":
+            buffer.skip(1)
+            yield from _entries(buffer)
+            yield from _ending(buffer, "]")
+        else:
+            yield from _named_lists(buffer, wanted)
+        yield from buffer.take_troubles()
+
+
+def _lists_to_read(buffer: _Buffer, text_names: Collection[str]) -> frozenset[str] | None:
+    """None: there are objects or texts without a list around them."""
+    first = buffer.peek()
+    if first == "[":
+        return frozenset()
+    lists: list[str] = []
+    is_entry = False
+    with suppress(_NotJsonError):
+        for name, sign in _members(buffer) if first == "{" else ():
+            if sign == "[":
+                lists.append(name)
+                _pass_over_list(buffer)
+            else:
+                is_entry |= isinstance(_decoded(buffer), str) and name.lower() in text_names
+    if known := [name for name in lists if name.lower() in _LISTS_OF_QUOTATIONS]:
+        return frozenset(known)
+    if is_entry or (first == "{" and not lists and _another_follows(buffer)):
+        return None
+    if not lists:
+        raise InvalidInputError("is not a list of quotations, nor an object that holds one")
+    return frozenset(lists)
+
+
+def _another_follows(buffer: _Buffer) -> bool:
+    if buffer.peek() != "}":
+        return False
+    buffer.skip(1)
+    return buffer.peek() == "{"
+
+
+def _members(buffer: _Buffer) -> Iterator[tuple[str, str]]:
+    """The names in an object, each with the first sign of its value, which the caller takes."""
+    buffer.skip(1)
+    while buffer.peek() == '"':
+        name = _decoded(buffer)
+        if buffer.peek() != ":":
+            raise _NotJsonError("is not JSON (Expecting ':')")
+        buffer.skip(1)
+        yield name, buffer.peek()
+
+
+def _named_lists(buffer: _Buffer, wanted: Collection[str]) -> Iterator[Entry | BadEntry | Trouble]:
+    try:
+        for name, sign in _members(buffer):
+            if sign != "[":
+                _decoded(buffer)
+            elif name not in wanted:
+                _pass_over_list(buffer)
+            else:
+                buffer.skip(1)
+                yield from _entries(buffer)
+                _close_list(buffer)
+    except _NotJsonError as error:
+        yield Trouble(f"{error}, from here on", line=buffer.line)
+    else:
+        yield from _ending(buffer, "}")
+
+
+def _pass_over_list(buffer: _Buffer) -> None:
+    buffer.skip(1)
+    for _ in _entries(buffer):
+        pass
+    _close_list(buffer)
+
+
+def _close_list(buffer: _Buffer) -> None:
+    if buffer.peek() == "]":
+        buffer.skip(1)
+
+
+def _entries(buffer: _Buffer, until: str = "]") -> Iterator[Entry | BadEntry | Trouble]:
+    while (sign := buffer.peek()) and sign != until:
         yield _next_entry(buffer)
-        yield from buffer.troubles
-        buffer.troubles.clear()
-    yield from buffer.troubles
+        yield from buffer.take_troubles()
 
 
-def _open_list(buffer: _Buffer) -> None:
-    while True:
-        found = re.match(r"\s*\[", buffer.text) or _WRAPPER.match(buffer.text)
-        if found:
-            buffer.drop(found.end())
-            return
-        if len(buffer.text) > _LONGEST_ENTRY or not buffer.grow():
-            raise InvalidInputError("is not a list of quotations, nor an object that holds one")
+def _ending(buffer: _Buffer, sign: str) -> Iterator[Trouble]:
+    """What is wrong with the end of the file, when it should be `sign`."""
+    found = buffer.peek()
+    if not found and not buffer.gave_up:
+        yield Trouble("ends in the middle", line=buffer.line)
+    elif found and found != sign:
+        yield Trouble("is not JSON from here on", line=buffer.line)
+    elif found:
+        buffer.skip(1)
+        if buffer.peek():
+            yield Trouble("goes on after the end of its list; that is not read", line=buffer.line)
 
 
 def _next_entry(buffer: _Buffer) -> Entry | BadEntry:
-    decoder = json.JSONDecoder()
     line = buffer.line
+    try:
+        return Entry(_decoded(buffer), line)
+    except _NotJsonError as error:
+        _resume(buffer)
+        return BadEntry(str(error), line)
+
+
+def _decoded(buffer: _Buffer) -> Any:
+    """The value at the present place, which is left behind."""
+    decoder = json.JSONDecoder()
     while True:
         try:
-            value, length = decoder.raw_decode(buffer.text)
+            value, end = decoder.raw_decode(buffer.text, buffer.at)
         except json.JSONDecodeError as error:
-            if _may_go_on(error, buffer.text) and buffer.grow():
+            if _may_go_on(error, buffer) and buffer.grow():
                 continue
-            reason = f"is not JSON ({error.msg})"
-        except RecursionError:
-            reason = "is nested too deeply"
-        else:
-            buffer.drop(length)
-            return Entry(value, line)
-        _resume(buffer)
-        return BadEntry(reason, line)
+            raise _NotJsonError(f"is not JSON ({error.msg})") from error
+        except RecursionError as error:
+            raise _NotJsonError("is nested too deeply") from error
+        buffer.skip(end - buffer.at)
+        return value
 
 
-def _may_go_on(error: json.JSONDecodeError, text: str) -> bool:
+def _may_go_on(error: json.JSONDecodeError, buffer: _Buffer) -> bool:
     """The entry stops where the text that was read so far does."""
-    stops = error.msg.startswith("Unterminated") or error.pos >= len(text.rstrip()) - _LONGEST_LITERAL
-    return stops and len(text) <= _LONGEST_ENTRY
+    stops = error.msg.startswith("Unterminated") or error.pos >= len(buffer.text.rstrip()) - _LONGEST_LITERAL
+    return stops and len(buffer.text) - buffer.at <= _LONGEST_ENTRY
 
 
 def _resume(buffer: _Buffer) -> None:
-    following = re.compile(r"\n\s*(?=\{)").search(buffer.text, 1)
-    buffer.drop(following.end() if following else len(buffer.text))
+    """Go to where the next entry seems to begin. The lines of an object hold texts that are no entries."""
+    begins = _AFTER_OBJECT if buffer.text.startswith("{", buffer.at) else _AFTER_OTHER
+    buffer.skip(1)
+    while True:
+        if following := begins.search(buffer.text, buffer.at):
+            buffer.skip(following.end() - buffer.at)
+            return
+        buffer.skip(max(0, len(buffer.text) - _LONGEST_JOINT - buffer.at))
+        if not buffer.grow():
+            buffer.skip(len(buffer.text) - buffer.at)
+            buffer.gave_up = True
+            return

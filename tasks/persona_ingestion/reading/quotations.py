@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO
 
 from spine.errors import InvalidInputError
@@ -36,10 +36,15 @@ def read_json_lines(file: BinaryIO) -> Iterator[Item]:
 
 
 def read_json_array(file: BinaryIO) -> Iterator[Item]:
-    """A list of objects or strings, or an object that holds one; entries are read one at a time."""
+    """A list of objects or strings, an object that holds lists, or objects one after the other; one at a time."""
     encoding = detect_encoding(file)
     yield About(encoding=encoding)
-    for number, entry in enumerate(json_entries(read_lines(file, encoding)), start=1):
+
+    def read_anew() -> Generator[Line | Trouble]:
+        file.seek(0)
+        yield from read_lines(file, encoding)
+
+    for number, entry in enumerate(json_entries(read_anew, _TEXT_NAMES), start=1):
         if isinstance(entry, Trouble):
             yield entry
         elif isinstance(entry, BadEntry):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -88,6 +89,51 @@ def test_a_list_that_breaks_off_gives_what_came_before() -> None:
     items = read(read_json_array, b'[{"text": "one"}, {"text": "tw')
     assert texts(items) == ["one"]
     assert len(troubles(items)) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "kept", "bad"),
+    [
+        ('{"text": "one", "tags": ["wisdom"]}\n{"text": "two", "tags": []}\n', ["one", "two"], []),
+        ('{"tags": ["wisdom"], "text": "one"}\n{broken\n{"text": "three"}', ["one", "three"], [2]),
+        ('{"name": "x"}\n{"text": "two"}', ["two"], [1]),
+        ('{\n  "text": "one",\n  "tags": [\n    "wisdom"\n  ]\n}\n', ["one"], []),
+        ('{"tags": ["wisdom"], "meta": {"a": [1]}, "Quotes": ["one"], "more": ["x"]}', ["one"], []),
+        ('{"content": "of a poet", "quotes": ["one"]}', ["one"], []),
+        ('{"Eminescu": ["one", {"text": "two"}], "born": 1850, "Poe": ["three"]}', ["one", "two", "three"], []),
+        ('["one"]\n["two"]', ["one"], [2]),
+        ('{"quotes": ["one"]}\n{"quotes": ["two"]}', ["one"], [2]),
+        ('{"quotes": ["one"], broken\n', ["one"], [1]),
+        ('["one",\n"two"\n', ["one", "two"], [3]),
+        ('{"quotes": ["one"],\n', ["one"], [2]),
+        ('["one", two, "three"]', ["one", "three"], [1]),
+        ('[{"text": "one"}, {"text": two}, {"text": "three"}]', ["one", "three"], [1]),
+    ],
+)
+def test_a_json_file_gives_its_quotations_and_nothing_else_and_names_what_is_lost(
+    content: str, kept: list[str], bad: list[int]
+) -> None:
+    items = read(read_json_array, content.encode())
+    assert texts(items) == kept
+    assert [trouble.line for trouble in troubles(items)] == bad
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '["' + '",\n"'.join(["x"] * 60_000),
+        "[[" + ",\n".join(["1"] * 120_000),
+        '[{"a": [' + '"x",\n' * 60_000,
+        "{" + '"a": 1,\n' * 40_000 + '"quotes": ["one"]}',
+        "[\n" + '{"a": [\n' * 8_000,
+        "[\n" + "{broken\n" * 8_000,
+    ],
+    ids=["texts", "an entry without end", "an object without end", "a long head", "nested", "all broken"],
+)
+def test_a_json_file_of_many_short_lines_is_read_in_time_that_grows_with_it(content: str) -> None:
+    began = time.process_time()
+    read(read_json_array, content.encode())
+    assert time.process_time() - began < 8
 
 
 @pytest.mark.parametrize("content", ["5", '{"a": 1}', '"text"', "words"])
