@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from spine.contracts.personas import CollectionName, LeftOut
+from spine.contracts.personas import COLLECTIONS, CollectionName, LeftOut
 
 _TEXT_KINDS = {
     ".txt": "txt",
@@ -51,6 +51,8 @@ class Sources:
 
     files: tuple[SourceFile, ...]
     left_out: tuple[LeftOut, ...]
+    other_folders: tuple[LeftOut, ...] = ()
+    """Folders that no collection reads. They lie beside the collections, so they are no reason for one to fail."""
 
     @property
     def size(self) -> int:
@@ -62,7 +64,8 @@ def find_sources(folder: Path, collection: CollectionName) -> Sources:
     """The files of `collection` below `folder`, in an order that does not depend on the machine.
 
     `works` are in `works/`, `quotes` in `quotes/`, a profile is `profile.md` and `profile/`. Files that lie loose in
-    the folder come after these and are works or quotes by their kind. Hidden files are not looked at.
+    the folder come after these and are works or quotes by their kind. Hidden files are not looked at. The letter case
+    of these names does not matter. What else is a folder is named once, with the works.
     """
     folder = folder.resolve()
     files: list[SourceFile] = []
@@ -74,12 +77,24 @@ def find_sources(folder: Path, collection: CollectionName) -> Sources:
             files.append(found)
         else:
             left_out.append(LeftOut(file=name, reason=found))
-    return Sources(tuple(files), tuple(left_out))
+    return Sources(tuple(files), tuple(left_out), tuple(_other_folders(folder)) if collection == "works" else ())
+
+
+def _other_folders(folder: Path) -> Iterator[LeftOut]:
+    for path in _listed(folder):
+        if path.is_dir() and path.name.lower() not in COLLECTIONS:
+            name = _readable(path.relative_to(folder)).as_posix()
+            yield LeftOut(
+                file=name, reason="is a folder that is not read (texts go into works/, quotations into quotes/)"
+            )
 
 
 def _candidates(folder: Path, collection: CollectionName) -> Iterator[Path]:
-    yield from _walk(folder / collection, _DEEPEST)
-    for path in _listed(folder):
+    listed = _listed(folder)
+    own = (path for path in listed if path.name.lower() == collection)
+    for path in sorted(own, key=lambda path: path.name != collection):
+        yield from _walk(path, _DEEPEST)
+    for path in listed:
         if not path.is_dir() and _collection_of_loose(path) == collection:
             yield path
 
@@ -145,4 +160,4 @@ def _readable(name: Path) -> Path:
 
 
 def _inside(name: Path, collection: CollectionName) -> Path:
-    return name.relative_to(collection) if name.parts[0] == collection and len(name.parts) > 1 else name
+    return name.relative_to(name.parts[0]) if name.parts[0].lower() == collection and len(name.parts) > 1 else name

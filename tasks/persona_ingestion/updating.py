@@ -101,6 +101,8 @@ async def update_from(
         update = _Update(collection, embedder, read, tell, result, is_new=not held)
         await update.add_what_is_new()
         _check_something_was_read(result)
+        for place in sources.other_folders:
+            result.leave_out(place)
         await update.remove_surplus(ledger)
         _check_counts(result)
     return result

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spine.contracts.personas import CollectionName
+from spine.contracts.personas import COLLECTIONS, CollectionName
 from spine.errors import InvalidInputError, NotFoundError
 from spine.persona_folders import persona_folder
 from tasks.persona_ingestion.sources import find_sources
@@ -58,6 +58,21 @@ def test_the_order_of_files_does_not_depend_on_how_the_folder_lists_them(tmp_pat
 def test_a_work_is_named_by_its_path_in_the_collection_without_ending(tmp_path: Path) -> None:
     put(tmp_path, "works/letters/to.veronica.txt", "loose.txt")
     assert [file.work for file in find_sources(tmp_path, "works").files] == ["letters/to.veronica", "loose"]
+
+
+def test_the_letter_case_of_a_collections_folder_does_not_matter(tmp_path: Path) -> None:
+    put(tmp_path, "Works/letters/b.txt", "works/a.txt", "QUOTES/c.csv", "Profile/d.md")
+    found = [file for collection in COLLECTIONS for file in find_sources(tmp_path, collection).files]
+    assert {(file.name, file.work) for file in found} == {
+        *(("works/a.txt", "a"), ("Works/letters/b.txt", "letters/b")),
+        *(("QUOTES/c.csv", "c"), ("Profile/d.md", "d")),
+    }
+
+
+def test_a_folder_that_no_collection_reads_is_named_once(tmp_path: Path) -> None:
+    put(tmp_path, "works/a.txt", "poems/b.txt", "Drafts/c.txt", ".git/d.txt", "quotes/e.csv")
+    named = [left.file for name in COLLECTIONS for left in find_sources(tmp_path, name).other_folders]
+    assert sorted(named) == ["Drafts", "poems"]
 
 
 def test_a_file_that_is_not_taken_is_named_with_the_reason(tmp_path: Path) -> None:
@@ -111,10 +126,11 @@ def test_a_file_that_becomes_a_link_after_it_was_found_is_not_opened(tmp_path: P
         source.open()
 
 
-@pytest.mark.parametrize("source", ["../x", "/etc", "poet/../../x", "", "  ", ".", "a\0b", "a\\..\\b"])
+@pytest.mark.parametrize("source", ["../x", "/etc", "poet/../../x", "", "  ", ".", "a\0b", "a\\..\\b", "x" * 300])
 def test_a_source_that_is_not_a_folder_below_is_refused(tmp_path: Path, source: str) -> None:
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError) as refused:
         persona_folder(tmp_path, source)
+    assert str(tmp_path) not in str(refused.value)
 
 
 def test_a_source_that_is_a_link_out_of_the_personas_folder_is_refused(tmp_path: Path) -> None:
