@@ -13,7 +13,7 @@ from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Block, I
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _UNREAD = frozenset(
     (
-        *("script", "style", "noscript", "template", "svg", "math", "nav", "form", "button", "select", "textarea"),
+        *("script", "style", "noscript", "template", "svg", "math", "nav", "button", "select", "textarea"),
         *("object", "iframe", "audio", "video", "canvas"),
     )
 )

@@ -73,6 +73,12 @@ def test_a_page_gives_its_text_whatever_its_encoding(meta: str, encoding: str) -
     ]
 
 
+def test_a_page_that_is_one_form_gives_its_text_without_the_controls() -> None:
+    page = """<form method="post"><input type="hidden" value="x"><h1>Luceafărul</h1><p>A fost odată
+    <select><option>ro</option></select></p><textarea>type here</textarea><button>Send</button></form>"""
+    assert texts(read(read_web_page, page.encode())) == ["Luceafărul", "A fost odată"]
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_page_reads_the_same_in_pieces_of_any_size(size: int) -> None:
     text = PAGE.format(meta="")
