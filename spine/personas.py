@@ -143,19 +143,24 @@ class PersonaDesk:
 
     # -- one collection ----------------------------------------------------------------------------------
 
-    async def collection_began(self, job: Job, embedding_model: str) -> None:
-        """`ConflictError` when a later ingestion has taken this one's place."""
+    async def collection_began(self, job: Job, embedding_model: str) -> float:
+        """The percentage that an earlier attempt of the job has told: what is shown of a job never falls.
+
+        `ConflictError` when a later ingestion has taken this one's place.
+        """
         changes: dict[str, Any] = {
             "status": str(CollectionStatus.PROCESSING),
-            "progress": 0.0,
             "error": None,
             "started": iso(utc_now()),
             "finished": None,
         }
-        if not await self._note(job, changes, status=str(PersonaStatus.INGESTING), embedding_model=embedding_model):
+        ingesting = str(PersonaStatus.INGESTING)
+        noted = await self._note(job, changes, status=ingesting, embedding_model=embedding_model)
+        if noted is None:
             raise ConflictError(
                 f"A later ingestion of {job.subject_id} has taken the place of job {job.job_id}; start a new one."
             )
+        return persona_from(noted).collections[job.params["collection"]].progress
 
     async def collection_progressed(self, job: Job, percent: float, total_vectors: int) -> None:
         await self._note(job, {"progress": round(percent, 2), "total_vectors": total_vectors})
@@ -170,13 +175,13 @@ class PersonaDesk:
         ended = {"status": str(CollectionStatus.FAILED), "error": message, "finished": iso(utc_now())}
         await self._note(job, ended)
 
-    async def _note(self, job: Job, view: Mapping[str, Any], **fields: Any) -> bool:
+    async def _note(self, job: Job, view: Mapping[str, Any], **fields: Any) -> Document | None:
         """Change the view of the job's collection, unless a later job has taken its place."""
         place = f"collections.{job.params['collection']}"
         changes = {f"{place}.{name}": value for name, value in view.items()}
         where = {"_id": job.subject_id, f"{place}.job_id": job.job_id}
         set = {**changes, **fields, "updated": iso(utc_now())}
-        return await self._documents.update(PERSONAS, where, set=set) is not None
+        return await self._documents.update(PERSONAS, where, set=set)
 
     # -- ending ------------------------------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ class CollectionRun:
     run: JobRun
     desk: PersonaDesk
     stores: PassageStores
+    percent: float = 0.0
+    """The highest that was told of the job; a retry reads from the start again, and what is shown never falls."""
     began: float = field(default_factory=time.monotonic)
     _told: float = -_TELL_EVERY
     _checkpoint: bool = False
@@ -43,11 +45,11 @@ class CollectionRun:
         if now - self._told < _TELL_EVERY and share < 1:
             return
         self._told = now
-        percent = _READ_AND_STORED * share
+        self.percent = max(self.percent, _READ_AND_STORED * share)
         stored = result.embedded + result.refreshed + result.kept
         new = f", {result.embedded:,} of them new" if result.embedded else ""
-        await self.run.progress(percent, STEP, f"{stored:,} passages are in place{new}")
-        await self.desk.collection_progressed(self.run.job, percent, result.total_vectors)
+        await self.run.progress(self.percent, STEP, f"{stored:,} passages are in place{new}")
+        await self.desk.collection_progressed(self.run.job, self.percent, result.total_vectors)
 
     async def _note_checkpoint(self, result: CollectionResult) -> None:
         """Every batch is durable anyway; past the soft limit the log says how far that is."""
@@ -89,8 +91,8 @@ async def open_collection(
     try:
         async with job_run(services, job, LIMITS) as run:
             stores = await services.passages()
-            await desk.collection_began(job, stores.embedder.name)
-            yield _entered(CollectionRun(run, desk, stores))
+            percent = await desk.collection_began(job, stores.embedder.name)
+            yield _entered(CollectionRun(run, desk, stores, percent))
     except Exception as error:
         await _record_end(services, desk, job, str(error))
         raise

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import pytest
@@ -224,6 +225,23 @@ async def test_progress_never_falls_and_ends_at_a_hundred(world: PersonaWorld, m
         percents = await world.percents(job)
         assert percents == sorted(percents) and percents[-1] == 100
     assert len({*await world.percents(await world.job_of("works"))}) > 4
+
+
+async def test_what_a_persona_shows_of_a_job_does_not_fall_when_the_job_reads_again(
+    world: PersonaWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection_run, "_TELL_EVERY", 0.0)
+    job = (await world.accept("works")).jobs["works"]
+    told = CollectionResult(persona_id=world.persona_id, collection="works", total_vectors=0)
+    shown: list[float] = []
+    for shares in ((0.5, 0.1), (0.2, 0.8)):  # a task that is tried again, twice
+        percent = await world.desk.collection_began(job, "a model")
+        run = AsyncMock(job=job, limits=TimeLimits(60, 60))
+        attempt = collection_run.CollectionRun(run, world.desk, world.stores, percent)
+        for share in shares:
+            await attempt.tell(share, told)
+            shown.append((await world.desk.get(world.persona_id)).collections["works"].progress)
+    assert shown == [49, 49, 49, 78.4]
 
 
 # -- two at once -----------------------------------------------------------------------------------------------------
