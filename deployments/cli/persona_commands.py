@@ -10,6 +10,7 @@ import typer
 
 from deployments.cli.application import print_json
 from spine.errors import ConflictError, InvalidInputError, NotFoundError
+from spine.terminal_text import plain_text
 
 
 class Collection(StrEnum):
@@ -121,9 +122,11 @@ def _personas_dir() -> Path:
 
 
 def _place_of(hit: dict[str, Any]) -> str:
+    """Names of files and headings of books: whoever wrote them may have put anything in."""
     section = f" › {hit['section']}" if hit["section"] else ""
-    return f"{hit['score']:.2f}  {hit['collection']}: {hit['work']}{section}, characters {hit['start']}–{hit['end']}"
+    where = plain_text(f"{hit['collection']}: {hit['work']}{section}")
+    return f"{hit['score']:.2f}  {where}, characters {hit['start']}–{hit['end']}"
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"   {line}" for line in text.splitlines())
+    return "\n".join(f"   {plain_text(line)}" for line in text.splitlines())
