@@ -9,8 +9,12 @@ _COMMAS = (("ş", "ș"), ("Ş", "Ș"), ("ţ", "ț"), ("Ţ", "Ț"))
 _T_CEDILLA = re.compile("[ţŢ]")
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
+)
 """Halves of a surrogate pair too, which JSON may hold by themselves: they can be neither hashed nor stored."""
+_JOINERS = re.compile("[\u200c\u200d]+")
+_FIRST_JOINED = "\u0590"  # the scripts before it are written the same with and without joiners
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 
 
@@ -21,8 +25,24 @@ def normalise(text: str, language: str) -> str:
         text = _LIGATURE.sub(lambda found: _LIGATURES[found[0]], unicodedata.normalize("NFC", text))
         if is_romanian(text, language):
             text = with_commas(text)
-    lines = (" ".join(line.split()) for line in _INVISIBLE.sub("", text).split("\n"))
+    lines = (" ".join(line.split()) for line in _visible(text).split("\n"))
     return "\n".join(filter(None, lines))
+
+
+def _visible(text: str) -> str:
+    text = _INVISIBLE.sub("", text)
+    return text if text.isascii() else _JOINERS.sub(_joined, text)
+
+
+def _joined(found: re.Match[str]) -> str:
+    """A zero-width joiner or non-joiner between two signs is spelling: in Persian, in Indic scripts, in emoji."""
+    text, start, end = found.string, found.start(), found.end()
+    before, after = text[max(0, start - 1) : start], text[end : end + 1]
+    return found[0][0] if _may_be_joined(before) and _may_be_joined(after) else ""
+
+
+def _may_be_joined(sign: str) -> bool:
+    return sign >= _FIRST_JOINED and unicodedata.category(sign)[0] in "LMS"
 
 
 def is_romanian(text: str, language: str) -> bool:

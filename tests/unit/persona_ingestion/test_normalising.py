@@ -24,6 +24,10 @@ from tasks.persona_ingestion.normalising import normalise
         pytest.param("e\u0301te\u0301", "fr", "été", id="letters are composed"),
         pytest.param("ﬁne oﬃce", "en", "fine office", id="ligatures are letters"),
         pytest.param("co\u00adoperate\u200b \ufeffnow\x07", "en", "cooperate now", id="what is invisible goes"),
+        pytest.param("می\u200cخواهم \u200cرا\u200c", "fa", "می\u200cخواهم را", id="Persian keeps its non-joiners"),
+        pytest.param("क्\u200dष", "hi", "क्\u200dष", id="Indic letters keep their joiners"),
+        pytest.param("👩\u200d💻 ❤\ufe0f\u200d\u200d🔥", "en", "👩\u200d💻 ❤\ufe0f\u200d🔥", id="emoji stay one sign"),
+        pytest.param("Auf\u200clage, și\u200dr", "de", "Auflage, șir", id="other joiners are invisible"),
         pytest.param("half a \ud800pair\udc00", "en", "half a pair", id="halves of a surrogate pair go"),
         pytest.param("a\u00a0b\u2003c\t d ", "en", "a b c d", id="every space is one space"),
         pytest.param(
