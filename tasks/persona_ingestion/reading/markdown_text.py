@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
 from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble
+from tasks.persona_ingestion.reading.markup import markup_blocks
 from tasks.persona_ingestion.reading.paragraphs import paragraphs
 from tasks.persona_ingestion.reading.text_encoding import detect_encoding
 from tasks.persona_ingestion.reading.text_lines import Line, read_lines
@@ -19,7 +20,10 @@ from tasks.persona_ingestion.reading.text_lines import Line, read_lines
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
 _FRONT_TITLE = re.compile(r"title:\s*(.+)", re.IGNORECASE)
+_KEY = re.compile(r"[\w\"'][\w \"'./-]{0,60}:(?:\s|$)")
+_BELOW_A_KEY = re.compile(r"\s*$|\s+\S|#|-\s|-$|[]}]")
 _LONGEST_HEAD = 100  # lines
+_LINE_BREAK = re.compile(r"<br\b[^>]*>", re.IGNORECASE)
 _MARKDOWN = MarkdownIt("commonmark")
 
 
@@ -41,14 +45,20 @@ def _front_matter(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
         for line in islice(lines, _LONGEST_HEAD):
             head.append(line)
             if _is_line(line, ("---", "...")):
-                head = _titles(head)
+                head = _titles(head) if any(map(_is_key, head)) else head
                 break
+            if isinstance(line, Line) and not (_is_key(line) or _BELOW_A_KEY.match(line.text)):
+                break  # it is a text between two rules
     yield from head
     yield from lines
 
 
 def _is_line(line: Line | Trouble, texts: tuple[str, ...]) -> bool:
     return isinstance(line, Line) and line.text.rstrip() in texts
+
+
+def _is_key(line: Line | Trouble) -> bool:
+    return isinstance(line, Line) and _KEY.match(line.text) is not None
 
 
 def _titles(head: list[Line | Trouble]) -> list[Line | Trouble]:
@@ -73,16 +83,25 @@ def _rendered(block: Block) -> Iterator[Block]:
     for token in _MARKDOWN.parse(block.text):
         if token.type == "heading_open":
             level = int(token.tag[1])
+        elif token.type == "html_block":
+            yield from _of_markup(block, token.content)
         elif token.type in ("inline", "code_block") and (text := _text(token).strip()):
             yield block._replace(text=text, heading=level)
             level = 0
 
 
+def _of_markup(block: Block, markup: str) -> Iterator[Block]:
+    for item in markup_blocks([markup]):
+        if isinstance(item, Block):
+            yield block._replace(text=item.text, heading=item.heading)
+
+
 def _text(token: Token) -> str:
-    if not token.children:
-        return token.content
-    breaks = {"softbreak": "\n", "hardbreak": "\n"}
-    return "".join(
-        breaks.get(child.type, child.content if child.type in ("text", "code_inline", "image") else "")
-        for child in token.children
-    )
+    return "".join(map(_seen, token.children)) if token.children else token.content
+
+
+def _seen(child: Token) -> str:
+    """What a reader sees of a part of a line."""
+    if child.type in ("softbreak", "hardbreak") or (child.type == "html_inline" and _LINE_BREAK.match(child.content)):
+        return "\n"
+    return child.content if child.type in ("text", "code_inline", "image") else ""

@@ -43,6 +43,28 @@ def test_a_rule_at_the_start_of_markdown_is_no_front_matter() -> None:
     assert texts(read(read_markdown, b"---\n\ntext one\n\ntext two")) == ["text one", "text two"]
 
 
+def test_markup_inside_markdown_gives_its_text_and_its_line_ends() -> None:
+    markup = "<div align='center'>\n<h2>Dorința</h2>\nVino-n <b>codru</b>\n</div>\n\n<!-- no -->"
+    text = f"{markup}\n\none<br>two <i>three</i><br/>\nfour"
+    items = read(read_markdown, text.encode())
+    assert texts(items) == ["Dorința", "Vino-n codru", "one\ntwo three\n\nfour"]
+    assert headings(items) == [(2, "Dorința")]
+
+
+@pytest.mark.parametrize(
+    ("head", "kept"),
+    [
+        ("title: A Life\ntags:\n- one\n- two\ntext: >\n  goes on\n\n# a comment\nlist: [\n]", ["A Life", "words"]),
+        ('"title": x\nmy key : y', ["words"]),
+        ("A stanza between rules,\nand more", ["A stanza between rules,\nand more", "words"]),
+        ("# A heading", ["A heading", "words"]),
+    ],
+)
+def test_a_head_is_left_away_only_where_it_holds_keys(head: str, kept: list[str]) -> None:
+    found = texts(read(read_markdown, f"---\n{head}\n\n---\n\nwords".encode()))
+    assert found == kept
+
+
 PAGE = """<!DOCTYPE html><html><head><title>The  Raven</title><style>p {{}}</style>{meta}</head><body>
 <nav><p>Home</p></nav><h1>The <em>Raven</em></h1>
 <p>Once upon a midnight<br>dreary &mdash; été &amp; <b>weary</b></p><script>let x = "<p>no</p>"</script>
