@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -102,7 +103,8 @@ class GraphDesk:
             await self._documents.insert(GRAPH_JOBS, run_document(run))
         except DuplicateError:
             known = await self.run(run.run_id)
-            if (known.input, known.start) != (run.input, run.start):
+            asked, before = run.sink and run.sink.name, known.sink and known.sink.name
+            if (known.input, known.start, before) != (run.input, run.start, asked):
                 raise ConflictError("This Idempotency-Key was used for another graph job.") from None
             return known
         return run
@@ -160,6 +162,8 @@ def check_input(graph: Graph, given: Mapping[str, Any]) -> None:
         problems = list(Draft202012Validator(graph.input, registry=Registry()).iter_errors(dict(given)))
     except RecursionError:
         raise InvalidInputError(f"The input of graph {graph.name} cannot be checked: its schema has no end.") from None
+    except (ArithmeticError, ValueError) as error:  # numbers with which the schema's cannot be compared
+        raise InvalidInputError(f"The input of graph {graph.name} cannot be checked: {error}.") from None
     if problems:
         raise InvalidInputError(f"The input does not fit graph {graph.name}: {'; '.join(map(_told, problems[:5]))}.")
 
@@ -224,12 +228,18 @@ def _count(run: GraphRun, queues: dict[str, QueueState]) -> None:
 
 
 def run_document(run: GraphRun) -> Document:
-    """`graph_name` is what lists are found by."""
+    """`graph_name` is what lists are found by. The input's schema is kept as text: its keys (`$defs`, `^a.b$`) are none
+    that a document may have."""
     fields = run.model_dump(mode="json")
+    if run.graph.input is not None:
+        fields["graph"]["input"] = json.dumps(run.graph.input)
     return {"_id": fields.pop("run_id"), "graph_name": run.graph.name, **fields}
 
 
 def run_from(document: Document) -> GraphRun:
     fields = dict(document)
     fields.pop("graph_name", None)
+    schema = fields["graph"].get("input")
+    if isinstance(schema, str):
+        fields["graph"] = {**fields["graph"], "input": json.loads(schema)}
     return GraphRun(run_id=fields.pop("_id"), **fields)

@@ -88,12 +88,16 @@ def _in_folder(folder: Path) -> Iterator[FoundModule]:
     if not folder.is_dir():
         return
     for file in sorted(folder.glob("*.py")):
-        if not file.name.startswith(("_", "test_")):
+        if not file.name.startswith(("_", ".", "test_")):
             yield from _in_file(file)
 
 
 def _in_file(file: Path) -> list[FoundModule]:
-    stamp = _stamp(file)
+    """None in what cannot be read: a link that leads nowhere, a folder with such a name."""
+    try:
+        stamp = _stamp(file)
+    except OSError:
+        return []
     known = _read.get(file)
     if known is None or known[0] != stamp:
         known = _read[file] = (stamp, list(_classes(file)))
@@ -102,8 +106,8 @@ def _in_file(file: Path) -> list[FoundModule]:
 
 def _classes(file: Path) -> Iterator[FoundModule]:
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError, RecursionError):
+        tree = ast.parse(file.read_bytes())  # as Python reads it: with its mark, in the encoding that it names
+    except (OSError, SyntaxError, ValueError, RecursionError):
         return
     workers = {_BASE}
     for node in tree.body:

@@ -56,7 +56,10 @@ class DeclaredGraphs:
 
 
 def _declared(path: Path) -> Graph | MillraceError:
-    state = path.stat()
+    try:
+        state = path.stat()
+    except OSError as error:
+        return _unreadable(path, error)
     stamp = (state.st_mtime_ns, state.st_size)
     known = _read.get(path)
     if known is None or known[0] != stamp:
@@ -69,6 +72,13 @@ def _read_or_error(path: Path) -> Graph | MillraceError:
         return read_graph(path)
     except MillraceError as error:
         return error
+    except OSError as error:
+        return _unreadable(path, error)
+
+
+def _unreadable(path: Path, error: OSError) -> InvalidInputError:
+    """It concerns this one graph; the others are served."""
+    return InvalidInputError(f"{path.name} cannot be read: {error.strerror}.")
 
 
 def _summary(path: Path, read: Graph | MillraceError, known: Collection[str]) -> GraphSummary:

@@ -98,9 +98,15 @@ class ModuleWorker(ABC, Generic[In, Out]):
         if inspect.iscoroutinefunction(self.process):
             made: Any = await self.process(given)
         else:
-            made = await asyncio.to_thread(self.process, given)
+            made = await asyncio.to_thread(self._process_here, given)
             made = await made if inspect.isawaitable(made) else made
         return self._checked(made).model_dump(mode="json")
+
+    def _process_here(self, given: Any) -> Any:
+        try:
+            return self.process(given)
+        except StopIteration as error:  # no future can hold it: whoever waits would wait until the time limit
+            raise RuntimeError(f"process raised StopIteration: {error}") from error
 
     def _read(self, data: Mapping[str, Any]) -> BaseModel:
         try:

@@ -132,3 +132,51 @@ async def test_strangers_see_no_graph(desk: Desk) -> None:
     async with desk.client(token=None) as stranger:
         for path in ("/api/graphs", "/api/graphs/plain", "/api/queues", "/api/graphs/plain/jobs/job_1"):
             assert (await stranger.get(path)).status_code == 401
+
+
+async def test_a_declaration_that_cannot_be_read_concerns_no_other_graph(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    (tmp_path / "graphs" / "gone.yaml").symlink_to("nowhere")
+    (tmp_path / "graphs" / "folder.yaml").mkdir()
+    listed = (await client.get("/api/graphs")).json()["items"]
+    assert {one["name"] for one in listed if "cannot be read" in (one["error"] or "")} == {"gone", "folder"}
+    assert (await start(client)).status_code == 202
+
+
+SCHEMA = """
+modules: {intent_validator: []}
+input:
+  type: object
+  $defs: {Name: {type: string}}
+  properties: {to: {$ref: '#/$defs/Name'}, n: {multipleOf: 0.5}}
+  patternProperties: {'^a.b$': {type: integer}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ('{"to": "ana"}', 202),
+        ('{"to": 5}', 422),
+        ('{"n": 1e400}', 422),
+        ('{"n": NaN}', 422),
+        ('{"n": 1%s}' % ("0" * 400), 422),
+    ],
+)
+async def test_a_schema_of_any_form_is_held_against_the_input(
+    client: httpx.AsyncClient, tmp_path: Path, given: str, status: int
+) -> None:
+    (tmp_path / "graphs" / "formal.yaml").write_text(SCHEMA)
+    headers = {"content-type": "application/json"}
+    answer = await client.post("/api/graphs/formal/jobs", content=f'{{"input": {given}}}', headers=headers)
+    assert answer.status_code == status, answer.text
+    if status == 202:
+        stands = await client.get(f"/api/graphs/formal/jobs/{answer.json()['job_id']}")
+        assert stands.status_code == 200, stands.text
+
+
+async def test_the_same_key_with_another_sink_is_refused(client: httpx.AsyncClient) -> None:
+    headers = {"idempotency-key": "k"}
+    assert (await start(client, headers=headers)).status_code == 202
+    assert (await start(client, sink="other", headers=headers)).status_code == 422

@@ -133,3 +133,23 @@ async def test_runs_of_a_module_beside_each_other_share_nothing() -> None:
             return Count(words=self.seen)
 
     assert await asyncio.gather(*(Keeps().run({"text": ""}) for _ in range(3))) == [{"words": 1}] * 3
+
+
+def test_what_an_editor_leaves_in_the_folder_hides_no_module_and_a_mark_at_the_start_of_a_file_neither(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".#words.py").symlink_to("me@host:1")
+    (tmp_path / "gone.py").symlink_to("nowhere")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "words.py").write_bytes(b"\xef\xbb\xbfclass Words(ModuleWorker):\n    pass\n")
+    assert "words" in find_modules(tmp_path)
+
+
+async def test_a_plain_function_that_stops_an_iteration_fails_at_once() -> None:
+    class Searching(ModuleWorker[Any, Any]):
+        def process(self, data: Any) -> Any:
+            return next(one for one in (1, 2) if one > 5)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await Searching().run({})
