@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from spine.agents_port import AgentCommand
 from spine.errors import InvalidInputError
@@ -35,6 +36,11 @@ def check(command: AgentCommand) -> None:
     limits = command.limits
     if not 0 < limits.soft_seconds <= limits.hard_seconds:
         raise InvalidInputError(f"The agent {command.name!r} needs limits with 0 < soft_seconds <= hard_seconds.")
+
+
+def taken_over(patterns: Iterable[str], own: Mapping[str, str]) -> dict[str, str]:
+    """The variables of `own` that a pattern fits; `LC_*` stands for all names that begin so."""
+    return {name: value for name, value in own.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
 
 
 def _filled(word: str, command: AgentCommand, values: Mapping[str, str]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from spine.agent_commands import taken_over
 from spine.agents_port import AgentCommand
 
 _SECRET_NAME = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)(_|$)", re.IGNORECASE)
@@ -19,10 +19,8 @@ _SHORTEST = 8
 def secrets_in_environment(command: AgentCommand, own: Mapping[str, str]) -> list[SecretStr]:
     """Of what the command is given, by itself and out of `own` (`env_allow`): values whose variable is called a key, a
     token, a secret or a password, and passwords in addresses, such as a proxy's."""
-    taken = {
-        name: value for name, value in own.items() if any(fnmatchcase(name, pattern) for pattern in command.env_allow)
-    }
-    return [SecretStr(found) for name, value in {**taken, **command.env}.items() for found in _secrets_of(name, value)]
+    given = {**taken_over(command.env_allow, own), **command.env}
+    return [SecretStr(found) for name, value in given.items() for found in _secrets_of(name, value)]
 
 
 def _secrets_of(name: str, value: str) -> Iterator[str]:

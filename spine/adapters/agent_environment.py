@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from spine.adapters.agent_processes import RUN_MARK
+from spine.agent_commands import taken_over
 from spine.agents_port import AgentCommand
 from spine.errors import InvalidInputError, NotConfiguredError
 
@@ -25,8 +25,7 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 def agent_environment(command: AgentCommand, own: Mapping[str, str], workdir: Path, run_id: str) -> dict[str, str]:
     """The agent's whole environment. A pattern such as `LC_*` in `env_allow` stands for all names that fit it."""
-    allowed = (*EVERYBODY, *command.env_allow)
-    taken = {name: value for name, value in own.items() if any(fnmatchcase(name, pattern) for pattern in allowed)}
+    taken = taken_over((*EVERYBODY, *command.env_allow), own)
     taken.setdefault("PATH", _DEFAULT_PATH)
     return {
         **taken,

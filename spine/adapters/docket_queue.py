@@ -103,7 +103,8 @@ class DocketQueue:
 async def _add(docket: Docket, jobs: Sequence[Job]) -> list[Execution]:
     """One by itself is one request; several are two, however many they are."""
     if len(jobs) == 1:
-        return [await docket.add(RUN_JOB, key=_key(job))(job.job_id) for job in jobs]
+        [job] = jobs
+        return [await docket.add(RUN_JOB, key=_key(job))(job.job_id)]
     return await docket.add_many(docket.call(RUN_JOB, key=_key(job))(job.job_id) for job in jobs)
 
 

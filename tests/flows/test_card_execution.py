@@ -392,7 +392,7 @@ PRINTS_ITS_KEYS = """#!/bin/sh
 cat > /dev/null
 echo "$ANTHROPIC_API_KEY" > key.txt
 echo "my key is $ANTHROPIC_API_KEY"
-exit ${EXIT_CODE:-0}
+exit EXIT_CODE
 """
 
 
@@ -402,7 +402,7 @@ async def test_a_key_that_an_agent_is_given_by_its_lane_is_shown_nowhere(
 ) -> None:
     key = "sk-ant-a-secret-0123456789"
     program = tmp_path / "claude"
-    program.write_text(PRINTS_ITS_KEYS if check else PRINTS_ITS_KEYS.replace("${EXIT_CODE:-0}", "3"))
+    program.write_text(PRINTS_ITS_KEYS.replace("EXIT_CODE", "0" if check else "3"))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("ANTHROPIC_API_KEY", key)

@@ -46,9 +46,7 @@ async def test_what_a_person_rejected_is_not_published_by_a_retry_of_a_review_th
     make_world: MakeWorld, site: MemorySite
 ) -> None:
     world, submission_id = await _reviewed(make_world, None, auto_publish=True)
-    await world.desk.edit_article(
-        submission_id, content="## A\n\n## B\n", title=None, examined=_EDITED, editor="ana", if_match=None
-    )
+    await _edited_by_ana(world, submission_id)
     await world.desk.reject(submission_id, "not like this")
     assert await _retried(world, submission_id, site) == ("rejected", "rejected", 2)
     assert site.posts == {}
@@ -58,14 +56,16 @@ async def test_an_edit_waits_for_a_person_also_when_a_review_that_publishes_unse
     make_world: MakeWorld, site: MemorySite
 ) -> None:
     world, submission_id = await _reviewed(make_world, None, auto_publish=True)
-    await world.desk.edit_article(
-        submission_id, content="## A\n\n## B\n", title=None, examined=_EDITED, editor="ana", if_match=None
-    )
+    await _edited_by_ana(world, submission_id)
     assert await _retried(world, submission_id, site) == ("ready_for_review", "ready_for_review", 2)
     assert site.posts == {}
 
 
-_EDITED = ExaminedText(word_count=2)
+async def _edited_by_ana(world: World, submission_id: str) -> None:
+    examined = ExaminedText(word_count=2)
+    await world.desk.edit_article(
+        submission_id, content="## A\n\n## B\n", title=None, examined=examined, editor="ana", if_match=None
+    )
 
 
 async def _retried(world: World, submission_id: str, site: MemorySite) -> tuple[str, str, int]:
