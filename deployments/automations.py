@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
 LOST_RUNS = "Millrace: a flow run without a heartbeat has crashed"
@@ -43,10 +44,7 @@ def lost_runs() -> AutomationCore:
     )
 
 
-async def create_automations() -> None:
+async def create_automations(client: PrefectClient) -> None:
     """Create what the server does not know yet, by name."""
-    from prefect.client.orchestration import get_client
-
-    async with get_client() as client:
-        if not await client.read_automations_by_name(LOST_RUNS):
-            await client.create_automation(lost_runs())
+    if not await client.read_automations_by_name(LOST_RUNS):
+        await client.create_automation(lost_runs())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from blocks.agent_command import AgentCommand
 from blocks.crm_account import CrmAccount
@@ -14,6 +15,10 @@ from blocks.search_provider import SearchProvider
 from blocks.telegram_bot import TelegramBot
 from blocks.webhook_source import WebhookSource
 from blocks.wordpress_site import WordPressSite
+
+if TYPE_CHECKING:
+    from prefect.blocks.core import Block
+    from prefect.client.orchestration import PrefectClient
 
 BLOCKS = (
     LanguageModelCredentials,
@@ -29,10 +34,10 @@ BLOCKS = (
 )
 
 
-async def register_block_types() -> None:
+async def register_block_types(client: PrefectClient) -> None:
     """Make the server know every kind as it is declared now."""
-    await asyncio.gather(*(_register(block) for block in BLOCKS))
+    await asyncio.gather(*(_register(block, client) for block in BLOCKS))
 
 
-async def _register(block: type) -> None:
-    await block.register_type_and_schema()  # pyright: ignore
+async def _register(block: type[Block], client: PrefectClient) -> None:
+    await block.aregister_type_and_schema(client=client)

@@ -17,7 +17,7 @@ import httpx
 import yaml
 
 from deployments.prefect_address import WORK_POOL, prefect_client
-from deployments.stack.gate import wait_at_gate
+from deployments.stack.step_process import log_on_stderr
 from spine.errors import ExternalServiceError
 from spine.settings import settings
 
@@ -45,7 +45,7 @@ async def deploy() -> None:
     from deployments.block_types import register_block_types
 
     async with get_client() as client:
-        await asyncio.gather(register_block_types(), _create_work_pool(client), create_automations())
+        await asyncio.gather(register_block_types(client), _create_work_pool(client), create_automations(client))
         if await deploy_all(client, settings().home / "prefect" / "deployed"):
             _logger.info("registered the deployments of prefect.yaml")
 
@@ -177,17 +177,15 @@ async def _all_known() -> bool:
     return all(answer.status_code == 200 for answer in answers)
 
 
-def run() -> None:
-    """What the step `deployments` of a stack does, with its log on stderr."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    asyncio.run(deploy())
-
-
-if __name__ == "__main__":
+def load() -> None:
+    """Load what `deploy` works on. Needs nothing of the stack."""
     import_module("deployments.block_types")
     if is_plain(DECLARATION.read_text()):
         for entry in declarations(DECLARATION.read_text()):
             _flow(entry["entrypoint"])
-    wait_at_gate()
-    run()
+
+
+def run() -> None:
+    """What the step `deployments` of a stack does, with its log on stderr."""
+    log_on_stderr()
+    asyncio.run(deploy())

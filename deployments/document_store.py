@@ -19,8 +19,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from deployments.prefect_address import prefect_client
 from deployments.prefect_credentials import saved_values
 from deployments.stack.environment import settle, settled
-from deployments.stack.gate import wait_at_gate
 from deployments.stack.home import Home
+from deployments.stack.step_process import log_on_stderr
 from spine.errors import MillraceError, NotConfiguredError
 from spine.services import open_documents
 from spine.settings import Settings, settings
@@ -97,7 +97,13 @@ async def _require_usable(found: SavedDatabase, config: Settings) -> None:
             await documents.close()
 
 
-async def _main() -> int:
+def run() -> None:
+    """What the step `documents` of a stack does, with its log on stderr; exits 1 when the store cannot be settled."""
+    log_on_stderr()
+    sys.exit(asyncio.run(_settle()))
+
+
+async def _settle() -> int:
     try:
         ignore = DocumentSettings().document_block == "ignore"  # pyright: ignore[reportCallIssue]
         found = await settle_documents(settings(), ignore_block=ignore)
@@ -106,10 +112,3 @@ async def _main() -> int:
         return 1
     _logger.info("documents: %s", f"the block Document Database {found.name!r}" if found else "as the environment says")
     return 0
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    wait_at_gate()
-    sys.exit(asyncio.run(_main()))

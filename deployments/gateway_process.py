@@ -17,6 +17,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from blocks.accounts import BlockAccounts
+from deployments.collector import set_aside_what_is_loaded
 from deployments.lanes import all_queues
 from deployments.prefect_address import flow_run_page, prefect_answers, prefect_client, prefect_workers
 from deployments.prefect_credentials import saved_credentials, saved_values
@@ -60,9 +61,11 @@ def run() -> None:
 
 async def _serve(config: Settings) -> None:
     async with open_context(config) as context:
+        app = create_app(context)
+        set_aside_what_is_loaded()
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(context),
+                app,
                 host=os.environ.get("MILLRACE_HOST", HOST),
                 port=config.port,
                 log_level="warning",

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from datetime import timedelta
 
 from pydantic import SecretStr
 
 from blocks.stage_results import StageResults
 from deployments.stack.environment import RESULTS_BLOCK
-from deployments.stack.gate import wait_at_gate
+from deployments.stack.step_process import log_on_stderr
 from spine.documents import ensure_indexes
 from spine.migration_steps import STEPS
 from spine.migrations import migrate
@@ -65,11 +64,5 @@ async def _save_results_block(config: Settings) -> None:
 
 def run() -> None:
     """What the set-up step of a stack does, with its log on stderr."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_on_stderr()
     asyncio.run(register())
-
-
-if __name__ == "__main__":
-    wait_at_gate()
-    run()

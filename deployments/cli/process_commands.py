@@ -20,20 +20,25 @@ def lane(
     queues: Annotated[str, typer.Option(help="Comma list of queues it is dedicated to.")] = "",
 ) -> None:
     """Run one lane in this process."""
-    from deployments.lane_process import load, run
+    from deployments.collector import loading
     from deployments.stack.gate import wait_at_gate
 
     chosen = [queue.strip() for queue in queues.split(",") if queue.strip()]
-    load(name, chosen)
+    with loading():
+        from deployments.lane_process import load, run
+
+        load(name, chosen)
     wait_at_gate()
     run(name, chosen)
 
 
 def gateway() -> None:
     """Run the gateway in this process."""
-    from deployments.gateway_process import run  # pyright: ignore
+    from deployments.collector import loading
     from deployments.stack.gate import wait_at_gate
 
+    with loading():
+        from deployments.gateway_process import run  # pyright: ignore
     wait_at_gate()
     run()
 

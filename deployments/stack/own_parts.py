@@ -16,6 +16,7 @@ from deployments.stack.stack_settings import LaneLayout
 SETUP_MODULE = "deployments.register"
 DEPLOYMENTS_MODULE = "deployments.deploying"
 DOCUMENTS_MODULE = "deployments.document_store"
+STEP_PROCESS = "deployments.stack.step_process"
 EARLY = ("redis", "chroma", "postgres")
 """What is loaded early is loaded while Prefect makes its tables, which takes half of two cores; before that the stores
 and Prefect itself need both."""
@@ -58,7 +59,7 @@ def documents_part(folder: Path, needs: tuple[str, ...]) -> Part:
 def _step(name: str, module: str, folder: Path, needs: tuple[str, ...], *, seconds: float, niceness: int = 0) -> Part:
     return Part(
         name=name,
-        argv=(sys.executable, "-m", module),
+        argv=(sys.executable, "-m", STEP_PROCESS, module),
         kind=Kind.STEP,
         needs=needs,
         folder=folder,

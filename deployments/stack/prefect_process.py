@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from importlib import import_module
 
+from deployments.collector import loading, set_aside_what_is_loaded
 from deployments.stack.gate import wait_at_gate
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -16,11 +17,14 @@ is due now wakes it at once."""
 def main() -> None:
     """The arguments are those of `prefect`."""
     # Seconds of one processor, and nothing of it asks for the database.
-    import_module("prefect.server.api.server")
-    look_less_often()
+    with loading():
+        import_module("prefect.server.api.server")
+        look_less_often()
     wait_at_gate()
-    from prefect.cli import app
+    with loading():
+        from prefect.cli import app
 
+    set_aside_what_is_loaded()
     app()
 
 

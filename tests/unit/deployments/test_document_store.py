@@ -16,6 +16,7 @@ from deployments.document_store import saved_database, settle_documents
 from deployments.stack.environment import load_environment, save_environment, settle, settled
 from deployments.stack.home import Home
 from deployments.stack.launch import launch
+from deployments.stack.own_parts import DOCUMENTS_MODULE, STEP_PROCESS
 from deployments.stack.parts import Part
 from spine.errors import ExternalServiceError, NotConfiguredError
 from spine.settings import Settings
@@ -135,7 +136,7 @@ async def test_a_stack_whose_block_is_broken_can_be_started_without_it(prefect: 
 async def test_the_step_says_in_one_line_why_it_failed(prefect: Prefect, home: Home) -> None:
     prefect.saves(default="postgresql://user:canary-4f1c@host/db")
     step = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "deployments.document_store",
+        sys.executable, "-m", STEP_PROCESS, DOCUMENTS_MODULE,
         env={**os.environ, "MILLRACE_HOME": str(home.root)},
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
