@@ -18,6 +18,7 @@ from gateway.auth import AuthenticationGate, Authenticator
 from gateway.configuration import ConfigurationDesk
 from gateway.context import GatewayContext
 from gateway.dependencies import Gateway
+from gateway.head_requests import HeadAsGet
 from gateway.health import HealthDesk
 from gateway.hub import ProgressHub
 from gateway.later_starts import LaterStarts
@@ -142,6 +143,7 @@ def create_app(context: GatewayContext) -> FastAPI:
     install_problems(app, problem_page)
     install_description(app)
     # The last one added is the first one met.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyGate, limits=context.limits)
     app.add_middleware(AuthenticationGate, authenticator=gateway.authenticator)
     app.add_middleware(UnexpectedErrors)

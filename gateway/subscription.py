@@ -58,6 +58,7 @@ class Subscription:
         self._had = since
         self._behind: dict[str, None] = {}  # an ordered set
         self._ended = False
+        self._met = job_id is None or since == 0  # whether the log is known to be the one that `since` is a number of
         self._wake = asyncio.Event()
         if job_id is not None:
             # The event that the watcher had last is read again, unsent: it tells whether the story has its end.
@@ -103,7 +104,7 @@ class Subscription:
         event = announced.event
         last = self._last.get(event.job_id)
         if last is not None and event.seq <= last:
-            return []
+            return [] if self._met else await self._catch_up(event.job_id)
         if last is None or event.seq == last + 1:
             return self._told(announced)
         texts = await self._catch_up(event.job_id)
@@ -112,13 +113,24 @@ class Subscription:
         return texts + self._told(announced)  # the log lost what lies between
 
     async def _catch_up(self, job_id: str) -> list[str]:
-        found = await self._archive.events(job_id, self._last.get(job_id, 0))
+        found = await self._archive.events(job_id, self._last.get(job_id, 0)) or await self._begun_anew(job_id)
+        self._met = self._met or bool(found)
         texts = [text for announced in found for text in self._told(announced)]
         if len(found) >= REPLAY_PAGE:
             self._behind[job_id] = None
         elif job_id == self.job_id and not self._ended:
             texts += await self._catch_up_on_the_end(job_id)
         return texts
+
+    async def _begun_anew(self, job_id: str) -> list[Announced]:
+        """The events of a log that was lost and counts again, below the number that the watcher came with."""
+        if self._met:
+            return []
+        found = await self._archive.events(job_id, 0)
+        if not found or found[-1].event.seq >= self._last[job_id]:
+            return []
+        self._had = self._last[job_id] = 0
+        return found
 
     async def _catch_up_on_the_end(self, job_id: str) -> list[str]:
         seq = max(self._last[job_id], self._had) + 1

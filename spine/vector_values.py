@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast
 
 from spine.errors import InvalidInputError
@@ -95,13 +95,22 @@ def _check_condition(key: str, operator: str, value: object) -> None:
     if not key or key.startswith(("$", "#")):
         raise InvalidInputError(f"A filter names metadata, not {key!r}")
     if operator == "$in" and isinstance(value, list | tuple | set | frozenset):
-        fits = all(map(_can_be_sought, cast("Sequence[object]", value)))
+        several = cast("Collection[object]", value)
+        fits = all(map(_can_be_sought, several)) and len(set(map(_kind, several))) <= 1
     elif operator in _RANGES:
         fits = _can_be_sought(value) and not isinstance(value, str | bool)
     else:
         fits = operator == "$eq" and _can_be_sought(value)
     if not fits:
-        raise InvalidInputError(f"The filter {key} {operator} {value!r} is not one: see spine.vectors_port.Filter")
+        raise InvalidInputError(
+            f"The filter {key} {operator} {value!r} cannot be answered. It takes a text, a whole number or a boolean, "
+            "by itself or with $eq; several of one kind with $in; numbers with $gt, $gte, $lt, $lte"
+        )
+
+
+def _kind(value: object) -> type:
+    """Chroma compares with values of one kind at a time."""
+    return type(value) if isinstance(value, bool | str) else float
 
 
 def _can_be_sought(value: object) -> bool:

@@ -69,9 +69,9 @@ def _outcome(module: str, code: int | None, said: bytes, complained: bytes) -> d
 def _as_error(told: Mapping[str, Any]) -> MillraceError:
     known = getattr(errors, str(told["class"]), None)
     if isinstance(known, type) and issubclass(known, MillraceError):
-        return known(told["message"])
+        return known(told["message"], **told["details"])
     kind = RetryableError if told["retryable"] else PermanentError
-    return kind(f"{told['class']}: {told['message']}")
+    return kind(f"{told['class']}: {told['message']}", **told["details"])
 
 
 def main() -> None:
@@ -83,7 +83,7 @@ def main() -> None:
     try:
         answer: dict[str, Any] = {"output": asyncio.run(_work(order))}
     except (Exception, SystemExit) as error:
-        answer = {"error": describe(_passing(error)).model_dump()}
+        answer = {"error": _told(_passing(error))}
     with answer_to:
         json.dump(answer, answer_to)
 
@@ -93,6 +93,22 @@ def _passing(error: BaseException) -> BaseException:
     if isinstance(error, ConnectionError | TimeoutError):
         return ExternalServiceError(f"{type(error).__name__}: {error}")
     return error
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    details = error.details if isinstance(error, MillraceError) else {}
+    return {
+        **describe(error).model_dump(),
+        "details": {name: value for name, value in details.items() if _is_json(value)},
+    }
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _end_with(parent: int) -> None:

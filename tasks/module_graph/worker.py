@@ -56,6 +56,9 @@ class ModuleWorker(ABC, Generic[In, Out]):
     input_model: ClassVar[type[BaseModel]] = AnyFields
     output_model: ClassVar[type[BaseModel]] = AnyFields
 
+    _types: ClassVar[tuple[Any, Any]] = (In, Out)
+    """Of input and output; type variables where a generic base class leaves them to those that subclass it."""
+
     def __init__(self, context: ModuleContext | None = None) -> None:
         self.context = context or ModuleContext(module=self.name)
         self.logger = logging.getLogger(f"millrace.modules.{self.name}")
@@ -65,8 +68,10 @@ class ModuleWorker(ABC, Generic[In, Out]):
         if "name" not in cls.__dict__:
             cls.name = module_name(cls.__name__)
         for base in getattr(cls, "__orig_bases__", ()):
-            if get_origin(base) is not None and issubclass(get_origin(base), ModuleWorker):
-                cls._take_types(*get_args(base))
+            origin: Any = get_origin(base)
+            if isinstance(origin, type) and issubclass(origin, ModuleWorker):
+                cls._types = _filled(origin, get_args(base))
+                cls._take_types(*cls._types)
 
     @classmethod
     def _take_types(cls, given: Any, made: Any) -> None:
@@ -119,6 +124,13 @@ class ModuleWorker(ABC, Generic[In, Out]):
             return made if isinstance(made, self.output_model) else self.output_model.model_validate(made)
         except ValidationError as error:
             raise PermanentError(f"The output of module {self.name} does not fit: {_told(error)}.") from None
+
+
+def _filled(base: Any, given: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Input and output of a generic class with these types in the places of its variables."""
+    places = dict(zip(base.__parameters__, given, strict=False))
+    taken, made = (places.get(one, one) if isinstance(one, TypeVar) else one for one in base._types)
+    return taken, made
 
 
 def module_name(class_name: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_COMMAS = (("ş", "ș"), ("Ş", "Ș"), ("ţ", "ț"), ("Ţ", "Ț"))
+from spine.spelling import with_commas
+
 _T_CEDILLA = re.compile("[ţŢ]")
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
@@ -48,10 +49,3 @@ def _may_be_joined(sign: str) -> bool:
 def is_romanian(text: str, language: str) -> bool:
     """Turkish writes ş with a cedilla by right; hardly any other language writes ţ."""
     return language == "ro" or (language == "und" and _T_CEDILLA.search(text) is not None)
-
-
-def with_commas(text: str) -> str:
-    """Romanian ş and ţ (cedilla) as ș and ț (comma below)."""
-    for cedilla, comma in _COMMAS:
-        text = text.replace(cedilla, comma)
-    return text

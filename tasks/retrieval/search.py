@@ -17,6 +17,7 @@ from spine.vectors_port import Embedder, Entry, Filter, Scalar, Vector, VectorCo
 from spine.words import words
 from tasks.retrieval.indexed_collection import IndexedCollection
 from tasks.retrieval.ranking import Candidate, rank, weigh
+from tasks.retrieval.spellings import as_stored
 from tasks.retrieval.words_elsewhere import catch_up
 
 _CANDIDATES: Final = 50  # from each search of each collection, at least
@@ -58,6 +59,7 @@ class HybridSearch:
             return []
         await self._catch_up(present.values())
         [vector] = await self.embedder.embed([question])
+        where = None if where is None else as_stored(where)
         wanted = max(_CANDIDATES, limit)
         searches = [self._candidates(name, one, question, vector, wanted, where) for name, one in present.items()]
         found = {

@@ -14,9 +14,11 @@ from deployments.job_handler import JobHandler
 from deployments.lane_runs import lane_runs
 from spine.contracts.graphs import GraphSubmission
 from spine.contracts.jobs import Job, JobStatus
-from spine.errors import ExternalServiceError, InvalidInputError, NotFoundError
+from spine.errors import ExternalServiceError, InvalidInputError, NotFoundError, RateLimitError
 from spine.services import using
 from spine.sink_port import SinkAddress
+from tasks.module_graph.child import run_in_child
+from tasks.module_graph.worker import ModuleContext
 from tests.conftest import until
 from tests.flows.graph_world import GraphWorld
 from tests.flows.test_book_review import MakeWorld
@@ -223,6 +225,17 @@ async def test_a_module_in_its_own_process_gives_its_output_and_its_errors(graph
 
     assert fine.result == {"apart": {"doubled": 42}}, fine.error
     assert broken.error is not None and "ZeroDivisionError" in broken.error.message
+
+
+async def test_an_error_from_a_process_of_its_own_keeps_the_details_that_are_json(graphs: GraphWorld) -> None:
+    graphs.module(
+        "limited", "from spine.errors import RateLimitError; raise RateLimitError(retry_after=7.0, seen=object())"
+    )
+
+    with pytest.raises(RateLimitError) as met:
+        await run_in_child(graphs.services.settings.modules_dir, ModuleContext(module="limited"), {})
+
+    assert met.value.details == {"retry_after": 7.0}
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,14 @@ def test_one_word_for_the_whole(
     assert overall(dependencies, lanes, tick_age, mode) == expected
 
 
+@pytest.mark.parametrize("path", ["/health", "/api/jobs", "/", "/nowhere"])
+async def test_head_has_the_answer_of_get_without_its_body(client: httpx.AsyncClient, path: str) -> None:
+    full, head = await client.get(path), await client.head(path)
+    assert full.content and not head.content
+    assert (head.status_code, head.headers["content-type"]) == (full.status_code, full.headers["content-type"])
+    assert "content-length" in head.headers
+
+
 async def test_a_stranger_learns_the_status_only(stranger: httpx.AsyncClient) -> None:
     answer = await stranger.get("/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})

@@ -65,6 +65,23 @@ async def test_who_comes_back_is_told_what_followed(since: int, expected: list[i
     assert await told(Subscription(Shelf([event(1), event(2), event(3)]), JOB, since), len(expected)) == expected
 
 
+@pytest.mark.parametrize("before", [0, 2])
+async def test_who_comes_back_to_a_log_that_was_lost_is_told_what_it_has_since(before: int) -> None:
+    numbers = list(range(1, 5))
+    shelf = Shelf([event(seq) for seq in numbers[:before]])
+    subscription = Subscription(shelf, JOB, since=50)
+    assert await told(subscription, before) == numbers[:before]
+    for seq in numbers[before:]:
+        shelf.kept.append(event(seq))
+        subscription.offer(event(seq))
+    assert await told(subscription, 4 - before) == numbers[before:]
+
+
+async def test_an_end_that_the_log_never_had_does_not_repeat_the_log_for_who_comes_back() -> None:
+    subscription = Subscription(Shelf([event(1), event(2)], end=event(4, type="state", status="SUCCESS")), JOB, since=3)
+    assert await told(subscription, 1) == [4]
+
+
 async def test_a_left_out_number_is_read_from_the_log() -> None:
     shelf = Shelf([event(1)])
     subscription = Subscription(shelf, JOB)

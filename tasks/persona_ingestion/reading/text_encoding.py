@@ -34,7 +34,9 @@ _ALPHABETS = (
     *("ăâîşţ", "ąćęłńóśźż", "áéíóöőúüű", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "čćđšž"),  # ro pl hu cs sk hr/sl
 )
 _CODE_PAGES = ("cp1252", "iso8859_2", "cp1250")
-_MARKS = "«»„“”‘’‚–—…·°§©®¿¡\u00a0\u00ad€£º"
+_MARKS = "«»„“”‘’‚–—…·°§©®¿¡\u00a0\u00ad€£"
+_ORDINALS = re.compile(r"(?<=[\d.])[ºª]")
+"""Marks too, after a figure or a point. Beside letters, these bytes are the ş of the other code pages."""
 _CLEAR = 0.97  # share of foreign letters that one alphabet explains
 
 
@@ -61,7 +63,8 @@ def _by_mark(head: bytes) -> str | None:
 
 
 def _by_zeros(head: bytes) -> str | None:
-    """UTF-16 without its mark: nearly every second byte of a western text is zero."""
+    """UTF-16 without its mark: nearly every second byte of a western text is zero. A stray zero is a control
+    character like others."""
     if b"\0" not in head:
         return None
     even, odd = head[0::2].count(0), head[1::2].count(0)
@@ -70,6 +73,8 @@ def _by_zeros(head: bytes) -> str | None:
         return "utf-16-le"
     if even > 0.5 * half and odd < 0.05 * half:
         return "utf-16-be"
+    if even + odd <= _MOST_CONTROLS * len(head):
+        return None
     raise InvalidInputError("is not text: it holds zero bytes, as a program or a picture does")
 
 
@@ -118,7 +123,8 @@ def _code_page(foreign: bytes) -> str:
 
 def _explained(foreign: bytes, code_page: str) -> float:
     """Share of the letters beyond ASCII that belong to the one alphabet that explains most of them."""
-    letters = [char for char in foreign.decode(code_page, errors="replace").lower() if char > "\x7f"]
+    text = _ORDINALS.sub("°", foreign.decode(code_page, errors="replace").lower())
+    letters = [char for char in text if char > "\x7f"]
     of_words = [char for char in letters if char not in _MARKS]
     if not of_words:
         return 1.0 if len(letters) else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 from pydantic import BaseModel
@@ -21,6 +21,10 @@ class Text(BaseModel):
 
 class Count(BaseModel):
     words: int
+
+
+Given = TypeVar("Given", bound=BaseModel)
+Made = TypeVar("Made", bound=BaseModel)
 
 
 class WordCount(ModuleWorker[Text, Count]):
@@ -52,6 +56,26 @@ async def test_a_plain_function_runs_in_a_thread() -> None:
 
 async def test_a_module_that_names_no_types_takes_and_gives_what_there_is() -> None:
     assert await Untyped().run({"anything": 5}) == {"seen": 5}
+
+
+async def test_the_types_of_a_generic_base_class_are_those_that_its_subclass_names() -> None:
+    class Counts(ModuleWorker[Given, Count], Generic[Given]):
+        async def process(self, data: Given) -> Count:
+            return Count(words=len(data.model_dump()))
+
+    class Turned(ModuleWorker[Made, Given], Generic[Given, Made]):
+        async def process(self, data: Made) -> Given:
+            raise NotImplementedError
+
+    class OfText(Counts[Text]):
+        pass
+
+    class Back(Turned[Text, Count]):
+        pass
+
+    assert (OfText.input_model, OfText.output_model) == (Text, Count)
+    assert (Back.input_model, Back.output_model) == (Count, Text)
+    assert await OfText().run({"text": ""}) == {"words": 1}
 
 
 async def test_input_and_output_that_do_not_fit_are_told_by_their_field() -> None:

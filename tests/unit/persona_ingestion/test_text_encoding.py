@@ -14,6 +14,8 @@ from tasks.persona_ingestion.reading.text_lines import Line, read_lines
 
 SAMPLES = {
     "romanian": "Şi dacă ramuri bat în geam\nŞi se cutremur plopii,\nE ca în minte să te am\nŞi-ncet să te apropii.\n",
+    "romanian without î and ţ": "Oraşul de pe mal părea că a rămas fără lumină, şi valurile lui câte-şi luau, lăsau.\n",
+    "portuguese": "A 1.ª edição do livro, de 2ª mão, está no 3.º andar, nº 5; lá fazem 21 ºC, e não há visão do mar.\n",
     "french": "Être ou ne pas être, voilà la question. L'été dernier, à la plage, les garçons jouaient : ça va.\n",
     "german": "Über allen Gipfeln ist Ruh, in allen Wipfeln spürest du kaum einen Hauch; die Vöglein. Größe\n",
     "spanish": "En un lugar de la Mancha, de cuyo nombre no quiero acordarme. ¿Qué pasó mañana con el niño?\n",
@@ -31,10 +33,11 @@ SAMPLES = {
             for language in SAMPLES
             for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
         ),
-        *((language, "latin-1") for language in ("french", "german", "spanish")),
-        *((language, "cp1252") for language in ("french", "german", "spanish")),
+        *((language, "latin-1") for language in ("french", "german", "spanish", "portuguese")),
+        *((language, "cp1252") for language in ("french", "german", "spanish", "portuguese")),
         *((language, "iso8859-2") for language in ("romanian", "polish", "hungarian", "czech", "german")),
         *((language, "cp1250") for language in ("romanian", "polish", "hungarian", "czech", "german")),
+        *(("romanian without î and ţ", encoding) for encoding in ("iso8859-2", "cp1250")),
         ("french", "utf-32"),
     ],
 )
@@ -54,6 +57,13 @@ def test_a_foreign_letter_late_in_a_long_file_still_counts() -> None:
 def test_a_letter_that_falls_on_the_border_of_two_pieces_is_whole() -> None:
     content = b"a" * ((1 << 20) - 1) + "ș".encode() + b"a" * 100
     assert detect_encoding(io.BytesIO(content)) == "utf-8"
+
+
+def test_a_stray_zero_byte_is_a_control_character_like_others() -> None:
+    assert (
+        detect_encoding(io.BytesIO(("Şi dacă ramuri\0 bat în geam\n" + "Şi se cutremur plopii\n" * 20).encode()))
+        == "utf-8"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import pytest
 
 from spine.errors import InvalidInputError
+from spine.spelling import with_commas
 from spine.testing.hashing_embedder import HashingEmbedder
 from spine.testing.memory_keywords import MemoryKeywords
 from spine.testing.memory_vectors import MemoryVectors
@@ -52,6 +56,26 @@ async def test_a_hit_tells_the_passage_and_where_it_stands(search: HybridSearch)
         "start": 120,
         "end": 147,
     }
+
+
+@pytest.mark.parametrize("stored", ["Șapte țări", "Şapte ţări"], ids=["commas", "cedillas"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"author": "{}"},
+        {"author": {"$eq": "{}"}},
+        {"author": {"$in": ["somebody", "{}"]}},
+    ],
+    ids=["a value", "$eq", "$in"],
+)
+async def test_a_filter_finds_its_value_in_either_romanian_spelling(
+    search: HybridSearch, stored: str, form: Literal["NFC", "NFD"], asked: dict[str, Any]
+) -> None:
+    entry = Entry("w4", "Trei corbi", {"author": with_commas(stored), "language": "ro"})
+    await put(search, "works", [entry, RAVEN])
+    where = json.loads(json.dumps(asked).replace("{}", unicodedata.normalize(form, stored)))
+    assert [hit.id for hit in await search.search("corbi", POE, where=where)] == ["w4"]
 
 
 async def test_all_collections_are_ranked_together(search: HybridSearch) -> None:

@@ -1,0 +1,12 @@
+"""Letters that one language writes in two ways."""
+
+from __future__ import annotations
+
+_COMMAS = (("ş", "ș"), ("Ş", "Ș"), ("ţ", "ț"), ("Ţ", "Ț"))
+
+
+def with_commas(text: str) -> str:
+    """Romanian ş and ţ (cedilla) as ș and ț (comma below)."""
+    for cedilla, comma in _COMMAS:
+        text = text.replace(cedilla, comma)
+    return text
