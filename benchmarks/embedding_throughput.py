@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median as _median
@@ -25,6 +26,7 @@ from statistics import median as _median
 import psutil
 
 from benchmarks.frame.figures import RATIO, Effort, Figure, Note, Outcome, at_least
+from deployments.collector import set_aside_what_is_loaded
 from spine.adapters.chroma_vectors import ChromaVectors
 from spine.adapters.fts_keywords import FtsKeywords
 from spine.adapters.minilm_embedder import MiniLmEmbedder
@@ -85,6 +87,21 @@ def _processor_seconds() -> float:
     return sum(each.user + each.system for each in times)
 
 
+async def beside_raw(embedder: Embedder, passages: list[str], work: Callable[[], Awaitable[object]]) -> Round:
+    """`work`, which embeds these passages and more, between the two halves of embedding them and nothing else: a
+    machine that becomes slower or faster meanwhile does so for both."""
+    half = len(passages) // 2
+    first, second = passages[:half], passages[half:]
+    before = await cost(len(first), lambda: embed_only(embedder, first))
+    stored = await cost(len(passages), work)
+    after = await cost(len(second), lambda: embed_only(embedder, second))
+    raw = (
+        (len(first) * one + len(second) * other) / len(passages)
+        for one, other in ((before.clock, after.clock), (before.work, after.work))
+    )
+    return Round(Cost(*raw), stored)
+
+
 async def embed_only(embedder: Embedder, passages: list[str]) -> None:
     for start in range(0, len(passages), BATCH):
         await embedder.embed(passages[start : start + BATCH])
@@ -100,11 +117,11 @@ async def measure(chunks: int, rounds: int, folder: Path) -> list[Round]:
         vectors = await store.open("benchmark", model=embedder.name, dimension=embedder.dimension)
         collection = IndexedCollection(vectors, keywords)
         await embedder.embed(passages[:32])
+        set_aside_what_is_loaded()  # as a lane does
         for number in range(rounds):
             incoming = batches(entries(passages, number * chunks), BATCH)
-            raw = await cost(chunks, lambda: embed_only(embedder, passages))
-            stored = await cost(chunks, lambda incoming=incoming: embed_and_store(incoming, embedder, collection))
-            found.append(Round(raw, stored))
+            found.append(await beside_raw(embedder, passages, partial(embed_and_store, incoming, embedder, collection)))
+            raw, stored = found[-1].raw, found[-1].stored
             rates = f"{1 / raw.clock:6.1f}/s raw  {1 / stored.clock:6.1f}/s stored"
             busy = f"{raw.work * 1000:5.1f} ms raw  {stored.work * 1000:5.1f} ms stored"
             print(f"round {number + 1}: {rates}   processors: {busy}", flush=True)

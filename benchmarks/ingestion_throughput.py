@@ -4,9 +4,9 @@
 
 The flow is the one that a stack runs: a job for the ingestion and one for each collection, source files read and cut,
 duplicates looked for, progress told, everything stored in Chroma and the keyword index and the counts compared. It
-runs under Prefect's own server with documents in SQLite. Both ways take turns in rounds of equal size; each round is
-another persona. Beside the clock's ratio stands that of processor time, this process and its children together: on a
-machine that does other work meanwhile it is the one to look at.
+runs under Prefect's own server with documents in SQLite. In each round, of another persona, it stands between the two
+halves of the raw embedding. Beside the clock's ratio stands that of processor time, this process and its children
+together: on a machine that does other work meanwhile it is the one to look at.
 
 Raw embedding is Millrace's own, which leaves nothing to gain but what surrounds it: the flow's share is what reading,
 Chroma and the keyword index cost. So the flow stands beside a second one too, that of the prototype that the target
@@ -23,13 +23,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from benchmarks.embedding_throughput import Cost, Round, cost, embed_only, texts
+from benchmarks.embedding_throughput import Cost, Round, beside_raw, cost, texts
 from benchmarks.frame.figures import RATIO, Effort, Figure, Note, Outcome, at_least
 from benchmarks.peers.padded_embedding import NOT_THERE, padded_embedding
+from deployments.collector import set_aside_what_is_loaded
 from spine.contracts.personas import Chunk
 from spine.vectors_port import Embedder
 from tasks.persona_ingestion.chunking import ChunkSize
@@ -81,17 +83,17 @@ async def measure(home: Path, amount: int, rounds: int) -> list[Ingested]:
         embedder = (await services.passages()).embedder
         write_works(home / "personas" / "bench-0", 64)
         await persona_ingestion(persona_id="bench-0", collections=["works"])  # warms up and does not count
+        set_aside_what_is_loaded()  # as the lane that runs it has done
         for number in range(1, rounds + 1):
             persona = f"bench-{number}"
             write_works(home / "personas" / persona, amount)
             passages = chunks_of(home / "personas" / persona, embedder)
-            raw = await cost(len(passages), lambda passages=passages: embed_only(embedder, passages))
-            stored = await cost(
-                len(passages), lambda persona=persona: persona_ingestion(persona_id=persona, collections=["works"])
-            )
+            flow = partial(persona_ingestion, persona_id=persona, collections=["works"])
+            both = await beside_raw(embedder, passages, flow)
             padded = await _of_prototype(prototype, passages[:_PROTOTYPE_CHUNKS]) if prototype else None
-            found.append(Ingested(raw, stored, padded))
-            told = f"{_told(raw)} raw  {_told(stored)} whole flow  {_told(padded) if padded else NOT_THERE} prototype"
+            found.append(Ingested(both.raw, both.stored, padded))
+            beside = f"{_told(padded)} prototype" if padded else NOT_THERE
+            told = f"{_told(both.raw)} raw  {_told(both.stored)} whole flow  {beside}"
             print(f"round {number}: {len(passages)} chunks  {told}", flush=True)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -21,7 +21,7 @@ from spine.vector_values import (
     checked_name,
     conditions,
 )
-from spine.vectors_port import Entry, Filter, Listed, Metadata, Nearest, Vector, VectorCollection
+from spine.vectors_port import Entry, Filter, Listed, Metadata, Nearest, Scalar, Vector, VectorCollection
 
 T = TypeVar("T")
 
@@ -204,5 +204,10 @@ def _matches_nothing(wanted: Sequence[Condition]) -> bool:
 
 def _where(wanted: Sequence[Condition]) -> dict[str, Any] | None:
     """Chroma takes a single condition bare, several under $and, and each key with one operator."""
-    said = [{key: {operator: list(value) if operator == "$in" else value}} for key, operator, value in wanted]
+    said = [{key: {operator: _several(value) if operator == "$in" else value}} for key, operator, value in wanted]
     return said[0] if len(said) == 1 else {"$and": said} if said else None
+
+
+def _several(values: Iterable[Scalar]) -> list[Scalar]:
+    """Chroma takes no list of whole numbers and others; those that are looked for are whole."""
+    return [int(value) if isinstance(value, float) else value for value in values]

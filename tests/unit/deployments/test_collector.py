@@ -1,13 +1,14 @@
-"""A lane's garbage collector leaves alone what was loaded before the work."""
+"""The garbage collector leaves alone what was loaded before the work."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
-from deployments.collector import set_aside_what_is_loaded
+from deployments.collector import loading, set_aside_what_is_loaded
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +28,13 @@ def test_what_was_loaded_is_not_looked_at_again_and_what_the_work_leaves_still_i
     ring.append(ring)
     del ring
     assert gc.collect() == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_is_looked_for_while_code_is_loaded_and_what_was_loaded_is_not_later(fails: bool) -> None:
+    with suppress(ImportError), loading():
+        assert not gc.isenabled()
+        if fails:
+            raise ImportError
+    assert gc.isenabled()
+    assert len(gc.get_objects()) < gc.get_freeze_count() / 10
