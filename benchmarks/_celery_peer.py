@@ -5,16 +5,17 @@ Its broker keeps no results, as for messages nobody asks for one; `peers.celery_
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 _APP = """
-import json, os, urllib.request
+import json, os, time, urllib.request
 from celery import Celery
 from redis import Redis
 
@@ -42,6 +43,11 @@ def process_and_respond(chat_id, text):
 @app.task
 def noop(counter):
     redis.incr(counter)
+
+
+@app.task
+def begun(key):
+    redis.set(key, time.time())
 """
 
 _SEND = """
@@ -76,6 +82,30 @@ class CeleryPeer:
             check=True,
             capture_output=True,
         )
+
+    @contextmanager
+    def sender(self) -> Generator[Callable[[str, list[str]], None]]:
+        """A process that stays and enqueues each task as it is told of it; it ends with the block."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SEND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env=self._environment,
+            cwd=self._folder,
+            text=True,
+        )
+        lines = process.stdin
+        assert lines is not None
+
+        def send(name: str, arguments: list[str]) -> None:
+            lines.write(json.dumps([name, arguments]) + "\n")
+            lines.flush()
+
+        try:
+            yield send
+        finally:
+            lines.close()
+            process.wait(30)
 
     def worker(self) -> subprocess.Popen[bytes]:
         arguments = ["-A", "peer", "worker", "--pool", "prefork", "--concurrency", "4", "-Ofair", "--loglevel", "ERROR"]

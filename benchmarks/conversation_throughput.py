@@ -8,7 +8,8 @@ of a transcript, an effect record, progress events and a task run in Prefect, in
 leaves nothing and keeps no order.
 
 Prints, per round: seconds until 200 messages of 100 sessions are answered; jobs per second that do nothing; and,
-idle, milliseconds from the webhook to the begin of its handler.
+idle, milliseconds from the webhook to the begin of its handler. Celery's begin with the process that sends its task:
+no web server stands before it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from benchmarks.frame.figures import RATIO, Effort, Figure, Note, Outcome, at_le
 from benchmarks.frame.turns import Turns, quantile
 from benchmarks.peers.celery_worker import NOT_INSTALLED
 from benchmarks.surroundings.bare_lane import bare_lane
+from benchmarks.surroundings.light_client import LightClient
 from benchmarks.webhook_acks import Acks, steady_acks
 from spine.adapters.docket_queue import DocketQueue
 from spine.contracts.conversations import TaskName
@@ -40,6 +42,8 @@ from tests.stack.live_stack import AT_ONCE, TOKEN, LiveStack, Sender, open_sende
 
 SESSIONS, MESSAGES = 100, 2
 _SECRET = "secret-of-a-test"
+_HEADERS = {"X-Telegram-Bot-Api-Secret-Token": _SECRET, "Content-Type": "application/json"}
+_BETWEEN = 0.2  # seconds
 _PATIENCE = 300.0
 _RATE, _WARM_UP = 200, 40  # webhooks
 
@@ -129,26 +133,40 @@ class Bench:
         """Milliseconds from the moment a webhook is sent to the begin of its handler, one after the other."""
         assert self.live.stack is not None
         found: list[float] = []
-        for update in range(number):
-            heard = len(self.live.telegram.sent)
-            began = time.time()
-            answer = await asyncio.to_thread(self._post_update, 900_000 + update)
-            await _until(lambda heard=heard: len(self.live.telegram.sent) > heard)
-            job = await JobLedger(self.sender.documents).get(answer)
-            assert job.started is not None
-            found.append((job.started.timestamp() - began) * 1000)
-            await asyncio.sleep(0.2)
+        async with LightClient(str(self.live.stack.http.base_url)) as client:
+            for update in range(number):
+                heard = len(self.live.telegram.sent)
+                body = _update(900_000 + update)
+                began = time.time()
+                status, answer = await client.post("/webhooks/telegram/default", body, _HEADERS)
+                assert status == 200, answer
+                await _until(lambda heard=heard: len(self.live.telegram.sent) > heard)
+                job = await JobLedger(self.sender.documents).get(json.loads(answer)["job_id"])
+                assert job.started is not None
+                found.append((job.started.timestamp() - began) * 1000)
+                await asyncio.sleep(_BETWEEN)
         return found
 
-    def _post_update(self, update: int) -> str:
-        assert self.live.stack is not None
-        sender = {"id": 77, "is_bot": False, "first_name": "Ana"}
-        message = {"message_id": update, "date": int(time.time()), "chat": {"id": 77, "type": "private"}}
-        body = {"update_id": update, "message": {**message, "from": sender, "text": "Hello"}}
-        answer = self.live.stack.http.post(
-            "/webhooks/telegram/default", json=body, headers={"X-Telegram-Bot-Api-Secret-Token": _SECRET}
-        )
-        return str(answer.raise_for_status().headers["X-Job-Id"])
+    async def their_starts(self, number: int) -> list[float]:
+        """The same from the moment that a process is told to send a task; the first, which connects, is left out."""
+        found: list[float] = []
+        redis = Redis.from_url(self.redis_url)
+        with self.peer.sender() as send:
+            for task in range(number + 1):
+                key, began = f"begun:{task}", time.time()
+                send("begun", [key])
+                while (begun := await redis.getdel(key)) is None:  # noqa: ASYNC110 - it begins in another process
+                    await asyncio.sleep(0.005)
+                found.append((float(begun) - began) * 1000)
+                await asyncio.sleep(_BETWEEN)
+        await redis.aclose()
+        return found[1:]
+
+
+def _update(update: int) -> bytes:
+    sender = {"id": 77, "is_bot": False, "first_name": "Ana"}
+    message = {"message_id": update, "date": int(time.time()), "chat": {"id": 77, "type": "private"}}
+    return json.dumps({"update_id": update, "message": {**message, "from": sender, "text": "Hello"}}).encode()
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -167,6 +185,7 @@ class Measured:
     noops: Turns[float] = field(default_factory=lambda: Turns([], []))
     bare_noops: list[float] = field(default_factory=list[float])
     starts: list[float] = field(default_factory=list[float])
+    their_starts: list[float] = field(default_factory=list[float])
     acks: Acks = field(default_factory=Acks)
 
     @property
@@ -196,6 +215,8 @@ def _notes(found: Measured) -> Iterator[Note]:
         yield Note(f"{SESSIONS * MESSAGES} messages: {name}", seconds, "s")
     for name, rate in zip(("whole jobs, with row and ledger", "Celery"), found.noops.middle(float), strict=True):
         yield Note(f"no-op: {name}", rate, "/s")
+    for name, share in (("p50", 0.5), ("p95", 0.95)):
+        yield Note(f"idle, Celery from send to begin of its task: {name}", quantile(found.their_starts, share), "ms")
     yield Note("no-op: whole jobs against Celery", found.noops.ratio(lambda rate: 1 / rate), RATIO)
     yield Note("no-op: tasks, queue only", median(found.bare_noops), "/s")
 
@@ -211,6 +232,7 @@ async def _measure(bench: Bench, rounds: int, noops: int, ack_seconds: float) ->
             found.bare_noops.append(await bare.noops(noops))
             found.noops.peers.append(await bench.their_noops(noops))
     found.starts = await bench.starts(30)
+    found.their_starts = await bench.their_starts(30)
     address = str(bench.live.stack.http.base_url)
     await steady_acks(address, rate=20, count=_WARM_UP, secret=_SECRET)
     found.acks = await steady_acks(address, _RATE, int(_RATE * ack_seconds), secret=_SECRET)
