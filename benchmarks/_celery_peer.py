@@ -5,7 +5,6 @@ Its broker keeps no results, as for messages nobody asks for one; `peers.celery_
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -73,19 +72,13 @@ class CeleryPeer:
 
     def send(self, lines: list[str]) -> None:
         """Enqueue tasks, one `["name", [arguments]]` each, from one process as a web application would."""
-        subprocess.run(
-            [sys.executable, "-c", _SEND],
-            input="\n".join(lines),
-            env=self._environment,
-            cwd=self._folder,
-            text=True,
-            check=True,
-            capture_output=True,
-        )
+        with self.sender() as send:
+            for line in lines:
+                send(line)
 
     @contextmanager
-    def sender(self) -> Generator[Callable[[str, list[str]], None]]:
-        """A process that stays and enqueues each task as it is told of it; it ends with the block."""
+    def sender(self) -> Generator[Callable[[str], None]]:
+        """A process that stays and enqueues each task as it is told of it; the block ends when all are sent."""
         process = subprocess.Popen(
             [sys.executable, "-c", _SEND],
             stdin=subprocess.PIPE,
@@ -97,15 +90,17 @@ class CeleryPeer:
         lines = process.stdin
         assert lines is not None
 
-        def send(name: str, arguments: list[str]) -> None:
-            lines.write(json.dumps([name, arguments]) + "\n")
+        def send(line: str) -> None:
+            lines.write(line + "\n")
             lines.flush()
 
         try:
             yield send
         finally:
             lines.close()
-            process.wait(30)
+            code = process.wait(30)
+        if code:
+            raise subprocess.CalledProcessError(code, "the process that sends tasks")
 
     def worker(self) -> subprocess.Popen[bytes]:
         arguments = ["-A", "peer", "worker", "--pool", "prefork", "--concurrency", "4", "-Ofair", "--loglevel", "ERROR"]

@@ -32,7 +32,7 @@ from benchmarks.frame.turns import Turns, quantile
 from benchmarks.peers.celery_worker import NOT_INSTALLED
 from benchmarks.surroundings.bare_lane import bare_lane
 from benchmarks.surroundings.light_client import LightClient
-from benchmarks.webhook_acks import Acks, steady_acks
+from benchmarks.webhook_acks import WEBHOOK, Acks, steady_acks, telegram_headers, telegram_update
 from spine.adapters.docket_queue import DocketQueue
 from spine.contracts.conversations import TaskName
 from spine.conversations import ConversationDesk
@@ -42,7 +42,6 @@ from tests.stack.live_stack import AT_ONCE, TOKEN, LiveStack, Sender, open_sende
 
 SESSIONS, MESSAGES = 100, 2
 _SECRET = "secret-of-a-test"
-_HEADERS = {"X-Telegram-Bot-Api-Secret-Token": _SECRET, "Content-Type": "application/json"}
 _BETWEEN = 0.2  # seconds
 _PATIENCE = 300.0
 _RATE, _WARM_UP = 200, 40  # webhooks
@@ -136,9 +135,9 @@ class Bench:
         async with LightClient(str(self.live.stack.http.base_url)) as client:
             for update in range(number):
                 heard = len(self.live.telegram.sent)
-                body = _update(900_000 + update)
+                body = telegram_update(900_000 + update, 77, "Hello")
                 began = time.time()
-                status, answer = await client.post("/webhooks/telegram/default", body, _HEADERS)
+                status, answer = await client.post(WEBHOOK, body, telegram_headers(_SECRET))
                 assert status == 200, answer
                 await _until(lambda heard=heard: len(self.live.telegram.sent) > heard)
                 job = await JobLedger(self.sender.documents).get(json.loads(answer)["job_id"])
@@ -154,19 +153,13 @@ class Bench:
         with self.peer.sender() as send:
             for task in range(number + 1):
                 key, began = f"begun:{task}", time.time()
-                send("begun", [key])
+                send(json.dumps(["begun", [key]]))
                 while (begun := await redis.getdel(key)) is None:  # noqa: ASYNC110 - it begins in another process
                     await asyncio.sleep(0.005)
                 found.append((float(begun) - began) * 1000)
                 await asyncio.sleep(_BETWEEN)
         await redis.aclose()
         return found[1:]
-
-
-def _update(update: int) -> bytes:
-    sender = {"id": 77, "is_bot": False, "first_name": "Ana"}
-    message = {"message_id": update, "date": int(time.time()), "chat": {"id": 77, "type": "private"}}
-    return json.dumps({"update_id": update, "message": {**message, "from": sender, "text": "Hello"}}).encode()
 
 
 async def _until(condition: Callable[[], bool]) -> None:

@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
 
 import httpx
 import psutil
@@ -35,6 +34,7 @@ from benchmarks.surroundings.light_client import LightClient
 from deployments.stack.redis_server import find_redis
 
 TARGET_MS = 50.0
+WEBHOOK = "/webhooks/telegram/default"
 _SECRET = "a-secret-for-the-bench"
 _TOKEN = "a-token-for-the-bench-0123456789"
 
@@ -78,17 +78,17 @@ def main(arguments: list[str] | None = None) -> None:
 async def steady_acks(address: str, rate: int, count: int, secret: str = _SECRET) -> Acks:
     """Send so many updates at that rate and wait for every answer."""
     acks, began = Acks(), time.perf_counter()
-    headers = {"X-Telegram-Bot-Api-Secret-Token": secret, "Content-Type": "application/json"}
+    headers = telegram_headers(secret)
     async with LightClient(address) as client:
 
         async def one(number: int) -> None:
             due = began + number / rate
             await asyncio.sleep(due - time.perf_counter())
             sent = time.perf_counter()
-            body = json.dumps(_update(number, count)).encode()
+            body = telegram_update(count * 1_000_000 + number, 1000 + number % 100, f"Message {number}")
             try:
                 async with asyncio.timeout(30):
-                    status, answer = await client.post("/webhooks/telegram/default", body, headers)
+                    status, answer = await client.post(WEBHOOK, body, headers)
             except (OSError, asyncio.IncompleteReadError):
                 acks.wrong += 1
                 return
@@ -100,17 +100,16 @@ async def steady_acks(address: str, rate: int, count: int, secret: str = _SECRET
     return acks
 
 
-def _update(number: int, count: int) -> dict[str, Any]:
-    person = {"id": 1000 + number % 100, "is_bot": False, "first_name": "Ana", "language_code": "en"}
-    chat = {"id": person["id"], "type": "private"}
-    message = {
-        "message_id": number,
-        "from": person,
-        "chat": chat,
-        "date": int(time.time()),
-        "text": f"Message {number}",
-    }
-    return {"update_id": count * 1_000_000 + number, "message": message}
+def telegram_headers(secret: str) -> dict[str, str]:
+    return {"X-Telegram-Bot-Api-Secret-Token": secret, "Content-Type": "application/json"}
+
+
+def telegram_update(number: int, person: int, text: str) -> bytes:
+    """An update, as the body of a webhook: a message of that number from a person in their own chat."""
+    sender = {"id": person, "is_bot": False, "first_name": "Ana", "language_code": "en"}
+    chat = {"id": person, "type": "private"}
+    message = {"message_id": number, "from": sender, "chat": chat, "date": int(time.time()), "text": text}
+    return json.dumps({"update_id": number, "message": message}).encode()
 
 
 def _tell(acks: Acks, rate: int, work: float) -> None:

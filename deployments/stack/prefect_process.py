@@ -20,11 +20,9 @@ def main() -> None:
     with loading():
         import_module("prefect.server.api.server")
         look_less_often()
-    wait_at_gate()
-    with loading():
         from prefect.cli import app
-
     set_aside_what_is_loaded()
+    wait_at_gate()
     app()
 
 

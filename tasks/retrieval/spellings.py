@@ -18,19 +18,15 @@ def as_stored(where: Filter) -> Filter:
     return {key: _asked(value) for key, value in where.items()}
 
 
-def _asked(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        conditions = cast("Mapping[str, Any]", value).items()
-        return dict(_condition(operator, operand) for operator, operand in conditions)
-    spellings = _spellings(value)
-    return value if spellings == [value] else {"$in": spellings}
-
-
-def _condition(operator: str, operand: Any) -> tuple[str, Any]:
-    if operator == "$in" and isinstance(operand, list | tuple):
-        return operator, [one for each in cast("Iterable[Any]", operand) for one in _spellings(each)]
-    spellings = _spellings(operand)
-    return (operator, operand) if operator != "$eq" or spellings == [operand] else ("$in", spellings)
+def _asked(value: Any) -> dict[str, Any]:
+    """The conditions of one key. One with `$in` already keeps its `$eq` as it is written."""
+    conditions = dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {"$eq": value}
+    if "$in" not in conditions and len(spellings := _spellings(conditions.get("$eq"))) > 1:
+        del conditions["$eq"]
+        conditions["$in"] = spellings
+    elif isinstance(several := conditions.get("$in"), list | tuple):
+        conditions["$in"] = [one for each in cast("Iterable[Any]", several) for one in _spellings(each)]
+    return conditions
 
 
 def _spellings(value: Any) -> list[Any]:

@@ -40,6 +40,10 @@ def troubles(items: Sequence[Item]) -> list[Trouble]:
     return [item for item in items if isinstance(item, Trouble)]
 
 
+def lines_left_out(items: Sequence[Item]) -> list[int | None]:
+    return [trouble.line for trouble in troubles(items)]
+
+
 def title_of(items: Sequence[Item]) -> str | None:
     return next((item.title for item in items if isinstance(item, About) and item.title), None)
 

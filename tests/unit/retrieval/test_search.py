@@ -66,8 +66,9 @@ async def test_a_hit_tells_the_passage_and_where_it_stands(search: HybridSearch)
         {"author": "{}"},
         {"author": {"$eq": "{}"}},
         {"author": {"$in": ["somebody", "{}"]}},
+        {"author": {"$in": ["{}"], "$eq": "Șapte țări"}},
     ],
-    ids=["a value", "$eq", "$in"],
+    ids=["a value", "$eq", "$in", "$in and $eq"],
 )
 async def test_a_filter_finds_its_value_in_either_romanian_spelling(
     search: HybridSearch, stored: str, form: Literal["NFC", "NFD"], asked: dict[str, Any]
