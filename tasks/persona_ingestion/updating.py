@@ -33,8 +33,16 @@ only these are still to be written."""
 _LISTED_AT_ONCE: Final = 2000
 
 
+_LAST_PASSAGE: Final = 3.0
+"""Seconds that a closed reading waits for the passage in the making: a cancel ends within ten."""
+
+
 class Reading:
-    """A corpus read in threads, one of them at a time, and closed from the event loop even while one reads."""
+    """A corpus read in threads, one of them at a time, and closed from the event loop even while one reads.
+
+    Whoever uses the ledger last closes it: a thread that is deep in a large file when the reading is closed gives up
+    at the next passage.
+    """
 
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
@@ -51,7 +59,11 @@ class Reading:
         with self._turn:
             if self._closed:
                 raise StopIteration
-            item = next(self._items)
+            try:
+                item = next(self._items)
+            finally:
+                if self._closed:
+                    self._corpus.ledger.close()
             self.given += isinstance(item, Chunk)
             return item
 
@@ -60,13 +72,14 @@ class Reading:
         return self._corpus.progress
 
     async def close(self) -> None:
-        """Returns when no thread reads any more and the ledger's file is gone."""
+        """Returns when no thread reads any more, or after a few seconds with one in the midst of a large file."""
         self._closed = True
         await asyncio.to_thread(self._release)
 
     def _release(self) -> None:
-        with self._turn:
+        if self._turn.acquire(timeout=_LAST_PASSAGE):
             self._corpus.ledger.close()
+            self._turn.release()
 
 
 @asynccontextmanager

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from threading import Event
+from typing import cast
 
 import pytest
 
 from spine.contracts.ingestion import CollectionResult
+from spine.contracts.personas import Chunk, SourceReport
 from spine.passages_port import PassageStores
 from spine.testing.hashing_embedder import HashingEmbedder
 from spine.testing.memory_keywords import MemoryKeywords
 from spine.testing.memory_vectors import MemoryVectors
 from spine.vectors_port import Entry, Filter, Listed, VectorCollection
+from tasks.persona_ingestion import updating
+from tasks.persona_ingestion.corpus import Corpus
+from tasks.persona_ingestion.ledger import Ledger
 from tasks.persona_ingestion.sources import find_sources
-from tasks.persona_ingestion.updating import update_from
+from tasks.persona_ingestion.updating import Reading, update_from
 
 NAME = "persona.poe.works"
 
@@ -81,3 +89,34 @@ async def test_what_no_file_gives_any_more_goes_and_the_rest_is_kept(folder: Pat
     assert second.removed == first.sources[1].stored
     assert second.kept == second.total_vectors == first.total_vectors - second.removed
     assert await (await opened(stores)).count() == second.total_vectors
+
+
+class DeepInAFile:
+    """A corpus whose only item takes until `read` is set."""
+
+    def __init__(self) -> None:
+        self.begun, self.read, self.ledger = Event(), Event(), Ledger()
+        self.progress = 0.0
+
+    def __iter__(self) -> Iterator[Chunk | SourceReport]:
+        self.begun.set()
+        assert self.read.wait(30)
+        self.ledger.admit("one", "hash", "a passage")  # of use to nobody any more, and must not fail
+        yield from ()
+
+
+async def test_a_cancel_does_not_wait_for_a_large_file_and_its_reader_closes_the_ledger_when_it_is_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(updating, "_LAST_PASSAGE", 0.01)
+    corpus = DeepInAFile()
+    read = Reading(cast(Corpus, corpus))
+    reader = asyncio.create_task(asyncio.to_thread(lambda: list(read)))
+    await asyncio.to_thread(corpus.begun.wait, 30)
+    await read.close()
+    assert not reader.done()
+    corpus.read.set()
+    assert await reader == []
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        len(corpus.ledger.wanted(["one"]))
+    assert list(read) == []
