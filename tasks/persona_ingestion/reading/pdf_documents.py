@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 from pypdf.errors import PyPdfError
 
 from spine.errors import InvalidInputError
@@ -23,11 +23,11 @@ logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every blemish 
 
 
 def read_pdf(file: BinaryIO) -> Iterator[Item]:
-    """A page that cannot be read is left out by its number; a paragraph may end with its page."""
+    """A page that cannot be read, or is a picture, is left out by its number; a paragraph may end with its page."""
     reader = _opened(file)
     yield About(title=_title(reader))
     bookmarks = _bookmarks(reader)
-    any_text = False
+    any_text, pictures = False, list[int]()
     for number in range(_page_count(reader)):
         for level, title in bookmarks.get(number, []):
             yield Block(title, heading=level)
@@ -36,12 +36,36 @@ def read_pdf(file: BinaryIO) -> Iterator[Item]:
         except _DAMAGED as error:
             yield Trouble(f"cannot be read ({type(error).__name__}: {error})", part=f"page {number + 1}")
             continue
+        if not text.strip() and _has_picture(reader.pages[number]):
+            pictures.append(number + 1)
         reader.resolved_objects.clear()  # it would keep every page of the file
         for block in page_blocks(text):
             any_text = True
             yield block
     if not any_text:
         yield Trouble("holds no text; its pages may be pictures (a scan)")
+    elif pictures:
+        yield Trouble("no text beside a picture; the text may be in the picture (a scan)", part=_pages(pictures))
+
+
+def _has_picture(page: PageObject) -> bool:
+    try:
+        drawn = page["/Resources"]["/XObject"].get_object()  # pyright: ignore[reportIndexIssue]
+        return any(drawn[name].get_object().get("/Subtype") == "/Image" for name in drawn)
+    except _DAMAGED:
+        return False
+
+
+def _pages(numbers: Sequence[int]) -> str:
+    """`page 3`, or `pages 3, 7–9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    told = ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
+    return f"{'page' if len(numbers) == 1 else 'pages'} {told}"
 
 
 def page_blocks(text: str) -> Iterator[Block]:

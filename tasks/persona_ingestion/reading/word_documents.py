@@ -14,15 +14,29 @@ from tasks.persona_ingestion.reading.archives import Element, elements, open_arc
 from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble, bounded_text
 
 _DOCUMENT, _STYLES, _PROPERTIES = "word/document.xml", "word/styles.xml", "docProps/core.xml"
-_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-_WRITTEN = {_WORD + "tab": " ", _WORD + "br": "\n", _WORD + "cr": "\n", _WORD + "noBreakHyphen": "-"}
+_WORD = (
+    "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}",
+    "{http://purl.oclc.org/ooxml/wordprocessingml/main}",  # saved as "Strict Open XML"
+)
+
+
+def _named(local: str) -> tuple[str, ...]:
+    return tuple(space + local for space in _WORD)
+
+
+_WRITTEN = {
+    name: written
+    for local, written in {"tab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}.items()
+    for name in _named(local)
+}
 _HEADING = re.compile(r"heading ([1-6])", re.IGNORECASE)
-_PARAGRAPH, _TEXT, _STYLE = _WORD + "p", _WORD + "t", _WORD + "pStyle"
+_PARAGRAPH, _TEXT, _STYLE, _NAME = _named("p"), _named("t"), _named("pStyle"), _named("name")
+_ELSEWHERE = ("{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback", *_named("moveFrom"))
+"""Text inside these stands in the document a second time."""
 
 
 def read_word_document(file: BinaryIO) -> Iterator[Item]:
-    """Deleted text, comments, notes, headers and footers are not read."""
+    """Deleted text, the place that text was moved from, comments, notes, headers and footers are not read."""
     with open_archive(file) as archive:
         levels = _heading_levels(archive)
         yield About(title=_title(archive))
@@ -36,9 +50,9 @@ def _paragraphs(part: BinaryIO, levels: dict[str, int]) -> Iterator[Item]:
         stream = iterparse(part, events=("end",), tag=_PARAGRAPH, resolve_entities=False, no_network=True)
         for _, paragraph in stream:
             number += 1
-            style = next(paragraph.iter(_STYLE), None)
-            heading = levels.get(style.get(_WORD + "val", ""), 0) if style is not None else 0
-            if next(paragraph.iterancestors(_FALLBACK), None) is None:
+            style = next(paragraph.iter(*_STYLE), None)
+            heading = levels.get(_attribute(style, "val"), 0) if style is not None else 0
+            if _stands_here(paragraph):
                 for text in bounded_text(_texts(paragraph), ""):
                     if text.strip():
                         yield Block(text, heading=heading)
@@ -50,8 +64,17 @@ def _paragraphs(part: BinaryIO, levels: dict[str, int]) -> Iterator[Item]:
 
 
 def _texts(paragraph: Element) -> Iterator[str]:
-    for element in paragraph.iter(_TEXT, *_WRITTEN):
-        yield _WRITTEN.get(element.tag) or element.text or ""
+    for element in paragraph.iter(*_TEXT, *_WRITTEN):
+        if _stands_here(element):
+            yield _WRITTEN.get(element.tag) or element.text or ""
+
+
+def _stands_here(element: Element) -> bool:
+    return next(element.iterancestors(*_ELSEWHERE), None) is None
+
+
+def _attribute(element: Element, local: str) -> str:
+    return next((element.get(name) for name in _named(local) if name in element.attrib), "")
 
 
 def _forget(paragraph: Element) -> None:
@@ -68,11 +91,11 @@ def _heading_levels(archive: zipfile.ZipFile) -> dict[str, int]:
     if _STYLES not in archive.namelist():
         return levels
     for style in elements(table(archive, _STYLES), "style"):
-        name = next((element.get(_WORD + "val", "") for element in style.iterchildren(_WORD + "name")), "")
+        name = next((_attribute(element, "val") for element in style.iterchildren(*_NAME)), "")
         if match := _HEADING.fullmatch(name):
-            levels[style.get(_WORD + "styleId", "")] = int(match[1])
+            levels[_attribute(style, "styleId")] = int(match[1])
         elif name.lower() == "title":
-            levels[style.get(_WORD + "styleId", "")] = 1
+            levels[_attribute(style, "styleId")] = 1
     return levels
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import cast
 
 from pypdf import PdfReader, PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, NumberObject, StreamObject
 
 from spine.contracts.personas import Chunk, CollectionName, SourceReport
 from tasks.persona_ingestion.chunking import ChunkSize
@@ -123,6 +125,24 @@ def pdf(pages: Sequence[Sequence[str]], *, bookmarks: dict[int, str] | None = No
         writer.add_outline_item(title=title, page_number=number)
     if password:
         writer.encrypt(password, algorithm="RC4-128")
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()
+
+
+def with_pictures(content: bytes, pages: Collection[int]) -> bytes:
+    """The same PDF with a picture on those pages, counted from 1."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(content)))
+    grey = StreamObject()
+    grey.set_data(b"\x80")
+    for name, value in {"Type": "XObject", "Subtype": "Image", "ColorSpace": "DeviceGray"}.items():
+        grey[NameObject(f"/{name}")] = NameObject(f"/{value}")
+    for name in ("Width", "Height", "BitsPerComponent"):
+        grey[NameObject(f"/{name}")] = NumberObject(8 if name == "BitsPerComponent" else 1)
+    picture = writer._add_object(grey)  # pyright: ignore[reportPrivateUsage]
+    for number in pages:
+        resources = cast(DictionaryObject, writer.pages[number - 1]["/Resources"])
+        resources[NameObject("/XObject")] = DictionaryObject({NameObject("/Im1"): picture})
     written = io.BytesIO()
     writer.write(written)
     return written.getvalue()

@@ -22,6 +22,7 @@ from tests.unit.persona_ingestion.source_files import (
     texts,
     title_of,
     troubles,
+    with_pictures,
 )
 
 ONE = page("<h1>One</h1><p>It was the <i>best</i> of times — și țări.</p>")
@@ -93,6 +94,32 @@ def test_word_paragraphs_come_with_headings_in_any_language_and_without_deleted_
     assert texts(items)[1:3] == ["one  line\ntwo", "kept"]
 
 
+def test_moved_text_is_read_once_where_it_was_moved_to() -> None:
+    content = docx(
+        [
+            ("Normal", f"<w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom>{run('first')}"),
+            ("Normal", f"{run('second ')}<w:moveTo><w:r><w:t>moved</w:t></w:r></w:moveTo>"),
+        ]
+    )
+    assert texts(read(read_word_document, content)) == ["first", "second moved"]
+
+
+def test_a_strict_word_document_is_read_like_any_other() -> None:
+    heading = f'<w:p><w:pPr><w:pStyle w:val="T1"/></w:pPr>{run("Chapter")}</w:p>'
+    body = f"{heading}<w:p>{run('one')}<w:r><w:br/></w:r>{run('two')}</w:p>"
+    named = '<w:style w:styleId="T1"><w:name w:val="heading 2"/></w:style>'
+    strict = 'xmlns:w="http://purl.oclc.org/ooxml/wordprocessingml/main"'
+    content = packed(
+        {
+            "word/document.xml": f"<w:document {strict}><w:body>{body}</w:body></w:document>",
+            "word/styles.xml": f"<w:styles {strict}>{named}</w:styles>",
+        }
+    )
+    items = read(read_word_document, content)
+    assert headings(items) == [(2, "Chapter")]
+    assert texts(items) == ["Chapter", "one\ntwo"]
+
+
 def test_a_word_text_that_breaks_off_keeps_what_came_before() -> None:
     content = packed(
         {
@@ -137,6 +164,20 @@ def test_a_page_that_is_damaged_is_left_out_by_number(monkeypatch: pytest.Monkey
 
 def test_a_pdf_of_pictures_says_that_it_holds_no_text() -> None:
     assert "scan" in troubles(read(read_pdf, pdf([[]])))[0].reason
+
+
+@pytest.mark.parametrize(
+    ("pages", "named"), [((2,), "page 2"), ((1, 3, 4, 5), "pages 1, 3–5"), ((2, 5), "pages 2, 5"), ((), None)], ids=str
+)
+def test_scanned_pages_among_pages_of_text_are_named(pages: tuple[int, ...], named: str | None) -> None:
+    written = pdf([[] if number in pages else [f"Text of page {number}."] for number in range(1, 7)])
+    items = read(read_pdf, with_pictures(written, {*pages, 6}))
+    assert len(texts(items)) == 6 - len(pages)
+    assert [trouble.part for trouble in troubles(items)] == ([named] if named else [])
+
+
+def test_a_blank_page_of_a_pdf_is_nothing_to_tell_of() -> None:
+    assert not troubles(read(read_pdf, pdf([["one"], [], ["three"]])))
 
 
 def test_a_locked_pdf_is_refused() -> None:
