@@ -9,7 +9,8 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
-_WRAPPING = re.compile(r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*.{0,20}?\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*;?\s*$")
+from tasks.book_review.pages.json_ld_scripts import unwrapped
+
 _ARTICLE = re.compile(r"article|posting|review|report|story|essay", re.IGNORECASE)
 _PAGE = re.compile(r"webpage|creativework", re.IGNORECASE)
 _CONTAINERS = ("@graph", "mainEntity", "mainEntityOfPage")  # a list of items is a list of other pages
@@ -60,7 +61,7 @@ def _name_of(reference: object, nodes: list[dict[str, Any]]) -> str | None:
 
 def _loads(text: str) -> object:
     try:
-        return json.loads(_WRAPPING.sub("", text.strip()), strict=False)
+        return json.loads(unwrapped(text), strict=False)
     except (ValueError, RecursionError):
         return None
 

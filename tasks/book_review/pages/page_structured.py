@@ -9,6 +9,7 @@ from typing import Any, cast
 import extruct
 
 from spine.contracts.books import BookMetadata, Money
+from tasks.book_review.pages.json_ld_scripts import with_bare_json_ld
 from tasks.book_review.pages.page_dates import parse_date
 from tasks.book_review.pages.page_isbn import bare_isbn, is_valid_isbn
 from tasks.book_review.pages.page_numbers import currency_of_host, find_money, parse_amount, parse_count
@@ -82,7 +83,11 @@ def _extracted(page: Page) -> dict[str, list[Any]]:
     """Everything extruct finds; nothing on a page too damaged for its parsers."""
     try:
         found = extruct.extract(
-            page.source, base_url=page.url or None, syntaxes=list(_SOURCES), uniform=True, errors="ignore"
+            with_bare_json_ld(page.source),
+            base_url=page.url or None,
+            syntaxes=list(_SOURCES),
+            uniform=True,
+            errors="ignore",
         )
     except Exception:  # the page is foreign input and four parsers deep: any failure of theirs means no data
         return {}

@@ -48,6 +48,23 @@ def json_ld(data: str) -> str:
     return f'<html><body><script type="application/ld+json">{data}</script><h1>T</h1></body></html>'
 
 
+WRAPPINGS = [
+    "//<![CDATA[\n%s\n//]]>",
+    "<![CDATA[%s]]>",
+    "<!--\n%s\n-->",
+    "<!-- %s -->",
+    "/*<![CDATA[*/%s/*]]>*/",
+    "%s;",
+]
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_structured_data_are_read_inside_the_marks_that_hide_them_from_other_readers(wrapping: str) -> None:
+    book = '[{"@type": "Book", "name": "Low Tide -->", "isbn": "9780521018180", "author": ["Ruth Bay"]}]'
+    metadata, source = parse_product_page(json_ld(wrapping % book), SOMEWHERE)
+    assert (source, metadata.title, metadata.authors) == ("jsonld", "Low Tide -->", ["Ruth Bay"])
+
+
 OFFERS = [
     ("a new copy", '{"price": "9.50", "priceCurrency": "EUR"}', (9.5, None)),
     ("a used copy", '{"price": 2, "priceCurrency": "EUR", "itemCondition": "UsedCondition"}', (None, None)),
