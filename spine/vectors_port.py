@@ -31,14 +31,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """An entry in a listing: its text stays in the store."""
-
-    id: str
-    metadata: Metadata
-
-
-@dataclass(frozen=True, slots=True)
 class Nearest:
     """An entry that a query found. `similarity` is the cosine, -1 to 1."""
 
@@ -111,8 +103,8 @@ class VectorCollection(Protocol):
 
     async def count(self) -> int: ...
 
-    def listing(self, *, page: int = 2000) -> AsyncIterator[Listed]:
-        """Every entry once, read `page` at a time. Entries written meanwhile may be missing or come twice."""
+    def id_pages(self, size: int = 2000) -> AsyncIterator[list[str]]:
+        """The id of every entry once, up to `size` at a time. Those written meanwhile may be missing or come twice."""
         ...
 
     async def get(self, ids: Sequence[str], where: Filter | None = None) -> list[Entry]:

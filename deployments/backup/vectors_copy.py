@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -38,7 +38,7 @@ async def save_vectors(store: VectorStore, folder: Path) -> int:
 
 async def _save_entries(collection: VectorCollection, file: BinaryIO) -> int:
     seen: set[str] = set()
-    async for ids in _batches(collection):
+    async for ids in collection.id_pages(_BATCH):
         fresh = [one for one in ids if one not in seen]
         seen.update(fresh)
         vectors = await collection.vectors(fresh)
@@ -46,17 +46,6 @@ async def _save_entries(collection: VectorCollection, file: BinaryIO) -> int:
             if entry.id in vectors:
                 _line(file, _packed(entry, vectors[entry.id]))
     return len(seen)
-
-
-async def _batches(collection: VectorCollection) -> AsyncIterator[list[str]]:
-    batch: list[str] = []
-    async for one in collection.listing():
-        batch.append(one.id)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _line(file: BinaryIO, value: dict[str, Any]) -> None:

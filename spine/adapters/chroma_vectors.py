@@ -21,7 +21,7 @@ from spine.vector_values import (
     checked_name,
     conditions,
 )
-from spine.vectors_port import Entry, Filter, Listed, Metadata, Nearest, Scalar, Vector, VectorCollection
+from spine.vectors_port import Entry, Filter, Metadata, Nearest, Scalar, Vector, VectorCollection
 
 T = TypeVar("T")
 
@@ -116,15 +116,15 @@ class _ChromaCollection:
     async def count(self) -> int:
         return int(await self._wire.call("GET", f"{self._path}/count"))
 
-    async def listing(self, *, page: int = 2000) -> AsyncIterator[Listed]:
+    async def id_pages(self, size: int = 2000) -> AsyncIterator[list[str]]:
         offset = 0
         while True:
-            body = {"limit": page, "offset": offset, "include": ["metadatas"]}
-            found = await self._wire.call("POST", f"{self._path}/get", body)
-            for one, metadata in zip(found["ids"], found["metadatas"], strict=True):
-                yield Listed(one, metadata or {})
-            offset += len(found["ids"])
-            if len(found["ids"]) < page:
+            body = {"limit": size, "offset": offset, "include": []}
+            ids: list[str] = (await self._wire.call("POST", f"{self._path}/get", body))["ids"]
+            if ids:
+                yield ids
+            offset += len(ids)
+            if len(ids) < size:
                 return
 
     async def get(self, ids: Sequence[str], where: Filter | None = None) -> list[Entry]:

@@ -17,7 +17,7 @@ from spine.vector_values import (
     conditions,
     matches,
 )
-from spine.vectors_port import Entry, Filter, Listed, Nearest, Vector, VectorCollection
+from spine.vectors_port import Entry, Filter, Nearest, Vector, VectorCollection
 
 
 class MemoryVectors:
@@ -84,9 +84,10 @@ class _MemoryCollection:
     async def count(self) -> int:
         return len(self._held())
 
-    async def listing(self, *, page: int = 2000) -> AsyncIterator[Listed]:
-        for entry, _ in list(self._held().values()):
-            yield Listed(entry.id, dict(entry.metadata))
+    async def id_pages(self, size: int = 2000) -> AsyncIterator[list[str]]:
+        ids = list(self._held())
+        for start in range(0, len(ids), size):
+            yield ids[start : start + size]
 
     async def get(self, ids: Sequence[str], where: Filter | None = None) -> list[Entry]:
         held, wanted = self._held(), conditions(where)

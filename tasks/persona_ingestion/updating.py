@@ -30,7 +30,6 @@ Tell = Callable[[float, CollectionResult], Awaitable[None]]
 _FIRST: Final = 16
 """Passages in the first batch and in the last: the model begins as soon as those are read, and once it has ended
 only these are still to be written."""
-_LISTED_AT_ONCE: Final = 2000
 
 
 _LAST_PASSAGE: Final = 3.0
@@ -187,23 +186,12 @@ class _Update:
         if self.result.total_vectors == self.result.stored:
             return
         gone: list[str] = []
-        async for page in _pages(self.collection):
+        async for page in self.collection.vectors.id_pages():
             gone += await asyncio.to_thread(surplus, page, ledger.wanted)
         if gone:
             await self.collection.delete(gone)
             self.result.total_vectors = await self.collection.vectors.count()
         self.result.removed = len(gone)
-
-
-async def _pages(collection: IndexedCollection) -> AsyncGenerator[list[str]]:
-    page: list[str] = []
-    async for listed in collection.vectors.listing(page=_LISTED_AT_ONCE):
-        page.append(listed.id)
-        if len(page) == _LISTED_AT_ONCE:
-            yield page
-            page = []
-    if page:
-        yield page
 
 
 def _entries(chunks: Sequence[Chunk]) -> list[Entry]:

@@ -64,7 +64,7 @@ class IndexedCollection:
 
     async def mend(self) -> Mended:
         """Make the index equal to the collection, while nobody else writes to them. Quick when nothing is amiss."""
-        stored = {listed.id async for listed in self.vectors.listing()}
+        stored = {one async for page in self.vectors.id_pages() for one in page}
         indexed = {one async for one in self.keywords.ids(self.vectors.name)}
         missing, surplus = sorted(stored - indexed), sorted(indexed - stored)
         for start in range(0, len(missing), _PAGE):

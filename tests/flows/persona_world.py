@@ -86,7 +86,7 @@ class PersonaWorld:
         found = await self.stores.vectors.find(collection_name(self.persona_id, collection))
         if found is None:
             return {}
-        ids = [listed.id async for listed in found.listing()]
+        ids = [one async for page in found.id_pages() for one in page]
         return {entry.id: entry.text for entry in await found.get(ids)}
 
     async def percents(self, job: Job) -> list[float]:

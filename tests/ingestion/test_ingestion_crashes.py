@@ -59,7 +59,7 @@ class Home:
         for name in (collection_name(PERSONA, collection) for collection in COLLECTIONS):
             collection = await stores.vectors.find(name)
             assert collection is not None
-            ids = sorted([listed.id async for listed in collection.listing()])
+            ids = sorted([one async for page in collection.id_pages() for one in page])
             vectors = await collection.vectors(ids)
             entries = await collection.get(ids)
             found[name] = [(one.id, one.text, dict(one.metadata), vectors[one.id]) for one in entries]

@@ -17,7 +17,7 @@ from spine.passages_port import PassageStores
 from spine.testing.hashing_embedder import HashingEmbedder
 from spine.testing.memory_keywords import MemoryKeywords
 from spine.testing.memory_vectors import MemoryVectors
-from spine.vectors_port import Entry, Filter, Listed, VectorCollection
+from spine.vectors_port import Entry, Filter, VectorCollection
 from tasks.persona_ingestion import updating
 from tasks.persona_ingestion.corpus import Corpus
 from tasks.persona_ingestion.ledger import Ledger
@@ -59,21 +59,21 @@ async def test_a_new_collection_is_neither_looked_up_nor_listed_again(
     folder: Path, stores: PassageStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collection, asked = await opened(stores), list[str]()
-    get, listing = collection.get, collection.listing
+    get, id_pages = collection.get, collection.id_pages
 
     async def watched_get(ids: Sequence[str], where: Filter | None = None) -> list[Entry]:
         asked.append("get")
         return await get(ids, where)
 
-    def watched_listing(*, page: int = 2000) -> AsyncIterator[Listed]:
-        asked.append("listing")
-        return listing(page=page)
+    def watched_pages(size: int = 2000) -> AsyncIterator[list[str]]:
+        asked.append("ids")
+        return id_pages(size)
 
     monkeypatch.setattr(collection, "get", watched_get)
-    monkeypatch.setattr(collection, "listing", watched_listing)
+    monkeypatch.setattr(collection, "id_pages", watched_pages)
     result, _ = await update(folder, stores)
     assert result.embedded == result.total_vectors == await collection.count() > 0
-    assert asked == ["listing"]  # to see whether its words are all there
+    assert asked == ["ids"]  # to see whether its words are all there
 
 
 async def test_the_share_that_is_told_grows_to_the_whole(folder: Path, stores: PassageStores) -> None:

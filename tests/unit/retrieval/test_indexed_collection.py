@@ -29,7 +29,7 @@ async def put(indexed: IndexedCollection, entries: Sequence[Entry] = ENTRIES) ->
 
 async def ids_of(indexed: IndexedCollection) -> tuple[list[str], list[str]]:
     """Of the vectors and of the words."""
-    stored = [listed.id async for listed in indexed.vectors.listing()]
+    stored = [one async for page in indexed.vectors.id_pages() for one in page]
     words = [one async for one in indexed.keywords.ids(indexed.vectors.name)]
     return sorted(stored), sorted(words)
 
