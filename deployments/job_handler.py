@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,9 @@ from spine.services import Services
 from tasks.job_run import assigned, is_prefect_away, later
 
 _logger = logging.getLogger("millrace.lane")
+
+CANCEL_GRACE_SECONDS = 6.0
+"""For a cancelled job's flow to end by itself. With the look that finds the cancel it stays below ten."""
 
 LONGEST_START = 120.0
 """Seconds. A flow that has not begun its own bookkeeping by then is taken for lost."""
@@ -74,7 +77,7 @@ class JobHandler:
             with self._kept(job):
                 await self.surround(job, lambda: _run_flow(job))
         except asyncio.CancelledError:
-            _logger.info("job %s goes back to the queue", job.job_id)
+            _logger.info("job %s was stopped", job.job_id)
         except MillraceError as error:
             _logger.warning("job %s ended with %s: %s", job.job_id, type(error).__name__, error)
             await self._record(job, error)
@@ -86,14 +89,33 @@ class JobHandler:
     def _kept(self, job: Job) -> Generator[None]:
         """Hold the lease until the flow renews it itself: when many begin at once, Prefect's server makes them wait."""
         if self.services.keeper is not None:
-            with self.services.keeper.kept(job):
-                yield
+            with self.services.keeper.kept(job) as news:
+                ending = asyncio.create_task(self._end_if_cancelled(job, news), name=f"cancel of {job.job_id}")
+                try:
+                    yield
+                finally:
+                    ending.cancel()
             return
         renewing = asyncio.create_task(self._renew_while_it_starts(job), name=f"lease of {job.job_id}")
         try:
             yield
         finally:
             renewing.cancel()
+
+    async def _end_if_cancelled(self, job: Job, news: Awaitable[Job | None]) -> None:
+        """A flow ends itself when its job is cancelled, unless it has not begun yet or does not let go."""
+        if await news is None:
+            return
+        await asyncio.sleep(CANCEL_GRACE_SECONDS)
+        try:
+            ended = await self.services.ledger.revoke(job)
+            if ended is not None:
+                await announce_state(self.services.progress, ended, "The job was cancelled.")
+                await tell_subject(self.services, ended)
+        except MillraceError as error:
+            _logger.warning("the cancelled job %s could not be ended: %s", job.job_id, error)
+        if (work := self.running.get(job.job_id)) is not None:
+            work.cancel()
 
     async def _renew_while_it_starts(self, job: Job) -> None:
         ledger, until = self.services.ledger, time.monotonic() + LONGEST_START

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
+from math import ceil
 
 from deployments.side_thread import SideThread
 from spine.contracts.jobs import Job
@@ -17,6 +19,9 @@ from spine.jobs import JobLedger
 from spine.ports import Documents
 
 _logger = logging.getLogger("millrace.leases")
+
+LOOK_SECONDS = 1.0
+"""At most, between two looks for cancels: whoever cancels a job waits for its end."""
 
 Also = Callable[[Documents], Awaitable[None]]
 """Something else that has to be renewed, with the thread's own store."""
@@ -67,13 +72,35 @@ class LeaseThread(SideThread):
         store = self._open_store()
         ledger = JobLedger(store, self._lease)
         try:
-            while await self._pause(pause := self._lease.total_seconds() / 5):
+            pause = self._lease.total_seconds() / 5
+            looks = ceil(pause / LOOK_SECONDS)
+            for look in count(1):
+                if not await self._pause(pause / looks):
+                    break
+                await self._tell_of_cancels(ledger)
+                if look % looks:
+                    continue
                 renewals = [self._renew(ledger, kept) for kept in self._by_job(time.monotonic() - pause)]
                 for failed in await asyncio.gather(*renewals, self._renew_rest(store), return_exceptions=True):
                     if failed is not None:
                         _logger.error("a lease was not renewed", exc_info=failed)
         finally:
             await store.close()
+
+    async def _tell_of_cancels(self, ledger: JobLedger) -> None:
+        """One question for all that are kept, those that have just begun too."""
+        places = list(self._kept)
+        if not places:
+            return
+        try:
+            cancelled = await ledger.cancelled_among({kept.job.job_id for kept in places})
+        except MillraceError as error:
+            _logger.warning("nobody could look for cancels: %s", error)
+            return
+        attempts = {(job.job_id, job.attempts): job for job in cancelled}
+        for kept in places:
+            if job := attempts.get((kept.job.job_id, kept.job.attempts)):
+                kept.tell(job)
 
     def _by_job(self, kept_before: float) -> list[list[_Kept]]:
         """An attempt that is kept in two places is renewed once; one that has just begun has a fresh lease yet, and has
@@ -89,9 +116,9 @@ class LeaseThread(SideThread):
         except MillraceError as error:
             _logger.warning("the lease of %s was not renewed: %s", places[0].job.job_id, error)
             return
-        if job is None or job.cancel_requested:
+        if job is None:
             for kept in self._kept.intersection(places):
-                kept.tell(job)
+                kept.tell(None)
 
     async def _renew_rest(self, store: Documents) -> None:
         for renew in self._also:

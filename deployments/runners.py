@@ -9,7 +9,7 @@ from spine.backlogs import RUN_BACKLOG
 from spine.batches import BATCH
 from spine.cards import CARD_EXECUTION
 from spine.contracts.conversations import CONVERSATION
-from spine.contracts.jobs import Job
+from spine.contracts.jobs import Job, JobStatus
 from spine.errors import NotConfiguredError
 from spine.graphs import MODULE_GRAPH
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
@@ -125,7 +125,8 @@ def runner_for(pipeline: str) -> Runner:
 
 async def tell_subject(services: Services, job: Job) -> None:
     """Let what the job was about know that the job ended with no flow to say so."""
-    reason = job.error.message if job.error else "The job was given up."
+    given_up = "The job was cancelled." if job.status is JobStatus.REVOKED else "The job was given up."
+    reason = job.error.message if job.error else given_up
     if job.pipeline == CARD_EXECUTION:
         await give_up(services, job, reason)
     elif job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -109,10 +109,13 @@ def problem_of(error: errors.MillraceError) -> Problem:
 
 def field_problems(found: Sequence[Any]) -> list[FieldProblem]:
     """Validation errors by field; never the value that was refused, which may be a secret."""
-    return [
-        FieldProblem(field=_field_name(item["loc"]), message=str(item["msg"]).removeprefix("Value error, "))
-        for item in found
-    ]
+    return [_field_problem(item) for item in found]
+
+
+def _field_problem(item: Any) -> FieldProblem:
+    if item["type"] == "json_invalid":  # its place is that of a letter
+        return FieldProblem(field="body", message=f"is not JSON ({item.get('ctx', {}).get('error', 'cannot be read')})")
+    return FieldProblem(field=_field_name(item["loc"]), message=str(item["msg"]).removeprefix("Value error, "))
 
 
 def _field_name(location: Sequence[int | str]) -> str:
@@ -146,9 +149,11 @@ def install_problems(app: FastAPI, render_page: RenderPage) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        found = field_problems(error.errors())
-        detail = "; ".join(f"{item.field}: {item.message}" for item in found[:3])
-        return answer(request, problem(422, "invalid_input", detail or "The input is not valid.", errors=found))
+        return answer(request, _invalid_input(error.errors()))
+
+    async def invalid_socket(socket: WebSocket, error: Exception) -> None:
+        assert isinstance(error, WebSocketRequestValidationError)
+        await socket.send_denial_response(problem_response(_invalid_input(error.errors()), socket.url.path))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -160,6 +165,13 @@ def install_problems(app: FastAPI, render_page: RenderPage) -> None:
     app.add_exception_handler(errors.MillraceError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(WebSocketRequestValidationError, invalid_socket)  # pyright: ignore[reportArgumentType]
+
+
+def _invalid_input(found: Sequence[Any]) -> Problem:
+    fields = field_problems(found)
+    detail = "; ".join(f"{item.field}: {item.message}" for item in fields[:3])
+    return problem(422, "invalid_input", detail or "The input is not valid.", errors=fields)
 
 
 _HTTP_DETAILS = {

@@ -31,7 +31,7 @@ async def watch_tasks(
     """First `{type: "connected"}`, then every event of `job` after number `since`, or of all jobs from now on.
 
     A text `ping` or `{"type": "ping"}` is answered with `{type: "pong"}`. Closes with 4404 for an unknown job;
-    who is not let in gets a 401 or 403 instead of the WebSocket.
+    who is not let in gets a 401 or 403 instead of the WebSocket, a `since` that is no number a 422.
     """
     await socket.accept()
     gateway = gateway_of(socket)

@@ -88,18 +88,26 @@ class CardDesk:
         card_id: str,
         agent: str | None = None,
         *,
+        definition: Card | None = None,
         idempotency_key: str | None = None,
         parent_job_id: str | None = None,
         force: bool = False,
     ) -> Job:
-        """A new run of the card; a known idempotency key gives the run that it made.
+        """A new run of the card, with a `definition` as it is from now on; a known idempotency key gives the run that
+        it made.
 
-        `ConflictError` while another run holds the card, and, without `force`, while a card that it depends on is not
-        DONE. `NotFoundError` without such a card.
+        `ConflictError` while another run holds the card (its definition then stays too), and, without `force`, while a
+        card that it depends on is not DONE. `NotFoundError` without such a card. `DuplicateError` for a key that
+        another run was made with.
         """
         key = f"card:{idempotency_key}" if idempotency_key else None
         if key and (known := await self._ledger.by_key(key)):
+            await self._check_is_run_of(known, card_id, agent, definition)
             return known
+        if definition is not None:
+            if (stored := await self._documents.get(CARDS, card_id)) is not None:
+                await self._check_is_free(card_from(stored))
+            await self.load([definition])
         await self.startable(card_id, force=force)
         terms = await self.terms(card_id, agent)
         job, new = await self._ledger.create(idempotency_key=key, parent_job_id=parent_job_id, **terms)
@@ -107,11 +115,19 @@ class CardDesk:
             await self._hold_or_revoke(card_id, job)
         return job
 
+    async def _check_is_run_of(self, job: Job, card_id: str, agent: str | None, definition: Card | None) -> None:
+        same = job.subject_id == card_id and job.params.get("agent") == agent
+        if not same or (definition is not None and (await self.get(card_id)).definition != definition):
+            raise DuplicateError("This Idempotency-Key was used for another run.")
+
+    async def _check_is_free(self, card: CardRecord) -> None:
+        if (holder := await self._holder(card)) is not None:
+            raise ConflictError(f"Card {card.card_id} is held by {holder.job_id}, which is {holder.status}.")
+
     async def startable(self, card_id: str, *, force: bool = False) -> CardRecord:
         """The card, when a run may begin now; `ConflictError` says what is in the way."""
         card = await self.get(card_id)
-        if (holder := await self._holder(card)) is not None:
-            raise ConflictError(f"Card {card_id} is held by {holder.job_id}, which is {holder.status}.")
+        await self._check_is_free(card)
         needed = await self._documents.find(CARDS, {"_id": {"$in": card.depends_on}}) if card.depends_on else []
         status = {one["_id"]: CardStatus(one["status"]) for one in needed}
         if not force and (why := hindrance(card, status, set())):
@@ -134,8 +150,7 @@ class CardDesk:
             card = await self.get(card_id)
             if card.job_id == job.job_id:
                 return card
-            if (holder := await self._holder(card)) is not None:
-                raise ConflictError(f"Card {card_id} is held by {holder.job_id}, which is {holder.status}.")
+            await self._check_is_free(card)
             taken = await self._documents.update(
                 CARDS, {"_id": card_id, "job_id": card.job_id}, set={"job_id": job.job_id, "updated": iso(utc_now())}
             )

@@ -7,6 +7,7 @@ back; a lease that ran out says that the process died, and the sweeper starts th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,8 +125,14 @@ class JobLedger:
         """Renew the lease of this attempt; None when the attempt is no longer ours."""
         return await self._change(self._mine(job), set={"lease_until": iso(utc_now() + self.lease)})
 
-    async def note_flow_run(self, job: Job, flow_run_id: str) -> None:
-        await self._change(self._mine(job), set={"flow_run_id": flow_run_id})
+    async def note_flow_run(self, job: Job, flow_run_id: str) -> Job | None:
+        """The attempt as it stands now; None when it is no longer ours."""
+        return await self._change(self._mine(job), set={"flow_run_id": flow_run_id})
+
+    async def cancelled_among(self, job_ids: Collection[str]) -> list[Job]:
+        """Those of the jobs that somebody asked to stop."""
+        found = await self._documents.find(JOBS, {"_id": {"$in": list(job_ids)}, "cancel_requested": True})
+        return [from_document(document) for document in found]
 
     async def progress(self, job: Job, percent: float, step: str) -> None:
         await self._change(

@@ -12,7 +12,7 @@ from spine.contracts.submissions import StepError, Submission, SubmissionStatus
 from spine.contracts.texts import Article, ExaminedText
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import ARTICLES, SUBMISSIONS
-from spine.errors import ConflictError, InvalidInputError, NotFoundError
+from spine.errors import ConflictError, InvalidInputError, JobCancelledError, NotFoundError
 from spine.jobs import JobLedger
 from spine.ports import Documents
 from spine.stage_overrides import STAGE_RULES
@@ -24,6 +24,7 @@ PUBLISH_ARTICLE = "publish_article"
 STAGES = tuple(STAGE_RULES)
 """The steps of the template `book-review`, in order."""
 
+_CANCELLED = JobCancelledError.error_code
 _SETTLED = [str(status) for status in ("ready_for_review", "approved", "published", "rejected", "failed")]
 _DECIDED = [str(status) for status in ("approved", "published", "rejected", "failed")]
 """An edit of an article in one of these puts its submission before the reviewer again."""
@@ -192,7 +193,8 @@ class ReviewDesk:
         )
 
     async def job_ended_outside(self, job: Job, message: str) -> Submission | None:
-        """A job that ended with no flow to say so (cancelled while it waited, given up): its submission failed.
+        """A job that ended with no flow to say so, or between its stages (given up, cancelled): its submission failed,
+        or, after a cancel, stands where its article stands.
 
         None when the submission has gone on to another job or had ended already.
         """
@@ -200,13 +202,15 @@ class ReviewDesk:
             step=job.current_step,
             message=message,
             error_class=job.error.error_class if job.error else "JobCancelledError",
-            error_code=job.error.error_code if job.error else "cancelled",
+            error_code=job.error.error_code if job.error else _CANCELLED,
             attempt=job.attempts,
         )
+        article = await find_article(self._documents, job.subject_id) if error.error_code == _CANCELLED else None
+        status = article.status if article is not None else str(SubmissionStatus.FAILED)
         document = await self._documents.update(
             SUBMISSIONS,
             {"_id": job.subject_id, "job_id": job.job_id, "status": {"$nin": _SETTLED}},
-            set={"status": str(SubmissionStatus.FAILED), "updated": iso(utc_now())},
+            set={"status": status, "updated": iso(utc_now())},
             push={"errors": error.model_dump(mode="json")},
         )
         return submission_from(document) if document is not None else None

@@ -24,6 +24,7 @@ from spine.jobs import JobLedger, describe
 from spine.progress import ProgressReporter
 from spine.scarcity import is_scarcity
 from spine.services import Services
+from tasks.prefect_cancels import is_cancelled_in_prefect
 
 _logger = logging.getLogger("millrace.jobs")
 _SPREAD = random.SystemRandom()
@@ -127,7 +128,9 @@ async def job_run(
     block = asyncio.current_task()
     assert block is not None
     if (flow_run_id := prefect_flow_run.get_id()) and flow_run_id != job.flow_run_id:
-        await services.ledger.note_flow_run(job, flow_run_id)
+        noted = await services.ledger.note_flow_run(job, flow_run_id)
+        if noted is not None and noted.cancel_requested:  # while Prefect made the run
+            raise await _revoked(run)
     await reporter.state(JobStatus.STARTED, f"attempt {job.attempts} of {job.max_attempts}")
     watch = asyncio.create_task(_watch(run, block), name=f"watch {job.job_id}")
     scope = asyncio.timeout(limits.hard)
@@ -237,14 +240,26 @@ class InLoopKeeper:
 
 async def _stopped(run: JobRun, block: asyncio.Task[Any]) -> None:
     """The block was cancelled: by our watch (a cancel, or another process took over), or because the process ends."""
-    if run.cancel_requested:
+    if run.cancel_requested or await _is_cancelled_in_prefect(run):
         block.uncancel()
-        await _end(run, JobStatus.REVOKED)
-        raise JobCancelledError(f"Job {run.job.job_id} was cancelled.")
+        raise await _revoked(run)
     if run.lease_lost:
         block.uncancel()
         raise ConflictError(f"Attempt {run.job.attempts} of job {run.job.job_id} was taken over by another process.")
     await asyncio.shield(run.services.ledger.release(run.job))
+
+
+async def _is_cancelled_in_prefect(run: JobRun) -> bool:
+    """A lane runs many flows and ends for other reasons; a process that runs one may end because of it."""
+    flow_run_id = prefect_flow_run.get_id()
+    if run.services.keeper is not None or not flow_run_id:
+        return False
+    return await is_cancelled_in_prefect(flow_run_id)
+
+
+async def _revoked(run: JobRun) -> JobCancelledError:
+    await _end(run, JobStatus.REVOKED)
+    return JobCancelledError(f"Job {run.job.job_id} was cancelled.")
 
 
 async def _end(run: JobRun, status: JobStatus, error: Exception | None = None) -> None:

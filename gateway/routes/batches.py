@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 
 from gateway.dependencies import Context
 from gateway.problems import ProblemError
-from gateway.routes.submissions import is_pipeline
+from gateway.routes.submissions import reviews_books
 from gateway.starting import hand_over
 from spine.batch_rows import Row, read_rows, rows_of_list, rows_of_table
 from spine.batches import BatchDesk
@@ -136,7 +136,7 @@ async def _checked(context: Context, rows: Sequence[Row]) -> Any:
     """The rows as submissions whose addresses may be fetched and whose pipelines there are."""
     items, _ = read_rows(rows)
     slugs = {item.request.pipeline_id for item in items}
-    known = {slug for slug in slugs if await is_pipeline(context, slug)}
+    known = {slug for slug in slugs if await reviews_books(context, slug)}
 
     def check(request: SubmitRequest) -> list[FieldError]:
         return [*_blocked(context, request), *_without_pipeline(request, known)]

@@ -21,7 +21,7 @@ from spine.card_runs import CardRuns
 from spine.cards import CardDesk
 from spine.contracts.cards import AgentName, AgentPolicy, BacklogOrder, Card, CardStatus, LoadReport
 from spine.contracts.jobs import Job, JobStatus
-from spine.errors import ConflictError, InvalidInputError
+from spine.errors import ConflictError, DuplicateError, InvalidInputError
 from spine.progress import announce_state
 
 router = APIRouter(tags=["cards"])
@@ -138,13 +138,14 @@ async def run_card(
     card_id: str, context: Context, body: RunRequest | None = None, idempotency_key: Key = None
 ) -> CardStarted:
     """A new run each time, unless the same `Idempotency-Key` was sent before. 409 while another run holds the card,
-    and while a card that it depends on is not DONE."""
+    which then stays as it is, and while a card that it depends on is not DONE."""
     desk, asked = _desk(context), body or RunRequest()
-    if asked.card is not None:
-        if asked.card.card_id != card_id:
-            raise InvalidInputError(f"card.card_id: must be {card_id}, as in the path")
-        await desk.load([asked.card])
-    job = await desk.run(card_id, asked.agent, idempotency_key=idempotency_key)
+    if asked.card is not None and asked.card.card_id != card_id:
+        raise InvalidInputError(f"card.card_id: must be {card_id}, as in the path")
+    try:
+        job = await desk.run(card_id, asked.agent, definition=asked.card, idempotency_key=idempotency_key)
+    except DuplicateError as error:
+        raise ProblemError(422, "idempotency_key_reused", error.message) from error
     await hand_over(context, job)
     return CardStarted(card_id=job.subject_id, job_id=job.job_id, status=job.status)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.configuration import TEMPLATE_SLUG
 from gateway.dependencies import Caller, Context, IfMatch
@@ -20,6 +20,7 @@ from spine.documents import PIPELINE_CONFIGS
 from spine.errors import ConflictError, InvalidInputError
 from spine.stage_overrides import addresses_in, checked_overrides
 from spine.stored_reviews import submission_from
+from spine.submissions import STAGES
 
 router = APIRouter(tags=["review desk"])
 
@@ -37,8 +38,17 @@ class ArticleEdit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str | None = Field(default=None, min_length=1, max_length=300)
-    content: str = Field(min_length=1, max_length=500_000, description="Markdown")
+    title: str | None = Field(default=None, max_length=300)
+    content: str = Field(max_length=500_000, description="Markdown")
+
+    @field_validator("title", "content")
+    @classmethod
+    def _is_text(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("is empty")
+        if value is not None and "\x00" in value:
+            raise ValueError("holds a zero byte")
+        return value
 
 
 class Rejection(BaseModel):
@@ -84,13 +94,17 @@ async def submit(
     return _started(submission, job)
 
 
-async def is_pipeline(context: Context, slug: str) -> bool:
-    return slug == TEMPLATE_SLUG or await context.documents.get(PIPELINE_CONFIGS, slug) is not None
+async def reviews_books(context: Context, slug: str) -> bool:
+    """Whether there is such a pipeline and it has the stages of a review."""
+    if slug == TEMPLATE_SLUG:
+        return True
+    stored = await context.documents.get(PIPELINE_CONFIGS, slug)
+    return stored is not None and {step["id"] for step in stored["steps"]}.issuperset(STAGES)
 
 
 async def _check_pipeline(context: Context, slug: str) -> None:
-    if not await is_pipeline(context, slug):
-        raise InvalidInputError(f"There is no pipeline {slug!r}; `GET /pipelines` lists them.")
+    if not await reviews_books(context, slug):
+        raise InvalidInputError(f"There is no pipeline {slug!r} for reviews; `GET /pipelines` lists what there is.")
 
 
 @router.get("/submissions", summary="List submissions, newest first")

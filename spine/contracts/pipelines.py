@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from spine.contracts.timestamps import Timestamp, utc_now
+from spine.errors import NotConfiguredError
 
 
 class StepType(StrEnum):
@@ -63,7 +64,10 @@ class PipelineConfig(BaseModel):
     updated: Timestamp = Field(default_factory=utc_now)
 
     def step(self, step_id: str) -> StepConfig:
-        return next(step for step in self.steps if step.id == step_id)
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise NotConfiguredError(f"The pipeline {self.slug} has no step {step_id!r}.", what=step_id)
 
 
 class Prompt(AiSettings):

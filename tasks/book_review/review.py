@@ -17,7 +17,7 @@ from spine.contracts.pipelines import PipelineConfig, StepConfig
 from spine.contracts.submissions import StageRecord, StepError, Submission, SubmissionStatus, SubmitRequest
 from spine.contracts.timestamps import utc_now
 from spine.contracts.usage import UsageAccount
-from spine.errors import JobCancelledError, MillraceError
+from spine.errors import JobCancelledError
 from spine.idempotency import digest, stage_key
 from spine.jobs import describe
 from spine.ports import ModelChoice
@@ -263,7 +263,7 @@ async def _reviewing(services: Services, desk: ReviewDesk, job: Job) -> AsyncGen
             pipeline = await load_pipeline(services.documents, submission.request.pipeline_id)
             with paying_from(await _purse(services, pipeline, submission.submission_id)):
                 yield Review(run=run, desk=desk, submission=submission, pipeline=pipeline, artifacts=artifacts)
-    except MillraceError as error:
+    except Exception as error:
         # A stage has recorded its own failure; this is for what ended the review between or above the stages.
         await desk.job_ended_outside(job.model_copy(update={"error": describe(error)}), str(error))
         raise

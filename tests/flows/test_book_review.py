@@ -326,6 +326,19 @@ async def test_a_cancelled_review_ends_as_revoked_and_keeps_what_was_finished(ma
     assert stored.stages["internet_research"].status == "completed"
 
 
+async def test_a_review_that_meets_the_unexpected_before_its_first_stage_is_failed_and_says_why(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> Any:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("tasks.book_review.review.load_pipeline", broken)
+    world: World = await make_world()
+    submission, job = await world.review()
+    assert job.status is JobStatus.FAILURE
+    assert (submission.status, submission.errors[-1].error_class) == (SubmissionStatus.FAILED, "KeyError")
+
+
 async def test_a_review_that_takes_too_long_is_warned_about_then_ended_and_can_be_resumed(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,9 @@ async def test_a_card_that_runs_is_not_run_twice_at_once(client: httpx.AsyncClie
     job_id = await run(client)
     refused = await client.post("/api/cards/CARD-1/run")
     assert refused.status_code == 409 and job_id in refused.json()["detail"]
+    refused = await client.post("/api/cards/CARD-1/run", json={"card": {**CARD, "title": "Another"}})
+    assert refused.status_code == 409
+    assert (await client.get("/api/cards/CARD-1")).json()["card"]["title"] == CARD["title"]
     await fail(desk, job_id)
     assert await run(client) != job_id
 
@@ -110,6 +113,12 @@ async def test_the_same_key_gives_the_same_run(client: httpx.AsyncClient) -> Non
     key = {"Idempotency-Key": "k1"}
     first = (await client.post("/api/cards/CARD-1/run", headers=key)).json()["job_id"]
     assert (await client.post("/api/cards/CARD-1/run", headers=key)).json()["job_id"] == first
+    again = await client.post("/api/cards/CARD-1/run", headers=key, json={"card": CARD})
+    assert again.json()["job_id"] == first
+    for other in ({"agent": "nope"}, {"card": {**CARD, "title": "Another"}}):
+        refused = await client.post("/api/cards/CARD-1/run", headers=key, json=other)
+        assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert (await client.get("/api/cards/CARD-1")).json()["card"]["title"] == CARD["title"]
 
 
 async def test_a_card_waits_for_what_it_depends_on(client: httpx.AsyncClient) -> None:

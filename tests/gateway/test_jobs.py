@@ -100,3 +100,16 @@ async def test_an_end_that_the_reader_has_had_is_not_told_again(client: httpx.As
     page = (await client.get(f"/api/jobs/{made['job_id']}/events", params={"since": 2})).json()
     assert page["items"] == []
     assert await desk.documents.count(JOBS) == 1
+
+
+async def test_a_rerun_that_is_cancelled_while_it_waits_leaves_the_decision_as_it_was(
+    client: httpx.AsyncClient, desk: Desk
+) -> None:
+    made = await desk.submission()
+    await desk.article(made["submission_id"])
+    path = f"/submissions/{made['submission_id']}"
+    await client.post(f"{path}/reject", json={"reason": "no"})
+    await desk.finish(made["job_id"])
+    rerun = await client.post(f"/tasks/{made['submission_id']}/retry_step", json={"stage": "article_generation"})
+    await client.post(f"/api/jobs/{rerun.json()['job_id']}/cancel")
+    assert (await client.get(path)).json()["status"] == "rejected"

@@ -207,3 +207,10 @@ async def test_every_answer_carries_the_security_headers(stranger: httpx.AsyncCl
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-frame-options"] == "DENY"
         assert answer.headers["cache-control"] == ("no-cache" if path.startswith("/static") else "no-store")
+
+
+@pytest.mark.parametrize("body", [b"{bad", b"\xff\xfe", b""], ids=repr)
+async def test_a_body_that_is_no_json_is_called_so(client: httpx.AsyncClient, body: bytes) -> None:
+    answer = await client.post("/submit", content=body, headers={"Content-Type": "application/json"})
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["field"]) == (422, "body")

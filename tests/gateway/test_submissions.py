@@ -41,6 +41,7 @@ async def test_a_blocked_address_is_refused_before_anything_is_stored(
         pytest.param({"amazon_url": BOOK_URL, "surprise": 1}, id="an unknown field"),
         pytest.param({"amazon_url": BOOK_URL, "min_words": 900, "max_words": 800}, id="bounds that cross"),
         pytest.param({"amazon_url": BOOK_URL, "pipeline_id": "no-such"}, id="an unknown pipeline"),
+        pytest.param({"amazon_url": BOOK_URL, "pipeline_id": "conversation"}, id="a pipeline of something else"),
         pytest.param({"amazon_url": BOOK_URL, "other_links": [BOOK_URL] * 51}, id="too many links"),
     ],
 )
@@ -177,6 +178,25 @@ async def test_an_edit_is_the_next_revision_unless_somebody_was_faster(
     else:
         assert answer.json()["code"] == "revision_mismatch"
         assert (await client.get(path)).json()["revision"] == 1
+
+
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        ({"title": "  ", "content": "text"}, "title"),
+        ({"title": "a\0b", "content": "text"}, "title"),
+        ({"content": "\n"}, "content"),
+        ({"content": "a\0b"}, "content"),
+    ],
+    ids=repr,
+)
+async def test_an_edit_that_nobody_could_read_is_refused(
+    client: httpx.AsyncClient, desk: Desk, edit: dict[str, str], field: str
+) -> None:
+    made = await desk.submission()
+    await desk.article(made["submission_id"])
+    answer = await client.put(f"/submissions/{made['submission_id']}/article", json=edit)
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
 
 
 async def test_an_article_is_approved_once_it_is_there(client: httpx.AsyncClient, desk: Desk) -> None:

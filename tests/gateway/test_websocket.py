@@ -161,9 +161,11 @@ async def test_a_job_that_is_not_there_closes_with_4404(served: Served) -> None:
 
 @pytest.mark.parametrize("query", ["?since=-1", "?since=x"])
 async def test_a_number_that_is_none_is_refused(served: Served, query: str) -> None:
-    with pytest.raises((InvalidStatus, ConnectionClosed)):
+    with pytest.raises(InvalidStatus) as refused:
         async with served.socket(query) as socket:
             await socket.recv()
+    answer = refused.value.response
+    assert answer.status_code == 422 and json.loads(answer.body)["errors"][0]["field"] == "since"
 
 
 async def test_a_socket_that_is_gone_is_forgotten(served: Served) -> None:

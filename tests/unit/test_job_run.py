@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.contracts.jobs import Job, JobStatus
 from spine.errors import ConflictError, ExternalServiceError, JobCancelledError, MillraceError
@@ -19,6 +20,7 @@ from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_progress import MemoryProgressLog
 from tasks.job_run import Backoff, TimeLimits, job_run
 
+RUN = "0b7cdd49-0000-4000-8000-000000000001"
 LIMITS = TimeLimits(soft=60, hard=60)
 
 
@@ -77,6 +79,59 @@ async def test_a_cancel_ends_the_attempt_as_revoked() -> None:
             keeper.news.set_result(job)
             await asyncio.sleep(60)
     assert (await services.ledger.get(job.job_id)).status is JobStatus.REVOKED
+
+
+async def test_a_job_that_was_cancelled_while_prefect_made_its_run_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services, _, job = await leased(MemoryDocuments())
+    monkeypatch.setattr(prefect_flow_run, "get_id", lambda: RUN)
+    await services.ledger.cancel(job.job_id)
+    begun = False
+    with pytest.raises(JobCancelledError):
+        async with job_run(services, job, LIMITS):
+            begun = True
+    assert not begun
+    assert [event.status for event in await services.progress.read(job.job_id)] == ["REVOKED"]
+    assert (await services.ledger.get(job.job_id)).status is JobStatus.REVOKED
+
+
+@pytest.mark.parametrize(
+    ("cancelled_in_prefect", "in_a_lane", "raised", "status"),
+    [
+        pytest.param(True, False, JobCancelledError, JobStatus.REVOKED, id="its run was cancelled"),
+        pytest.param(False, False, asyncio.CancelledError, JobStatus.RETRY, id="its process ends for another reason"),
+        pytest.param(True, True, asyncio.CancelledError, JobStatus.RETRY, id="a lane ends"),
+    ],
+)
+async def test_a_process_that_is_told_to_end_asks_prefect_whether_its_run_was_cancelled(
+    cancelled_in_prefect: bool,
+    in_a_lane: bool,
+    raised: type[BaseException],
+    status: JobStatus,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def answer(flow_run_id: str) -> bool:
+        assert flow_run_id == RUN
+        return cancelled_in_prefect
+
+    services, _, job = await leased(MemoryDocuments())
+    services.keeper = services.keeper if in_a_lane else None
+    monkeypatch.setattr(prefect_flow_run, "get_id", lambda: RUN)
+    monkeypatch.setattr("tasks.job_run.is_cancelled_in_prefect", answer)
+    begun = asyncio.Event()
+
+    async def attempt() -> None:
+        async with job_run(services, job, LIMITS):
+            begun.set()
+            await asyncio.sleep(60)
+
+    work = asyncio.create_task(attempt())
+    await begun.wait()
+    work.cancel()
+    with pytest.raises(raised):
+        await work
+    assert (await services.ledger.get(job.job_id)).status is status
 
 
 @pytest.mark.parametrize(

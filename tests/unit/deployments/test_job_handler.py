@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -97,3 +100,32 @@ async def test_a_flow_that_takes_long_to_begin_keeps_its_job(
     job, _ = await ledger.create("book_review", "sub_1")
     await JobHandler(services)(job.job_id)
     assert len(found) == 10 and not any(sweep.restart or sweep.dead for sweep in found)
+
+
+class Cancelled:
+    """A `LeaseKeeper` that tells at once that the job was cancelled."""
+
+    @contextmanager
+    def kept(self, job: Job) -> Generator[Awaitable[Job | None]]:
+        news = asyncio.get_running_loop().create_future()
+        news.set_result(job.model_copy(update={"cancel_requested": True}))
+        yield news
+
+
+async def test_a_cancelled_job_ends_though_its_flow_has_not_begun_or_does_not_let_go(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_handler, "CANCEL_GRACE_SECONDS", 0.01)
+
+    async def waiting_for_prefect(job: Job) -> Any:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(job_handler, "runner_for", lambda pipeline: waiting_for_prefect)
+    submission, job = await ReviewJobs(services.documents, services.ledger).submit(
+        SubmitRequest(amazon_url="https://shop.example/1")
+    )
+    await asyncio.wait_for(JobHandler(replace(services, keeper=Cancelled()))(job.job_id), 10)
+    assert (await services.ledger.get(job.job_id)).status is JobStatus.REVOKED
+    stored = await stored_submission(services.documents, submission.submission_id)
+    assert (stored.status, stored.errors[-1].message) == (SubmissionStatus.FAILED, "The job was cancelled.")
+    assert [event.status for event in await services.progress.read(job.job_id)] == ["REVOKED"]

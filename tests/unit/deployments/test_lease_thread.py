@@ -77,6 +77,19 @@ async def test_a_cancel_is_told(documents: Documents, thread: LeaseThread, job: 
     assert told is not None and told.cancel_requested
 
 
+async def test_a_cancel_of_an_attempt_that_has_just_begun_is_told_long_before_its_lease_is_renewed(
+    documents: Documents, tmp_path: Path, job: Job
+) -> None:
+    lease = timedelta(minutes=5)
+    with (
+        LeaseThread(lambda: open_sqlite_documents(tmp_path / "documents.sqlite3"), lease) as thread,
+        thread.kept(job) as news,
+    ):
+        await JobLedger(documents).cancel(job.job_id)
+        told = await asyncio.wait_for(news, 20)
+    assert told is not None and told.cancel_requested
+
+
 async def test_an_attempt_that_another_process_took_over_is_told_as_lost(
     documents: Documents, thread: LeaseThread, job: Job
 ) -> None:
