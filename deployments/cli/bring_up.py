@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 from deployments.cli.configuration import checked_settings
 from deployments.cli.stack_display import Display, Links, print_links
@@ -17,6 +17,7 @@ from deployments.stack.control import running_state, start_detached, supervise, 
 from deployments.stack.environment import load_environment, save_environment, with_settled_documents
 from deployments.stack.home import Home
 from deployments.stack.lane_scaler import QueueDepth
+from deployments.stack.logs import open_log
 from deployments.stack.parts import Plan
 from deployments.stack.plan import build_plan
 from deployments.stack.prefect_server import drop_scratch, scratch_folder
@@ -26,6 +27,8 @@ from deployments.stack.stack_settings import LaneLayout, lane_layout
 from deployments.stack.state import StackState
 from deployments.stack.status import status_of
 from spine.errors import ExternalServiceError, MillraceError
+
+log = logging.getLogger("millrace.stack")
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -61,19 +64,30 @@ def in_front(home: Home, lanes: str | None, lane: list[str], *, demo: bool) -> i
             said = True
             print_links(_links(home, None))
 
-    return _supervise(home, lane_layout(lanes, lane), on_change, demo=demo)
+    layout = lane_layout(lanes, lane)
+    try:
+        return _supervise(home, layout, on_change, demo=demo)
+    except MillraceError as error:
+        log.error(error.message)  # detached, the supervisor's stderr is its log
+        raise
 
 
 def supervise_here(home: Home, lanes: str | None, lane: list[str], *, demo: bool) -> int:
     """Run the supervisor, its log on stderr."""
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
+    _begin_log(sys.stderr)
     return _supervise(home, lane_layout(lanes, lane), None, demo=demo)
+
+
+def _begin_log(stream: TextIO) -> None:
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=stream)
 
 
 def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) -> int:
     config = checked_settings()
     require_safe(with_settled_documents(home, config), demo=demo)
     home.prepare()
+    if on_change:  # in front stdout is for people; detached, stderr goes into the log
+        _begin_log(os.fdopen(open_log(home.log_of("supervisor")), "a", encoding="utf-8", buffering=1))
     secrets = ensure_secrets(home, config.token.get_secret_value() if config.token else None)
 
     def make_plan(remembered: Any) -> Plan:

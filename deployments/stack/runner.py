@@ -284,8 +284,7 @@ class PartRunner:
         self.settled.set()
 
     def _show(self, complaint: str | None) -> None:
-        if complaint:
-            self.state.last_error = complaint
+        self.state.last_error = complaint  # a recovered part has none
         wanted = "unhealthy" if complaint else "healthy"
         if self.state.state != wanted and not self._stopping.is_set():
             log.log(

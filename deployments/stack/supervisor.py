@@ -177,7 +177,14 @@ class Supervisor:
         except OSError as error:  # a full disk hides the state, it does not end the stack
             log.error("the state cannot be written: %s", error)
         if self._announce:
-            self._announce(self.state)
+            self._tell(self._announce)
+
+    def _tell(self, announce: Callable[[StackState], None]) -> None:
+        try:
+            announce(self.state)
+        except Exception as error:  # whoever read along has gone away, or his disk is full: no reason to end the stack
+            self._announce = None
+            log.warning("changes are no longer announced: %s", error or type(error).__name__)
 
     # -- stopping ------------------------------------------------------------------------------------------------
 

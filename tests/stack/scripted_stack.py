@@ -83,7 +83,9 @@ class ScriptedStack:
         for process in self.supervisors:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
-            process.communicate()
+            if process.stdout and not process.stdout.closed:
+                process.communicate()
+            process.wait()
         end_leftovers(load_state(self.home), grace=0.2)
 
 

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from deployments.cli.stack_display import Display
 from deployments.stack.control import supervise
 from deployments.stack.home import Home
 from deployments.stack.parts import Kind, LaneGroup, Life, Part, Plan, StopRank
@@ -27,7 +28,7 @@ def part_of(described: dict, home: Path) -> Part:
         early_needs=early_needs_of(described),
         stop_rank=StopRank(described.get("rank", "faces")),
         probe_every=0.2,
-        probe_patience=2,
+        probe_patience=described.get("patience", 2),
         stop_seconds=described.get("stop_seconds", 5.0),
         start_seconds=described.get("start_seconds", 10.0),
         memory_limit=described.get("memory_limit"),
@@ -74,7 +75,7 @@ def main() -> int:
         environment={"PATH": "/usr/bin:/bin"},
     )
     try:
-        return supervise(Home(home), lambda _ports: made, queue_depth=depth)
+        return supervise(Home(home), lambda _ports: made, queue_depth=depth, on_change=Display("", live=False).show)
     except MillraceError as error:
         print(error.message, file=sys.stderr)
         return 1

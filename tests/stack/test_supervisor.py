@@ -228,6 +228,30 @@ def test_a_part_that_stops_answering_is_restarted(stack: ScriptedStack) -> None:
     stack.wait_for_part("part", "healthy")
 
 
+def test_a_part_that_recovers_has_no_complaint_any_more(stack: ScriptedStack) -> None:
+    answer = stack.home.root / "answer"
+    answer.touch()
+    stack.start({"name": "part", "ready": "answer", "patience": 1000})
+    stack.wait_for("running")
+    answer.unlink()
+    assert "answer is not there" in (stack.wait_for_part("part", "unhealthy").last_error or "")
+    answer.touch()
+    assert stack.wait_for_part("part", "healthy").last_error is None
+
+
+def test_a_stack_goes_on_and_stops_in_order_when_nobody_reads_what_it_says(stack: ScriptedStack) -> None:
+    supervisor = stack.start({"name": "part"})
+    stack.wait_for("running")
+    first = stack.wait_for_part("part", "healthy").pid
+    assert first and supervisor.stdout
+    supervisor.stdout.close()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: (part := stack.part("part")) and part.state == "healthy" and part.pid != first, "the restart")
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(10) == 0
+    assert stack.wait_for("stopped").error is None
+
+
 def test_logs_and_state_are_private(stack: ScriptedStack) -> None:
     stack.start({"name": "part", "script": "print('hello', flush=True)\n" + IDLE})
     stack.wait_for("running")

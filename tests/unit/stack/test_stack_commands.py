@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,17 @@ def test_a_failing_command_says_one_clear_line(
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_stack_in_front_keeps_the_log_that_a_detached_one_keeps(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = millrace(tmp_path / "home", "up", "--foreground", "--no-demo", "--port", str(taken.getsockname()[1]))
+    told = tmp_path / "home" / "logs" / "supervisor.log"
+    assert done.returncode == 1
+    assert done.stderr.removeprefix("millrace: ").strip() in told.read_text()
+    assert told.stat().st_mode & 0o777 == 0o600
 
 
 def test_down_without_a_stack_says_so_and_succeeds(tmp_path: Path) -> None:
