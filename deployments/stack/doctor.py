@@ -20,7 +20,9 @@ from deployments.stack.ports_choice import is_free
 from deployments.stack.postgres_server import find_postgres
 from deployments.stack.prefect_server import SQLITE_FILE
 from deployments.stack.redis_server import find_redis
-from deployments.stack.state import load_state
+from deployments.stack.secret_store import load_secrets
+from deployments.stack.state import StackState, load_state
+from deployments.stack.status import word_of
 from spine.adapters.chromium_process import find_browser
 from spine.errors import MillraceError, NotConfiguredError
 from spine.settings import Settings
@@ -141,7 +143,9 @@ def _home(home: Home) -> Iterable[Finding]:
         yield Finding("home", Verdict.OK, f"{home.root} will be made")
         return
     about = home.root.stat()
-    if about.st_uid != os.geteuid():
+    if not home.root.is_dir():
+        yield Finding("home", Verdict.FAIL, f"{home.root} is no folder", "choose another MILLRACE_HOME")
+    elif about.st_uid != os.geteuid():
         mend = "choose another MILLRACE_HOME"
         yield Finding("home", Verdict.FAIL, f"{home.root} belongs to uid {about.st_uid}", mend)
     elif about.st_mode & _PRIVATE_DIRECTORY_BITS:
@@ -150,7 +154,17 @@ def _home(home: Home) -> Iterable[Finding]:
         mend = f"chmod 600 {home.secrets_file}"
         yield Finding("home", Verdict.FAIL, f"{home.secrets_file} is open to other users", mend)
     else:
-        yield Finding("home", Verdict.OK, str(home.root))
+        yield _secrets(home)
+
+
+def _secrets(home: Home) -> Finding:
+    try:
+        if home.secrets_file.exists():
+            load_secrets(home)
+    except NotConfiguredError as error:
+        found, _, mend = error.message.partition("): ")
+        return Finding("home", Verdict.FAIL, f"{found})", mend.rstrip("."))
+    return Finding("home", Verdict.OK, str(home.root))
 
 
 def _disk(home: Home) -> Iterable[Finding]:
@@ -177,7 +191,7 @@ def _port(home: Home, settings: Settings) -> Iterable[Finding]:
 def _services(home: Home) -> Iterable[Finding]:
     state = load_state(home)
     if state is None or not state.is_supervised:
-        yield Finding("stack", Verdict.OK, "not running: `millrace up` starts it")
+        yield _ended(home, state)
         return
     for part in state.parts:
         verdict = Verdict.OK if part.is_settled else Verdict.WARN
@@ -185,6 +199,15 @@ def _services(home: Home) -> Iterable[Finding]:
         mend = "" if part.is_settled else f"read {home.log_of(part.name)}"
         yield Finding(f"part {part.name}", verdict, found, mend)
     yield from _answers(home)
+
+
+def _ended(home: Home, state: StackState | None) -> Finding:
+    word, log = word_of(state), home.log_of("supervisor")
+    if word == "killed":
+        return Finding("stack", Verdict.FAIL, "its supervisor was killed", f"`millrace up` starts it again; read {log}")
+    if state is not None and word == "failed":
+        return Finding("stack", Verdict.FAIL, f"it failed: {state.error}", f"read {log}, then `millrace up`")
+    return Finding("stack", Verdict.OK, "not running: `millrace up` starts it")
 
 
 def _answers(home: Home) -> Iterable[Finding]:

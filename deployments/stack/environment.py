@@ -124,7 +124,7 @@ def settled(home: Home) -> dict[str, str]:
     """What was settled; empty before that. `NotConfiguredError` when it cannot be read: nobody may guess it."""
     try:
         return _variables(home.settled_file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, AttributeError) as error:
         raise NotConfiguredError(

@@ -55,6 +55,10 @@ class Home:
             for folder in (self.root, self.run, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             self._make_private()
+        except (FileExistsError, NotADirectoryError) as error:
+            raise NotConfiguredError(
+                f"MILLRACE_HOME {self.root} is no folder: choose a folder that you may write to.", what="MILLRACE_HOME"
+            ) from error
         except OSError as error:
             raise NotConfiguredError(
                 f"MILLRACE_HOME {self.root} cannot be used ({error.strerror}): choose a folder that you may write to.",

@@ -39,7 +39,7 @@ def load_secrets(home: Home) -> Secrets:
     try:
         stored = json.loads(home.secrets_file.read_text(encoding="utf-8"))
         return Secrets(**{field.name: str(stored[field.name]) for field in fields(Secrets)})
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise NotConfiguredError(
             f"There is no stack in {home.root} yet: run `millrace up` first.", what="secrets"
         ) from error

@@ -25,7 +25,7 @@ def status_of(home: Home) -> dict[str, Any]:
     state = load_state(home)
     running = state is not None and state.is_supervised
     return {
-        "state": _word(state, running=running),
+        "state": word_of(state),
         "home": str(home.root),
         "error": state.error if state else None,
         **_addresses(home, state if running else None),
@@ -35,10 +35,11 @@ def status_of(home: Home) -> dict[str, Any]:
     }
 
 
-def _word(state: StackState | None, *, running: bool) -> str:
+def word_of(state: StackState | None) -> str:
+    """The stack's state in one word, killed where the supervisor is gone without having said so."""
     if state is None:
         return "stopped"
-    if not running and state.state not in ("failed", "stopped"):
+    if not state.is_supervised and state.state not in ("failed", "stopped"):
         return "killed"
     return state.state
 

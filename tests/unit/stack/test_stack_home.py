@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.stack.doctor import Finding, Verdict, examine
 from deployments.stack.home import Home, write_private
 from deployments.stack.leftovers import find_leftovers
 from deployments.stack.logs import last_lines, open_log, rotate
@@ -16,6 +17,7 @@ from deployments.stack.secret_store import ensure_secrets, load_secrets
 from deployments.stack.state import PartState, load_state, new_state, save_state
 from deployments.stack.status import status_of
 from spine.errors import ConflictError, NotConfiguredError
+from spine.settings import Settings
 
 
 @pytest.fixture
@@ -134,6 +136,46 @@ def test_status_tells_killed_from_stopped(home: Home) -> None:
     save_state(home, state)
     found = status_of(home)
     assert (found["state"], found["parts"][0]["state"], found["login_url"]) == ("killed", "gone", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "said"),
+    [
+        pytest.param(None, Verdict.OK, "not running", id="never started"),
+        pytest.param("stopped", Verdict.OK, "not running", id="taken down"),
+        pytest.param("running", Verdict.FAIL, "killed", id="killed while it ran"),
+        pytest.param("failed", Verdict.FAIL, "redis could not be started", id="given up"),
+    ],
+)
+def test_the_doctor_tells_a_stack_that_ended_badly_from_one_that_was_stopped(
+    home: Home, state: str | None, verdict: Verdict, said: str
+) -> None:
+    if state is not None:
+        kept = new_state()
+        kept.state, kept.supervisor_started = state, "another boot:1"
+        kept.error = "redis could not be started" if state == "failed" else None
+        save_state(home, kept)
+    found = finding_of(home, "stack")
+    assert found.verdict is verdict and said in found.found
+    assert bool(found.mend) is (verdict is Verdict.FAIL)
+
+
+def test_the_doctor_names_damaged_secrets_and_what_mends_them(home: Home) -> None:
+    home.secrets_file.write_text("{}")
+    home.secrets_file.chmod(0o600)
+    found = finding_of(home, "home")
+    assert found.verdict is Verdict.FAIL
+    assert str(home.secrets_file) in found.found and "restore it from a backup" in found.mend
+
+
+def test_the_doctor_calls_a_home_that_is_a_file_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = finding_of(Home(tmp_path / "file"), "home")
+    assert found.verdict is Verdict.FAIL and "no folder" in found.found
+
+
+def finding_of(home: Home, name: str) -> Finding:
+    return next(one for one in examine(home, Settings.model_validate({"home": home.root})) if one.name == name)
 
 
 def test_the_status_of_a_running_stack_has_a_login_link(home: Home) -> None:
