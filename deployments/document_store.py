@@ -35,7 +35,7 @@ _logger = logging.getLogger("millrace.documents")
 class DocumentSettings(BaseSettings):
     """`MILLRACE_DOCUMENT_BLOCK`: the way back into a stack whose saved block names a database that is gone."""
 
-    model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MILLRACE_", env_ignore_empty=True, extra="ignore")
 
     document_block: Literal["use", "ignore"] = Field("use", description="ignore: start as if no block were saved")
 

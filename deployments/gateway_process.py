@@ -66,7 +66,7 @@ async def _serve(config: Settings) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                host=os.environ.get("MILLRACE_HOST", HOST),
+                host=os.environ.get("MILLRACE_HOST") or HOST,
                 port=config.port,
                 log_level="warning",
                 access_log=False,

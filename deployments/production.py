@@ -26,7 +26,9 @@ _SHORTEST_PASSWORD = 12  # characters, of servers
 class Surroundings(BaseSettings):
     """What the environment says beyond `spine.settings` that decides whether a production stack is safe."""
 
-    model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MILLRACE_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     host: str = Field("127.0.0.1", description="the address on which the gateway listens")
     tls_proxy: bool = Field(False, description="a proxy in front of the gateway speaks https")

@@ -1,7 +1,7 @@
 """Typed settings from the environment. Read once per process; nothing here opens a connection.
 
-`MILLRACE_*` name Millrace's own settings. Provider keys and addresses use the SDKs' own names
-(`OPENAI_API_KEY`, `GROQ_BASE_URL`, …). A saved Prefect block wins over both.
+`MILLRACE_*` name Millrace's own settings; one that is empty counts as not set. Provider keys and addresses use the
+SDKs' own names (`OPENAI_API_KEY`, `GROQ_BASE_URL`, …). A saved Prefect block wins over both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class Settings(BaseSettings):
     """One stack's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MILLRACE_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".millrace", description="all state lives here")
     port: int = Field(default=8800, ge=0, le=65535, description="the gateway's port")
@@ -45,11 +47,6 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return frozenset(item.strip().lower() for item in value.split(",") if item.strip())
         return value
-
-    @field_validator("embedding_model", "embedding_dimension", "personas", mode="before")
-    @classmethod
-    def _unset_when_empty(cls, value: object) -> object:
-        return None if value == "" else value
 
     @field_validator("home", mode="after")
     @classmethod

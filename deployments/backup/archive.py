@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import zlib
 from pathlib import Path
 
 from deployments.stack.home import PRIVATE_FILE
@@ -49,10 +50,11 @@ def unpack(file: Path, folder: Path) -> None:
     try:
         with tarfile.open(file, mode="r:*") as archive:
             archive.extractall(folder, filter=_plain)  # noqa: S202 - every member goes through the filter
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # a full disk is not the archive's fault
             raise
-        raise InvalidInputError(f"{file} cannot be unpacked: {error}. Nothing was restored from it.") from error
+        reason = (str(error).splitlines() or ["it is damaged"])[0].rstrip(":")  # tarfile tells each way that it tried
+        raise InvalidInputError(f"{file} cannot be unpacked: {reason}. Nothing was restored from it.") from error
 
 
 def _plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:

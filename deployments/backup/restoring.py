@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import stat
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -48,8 +49,7 @@ async def restore(file: Path, home: Home, settings: Settings, *, force: bool = F
     if running_state(home) is not None:
         raise ConflictError(f"A stack runs in {home.root}: stop it first, with `millrace down`.")
     _require_room(home, force)
-    home.prepare()
-    with home.supervised(), _draft(home) as draft:
+    with _prepared(home), _draft(home) as draft:
         end_leftovers(load_state(home))
         saved = draft / "saved"
         saved.mkdir(mode=PRIVATE_DIRECTORY)
@@ -60,6 +60,27 @@ async def restore(file: Path, home: Home, settings: Settings, *, force: bool = F
         await _fill(saved, made, settings)
         _put_in_place(made, home)
     return manifest
+
+
+@contextmanager
+def _prepared(home: Home) -> Generator[None]:
+    """Hold the home, made if missing. When nothing is restored, what was made for it goes again."""
+    folders = (home.logs, home.run, home.root, *home.root.parents)
+    missing = [folder for folder in folders if not folder.exists()]
+    mode = home.root.stat().st_mode if home.root.exists() else None
+    home.prepare()
+    with home.supervised():
+        try:
+            yield
+        except BaseException:
+            if home.run in missing:
+                home.lock_file.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that is not empty is somebody's
+                for folder in missing:
+                    folder.rmdir()
+            if mode is not None:
+                home.root.chmod(stat.S_IMODE(mode))
+            raise
 
 
 def _require_room(home: Home, force: bool) -> None:

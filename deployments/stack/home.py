@@ -38,6 +38,10 @@ class Home:
     def secrets_file(self) -> Path:
         return self.root / "secrets.json"
 
+    @property
+    def lock_file(self) -> Path:
+        return self.run / "supervisor.lock"
+
     def log_of(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
@@ -81,7 +85,7 @@ class Home:
 
         The lock is the kernel's and ends with the process, however that ends.
         """
-        lock = os.open(self.run / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        lock = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         try:
             _lock(lock, patience, self.root)
             yield

@@ -17,7 +17,7 @@ _LIVE_LANES = 2
 class LaneSettings(BaseSettings):
     """How many lanes there are, and how large (`MILLRACE_LANE_RANGE`, `MILLRACE_LIVE_LANES`, `MILLRACE_LANES`, …)."""
 
-    model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MILLRACE_", env_ignore_empty=True, extra="ignore")
 
     lane_range: str = Field("1..2", description="how many pipeline lanes: a number, or minimum..maximum")
     live_lanes: int = Field(0, ge=0, description="how many lanes answer messages; 0: one per core, at most two")

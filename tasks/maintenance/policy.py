@@ -12,7 +12,7 @@ class CleanupPolicy(BaseSettings):
     Jobs, submissions, books, prompts and usage are kept for good.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MILLRACE_KEEP_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="MILLRACE_KEEP_", env_ignore_empty=True, extra="forbid")
 
     result_days: float = Field(default=7, gt=0, description="results of stages in files (those in Redis expire)")
     progress_hours: float = Field(default=24, gt=0, description="progress streams of jobs, after their end")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from deployments.backup.archive import pack
 from deployments.backup.documents_copy import copy_documents, require_empty
 from deployments.backup.home_files import SET_ASIDE, copy_home, entries_with_data
 from deployments.backup.restoring import restore
@@ -162,6 +164,36 @@ async def test_a_restore_that_is_refused_leaves_the_home_as_it_was(home: Home, t
         await restore(tmp_path / "backup.tar.gz", home, settings_of(home), force=True)
     assert home.secrets_file.read_text() == kept
     assert sorted(path.name for path in home.root.iterdir()) == ["logs", "run", "secrets.json"]
+
+
+async def test_a_restore_that_is_refused_makes_no_home(tmp_path: Path) -> None:
+    made = Home(tmp_path / "new" / "home")
+    with pytest.raises(InvalidInputError, match="There is no backup"):
+        await restore(tmp_path / "backup.tar.gz", made, settings_of(made))
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_restore_that_is_refused_leaves_a_folder_as_open_and_as_empty_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "backup.tar.gz").write_text("not an archive")
+    there = Home(tmp_path / "home")
+    there.root.mkdir()
+    there.root.chmod(0o755)
+    with pytest.raises(InvalidInputError, match="cannot be unpacked") as refused:
+        await restore(tmp_path / "backup.tar.gz", there, settings_of(there))
+    assert len(refused.value.message.splitlines()) == 1
+    assert list(there.root.iterdir()) == []
+    assert there.root.stat().st_mode & 0o777 == 0o755
+
+
+async def test_a_backup_with_a_damaged_byte_is_refused(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "file").write_bytes(os.urandom(200_000))
+    pack(tmp_path / "content", file := tmp_path / "backup.tar.gz")
+    damaged = bytearray(file.read_bytes())
+    damaged[20:60] = bytes(40)
+    file.write_bytes(damaged)
+    with pytest.raises(InvalidInputError, match="cannot be unpacked"):
+        await restore(file, home, settings_of(home), force=True)
 
 
 async def test_a_home_that_somebody_holds_is_left_alone(home: Home, tmp_path: Path) -> None:
