@@ -13,6 +13,7 @@ import httpx
 
 from deployments.cli.configuration import checked_settings, stack_home
 from deployments.stack.environment import load_environment
+from deployments.stack.shell import is_of_another, require_sendable
 from spine.errors import (
     AuthenticationError,
     ConflictError,
@@ -32,7 +33,8 @@ _BY_STATUS: dict[int, type[MillraceError]] = {
 
 @contextmanager
 def gateway() -> Generator[httpx.Client]:
-    """A client of this home's gateway, or of the one that `MILLRACE_PORT` and `MILLRACE_TOKEN` name.
+    """A client of this home's gateway, or of the one that `MILLRACE_PORT` and `MILLRACE_TOKEN` name, unless they
+    are what the shell was told of another home.
 
     Inside the block, an HTTP problem becomes an error with the problem's words.
     """
@@ -53,10 +55,11 @@ def gateway() -> Generator[httpx.Client]:
 
 
 def _address() -> tuple[int, str]:
-    config = checked_settings()
-    if config.token is not None and "MILLRACE_PORT" in os.environ:
-        return config.port, config.token.get_secret_value()
-    environment = load_environment(stack_home())
+    config, home = checked_settings(), stack_home()
+    if config.token and os.environ.get("MILLRACE_PORT") and not is_of_another(home.root):
+        require_sendable(token := config.token.get_secret_value())
+        return config.port, token
+    environment = load_environment(home)
     return int(environment["MILLRACE_PORT"]), environment["MILLRACE_TOKEN"]
 
 

@@ -84,6 +84,11 @@ class AccessTokens:
         return await page_of(self._documents, TOKENS, None, sort=[("created", -1)], limit=limit, cursor=cursor)
 
 
+def is_access_token(text: str) -> bool:
+    """Whether the text has the form of a token that was made here, valid or not."""
+    return text.startswith(f"{_MARK}.token_")
+
+
 def token_from(document: Document) -> AccessToken:
     fields = {name: value for name, value in document.items() if name not in ("_id", "digest")}
     return AccessToken(token_id=document["_id"], **fields)

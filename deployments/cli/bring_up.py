@@ -23,10 +23,12 @@ from deployments.stack.plan import build_plan
 from deployments.stack.prefect_server import drop_scratch, scratch_folder
 from deployments.stack.queue_depths import docket_depths
 from deployments.stack.secret_store import ensure_secrets
+from deployments.stack.shell import chosen_admin_token
 from deployments.stack.stack_settings import LaneLayout, lane_layout
 from deployments.stack.state import StackState
 from deployments.stack.status import status_of
 from spine.errors import ExternalServiceError, MillraceError
+from spine.settings import Settings
 
 log = logging.getLogger("millrace.stack")
 
@@ -37,6 +39,7 @@ def detached(home: Home, arguments: list[str], lanes: str | None, lane: list[str
     """Start the stack in the background and return when every part is healthy; a running one is left as it is."""
     config = checked_settings()
     require_safe(with_settled_documents(home, config), demo=demo)
+    _admin_token(config)
     lane_layout(lanes, lane)  # what cannot be read is said here, not in the supervisor's log
     already = running_state(home)
     if already and already.state == "running":
@@ -85,10 +88,11 @@ def _begin_log(stream: TextIO) -> None:
 def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) -> int:
     config = checked_settings()
     require_safe(with_settled_documents(home, config), demo=demo)
+    token = _admin_token(config)
     home.prepare()
     if on_change:  # in front stdout is for people; detached, stderr goes into the log
         _begin_log(os.fdopen(open_log(home.log_of("supervisor")), "a", encoding="utf-8", buffering=1))
-    secrets = ensure_secrets(home, config.token.get_secret_value() if config.token else None)
+    secrets = ensure_secrets(home, token)
 
     def make_plan(remembered: Any) -> Plan:
         plan, own = build_plan(home, config, secrets, layout, remembered, demo=demo)
@@ -99,6 +103,10 @@ def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) ->
         return supervise(home, make_plan, queue_depth=_depths(home, layout), on_change=on_change)
     finally:
         drop_scratch(scratch_folder(home.root))
+
+
+def _admin_token(config: Settings) -> str | None:
+    return chosen_admin_token(config.token.get_secret_value() if config.token else None)
 
 
 def _depths(home: Home, layout: LaneLayout) -> QueueDepth:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +11,11 @@ import pytest
 
 from deployments import gateway_client
 from deployments.gateway_client import follow_job
-from spine.errors import AuthenticationError
+from deployments.stack.environment import load_environment, save_environment
+from deployments.stack.home import Home
+from deployments.stack.shell import marked
+from spine.errors import AuthenticationError, InvalidInputError
+from spine.settings import settings
 
 ENDED = {"job_id": "job_1", "status": "SUCCESS"}
 EVENTS = [
@@ -67,6 +72,49 @@ def test_a_gateway_that_never_answered_is_not_waited_for_long() -> None:
 
     with a_client(refuse) as client, pytest.raises(httpx.ConnectError):
         next(follow_job(client, "job_1", patience=1e9, first=0.01))
+
+
+@pytest.fixture
+def two_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A shell that has evaluated the environment of `first`, beside a stack `second`."""
+    for name, port in (("first", "1111"), ("second", "2222")):
+        home = Home(tmp_path / name)
+        home.prepare()
+        told = {"MILLRACE_HOME": str(home.root), "MILLRACE_PORT": port, "MILLRACE_TOKEN": f"token-of-{name}"}
+        save_environment(home, told)
+    for name, value in marked(load_environment(Home(tmp_path / "first"))).items():
+        monkeypatch.setenv(name, value)
+    yield monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("variables", "port", "token"),
+    [
+        pytest.param({}, 1111, "token-of-first", id="the evaluated stack"),
+        pytest.param({"MILLRACE_HOME": "second"}, 2222, "token-of-second", id="the home that is named, not that one"),
+        pytest.param({"MILLRACE_TOKEN": ""}, 1111, "token-of-first", id="an empty token is none"),
+        pytest.param({"MILLRACE_TOKEN": "mine"}, 1111, "mine", id="a token that a person set"),
+        pytest.param(
+            {"MILLRACE_HOME": "second", "MILLRACE_TOKEN": "mine", "MILLRACE_PORT": "3"}, 3, "mine", id="all of them set"
+        ),
+    ],
+)
+def test_a_command_speaks_to_the_stack_that_is_named(
+    two_stacks: pytest.MonkeyPatch, tmp_path: Path, variables: dict[str, str], port: int, token: str
+) -> None:
+    for name, value in variables.items():
+        two_stacks.setenv(name, str(tmp_path / value) if name == "MILLRACE_HOME" else value)
+    settings.cache_clear()
+    with gateway_client.gateway() as client:
+        assert client.base_url.port == port
+        assert client.headers["Authorization"] == f"Bearer {token}"
+
+
+def test_a_token_that_no_header_can_hold_is_named(two_stacks: pytest.MonkeyPatch) -> None:
+    two_stacks.setenv("MILLRACE_TOKEN", "ää")
+    settings.cache_clear()
+    with pytest.raises(InvalidInputError, match="MILLRACE_TOKEN"), gateway_client.gateway():
+        pass
 
 
 def test_a_token_of_another_stack_is_said_to_be_one() -> None:

@@ -32,6 +32,7 @@ def millrace(home: Path, *words: str, **environment: str) -> subprocess.Complete
         pytest.param(["up"], {"MILLRACE_PORT": "x"}, 1, "MILLRACE_PORT cannot be used", id="a wrong variable"),
         pytest.param(["up"], {"MILLRACE_HOME": "/proc/none"}, 1, "MILLRACE_HOME", id="a home that cannot be made"),
         pytest.param(["up"], {"MILLRACE_HOME": "/etc/passwd"}, 1, "is no folder", id="a home that is a file"),
+        pytest.param(["up"], {"MILLRACE_TOKEN": "mlr.token_1.x"}, 1, "token create", id="a viewer's token as admin"),
         pytest.param(["nonsense"], {}, 2, "No such command", id="no command"),
     ],
 )
