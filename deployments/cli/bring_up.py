@@ -18,6 +18,7 @@ from deployments.stack.environment import load_environment, save_environment, wi
 from deployments.stack.home import Home
 from deployments.stack.lane_scaler import QueueDepth
 from deployments.stack.logs import open_log
+from deployments.stack.own_parts import DEMO_PART
 from deployments.stack.parts import Plan
 from deployments.stack.plan import build_plan
 from deployments.stack.prefect_server import drop_scratch, scratch_folder
@@ -35,7 +36,9 @@ log = logging.getLogger("millrace.stack")
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
-def detached(home: Home, arguments: list[str], lanes: str | None, lane: list[str], *, demo: bool) -> None:
+def detached(
+    home: Home, arguments: list[str], lanes: str | None, lane: list[str], *, port: int | None = None, demo: bool
+) -> None:
     """Start the stack in the background and return when every part is healthy; a running one is left as it is."""
     config = checked_settings()
     require_safe(with_settled_documents(home, config), demo=demo)
@@ -44,7 +47,9 @@ def detached(home: Home, arguments: list[str], lanes: str | None, lane: list[str
     already = running_state(home)
     if already and already.state == "running":
         print(f"The stack is already running in {home.root}; nothing was changed.")
-    else:
+    if already and (ignored := options_without_effect(already, arguments, port)):
+        print(f"Ignored: {', '.join(ignored)}. A stack with other options takes `millrace down` first.")
+    if already is None or already.state != "running":
         started = None if already else start_detached(home, [*arguments, "--port", str(config.port)])
         with Display("starting") as display:
             wait_until_up(home, started, display.show)
@@ -53,6 +58,14 @@ def detached(home: Home, arguments: list[str], lanes: str | None, lane: list[str
     print_links(_links(home, review))
     if fault:
         raise ExternalServiceError(f"The stack runs, but its demo review failed: {fault}", service="demo")
+
+
+def options_without_effect(running: StackState, arguments: list[str], port: int | None) -> list[str]:
+    """The options that a stack which runs does not follow. How its lanes were laid out it does not tell."""
+    met = {"--no-demo"} if running.part(DEMO_PART) is None else set[str]()
+    given = [word for word in arguments if word.startswith("--") and word not in met]
+    elsewhere = bool(port) and port != running.ports.get("gateway")
+    return [*(["--port"] if elsewhere else []), *dict.fromkeys(given)]
 
 
 def in_front(home: Home, lanes: str | None, lane: list[str], *, demo: bool) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Annotated
 
 import typer
@@ -11,7 +14,7 @@ from deployments.cli.application import print_json
 from deployments.cli.configuration import checked_settings, stack_home
 from spine.errors import InvalidInputError
 
-Port = Annotated[int | None, typer.Option(help="The gateway's port (default MILLRACE_PORT, else 8800).")]
+Port = Annotated[int | None, typer.Option(help="The gateway's port (default MILLRACE_PORT, else 8800); 0: a free one.")]
 NoDemo = Annotated[bool, typer.Option("--no-demo", help="Neither demo pages nor the demo review.")]
 Lanes = Annotated[str | None, typer.Option(help="How many pipeline lanes: N, or MIN..MAX scaled with the queue.")]
 Lane = Annotated[list[str] | None, typer.Option(help="A dedicated lane, NAME=queue1,queue2; may be repeated.")]
@@ -30,28 +33,37 @@ def up(
     no_demo: NoDemo = False,
     lanes: Lanes = None,
     lane: Lane = None,
+    json: Json = False,
 ) -> None:
     """Start the whole stack and return when all of it is healthy."""
     from deployments.cli import bring_up
+    from deployments.stack.status import status_of
 
+    if foreground and json:
+        raise InvalidInputError("--json is for a stack in the background: in front there is no end to answer at.")
     if port is not None:
         _use_port(port)
     if foreground:
         raise typer.Exit(bring_up.in_front(stack_home(), lanes, lane or [], demo=not no_demo))
-    bring_up.detached(
-        stack_home(), _supervisor_arguments(no_demo, lanes, lane or []), lanes, lane or [], demo=not no_demo
-    )
+    arguments = _supervisor_arguments(no_demo, lanes, lane or [])
+    with _aside(json):
+        bring_up.detached(stack_home(), arguments, lanes, lane or [], port=port, demo=not no_demo)
+    if json:
+        print_json(status_of(stack_home()))
 
 
-def down() -> None:
+def down(json: Json = False) -> None:
     """Stop the stack; its state stays in MILLRACE_HOME."""
     from deployments.cli.stack_display import Display
     from deployments.stack.control import stop
     from deployments.stack.state import load_state
 
     home = stack_home()
-    with Display("stopping", known=load_state(home)) as display:
+    with _aside(json), Display("stopping", known=load_state(home)) as display:
         stopped = stop(home, display.show)
+    if json:
+        print_json({"home": str(home.root), "stopped": stopped})
+        return
     print("The stack has stopped." if stopped else f"No stack is running in {home.root}.")
 
 
@@ -106,9 +118,16 @@ def supervise(port: Port = None, no_demo: NoDemo = False, lanes: Lanes = None, l
     raise typer.Exit(supervise_here(stack_home(), lanes, lane or [], demo=not no_demo))
 
 
+@contextmanager
+def _aside(json: bool) -> Generator[None]:
+    """What is said to people on the way goes to stderr where the answer is for machines."""
+    with redirect_stdout(sys.stderr) if json else nullcontext():
+        yield
+
+
 def _use_port(port: int) -> None:
     if not 0 <= port <= 65535:
-        raise InvalidInputError(f"--port takes a number from 1 to 65535, not {port}.")
+        raise InvalidInputError(f"--port takes a number from 1 to 65535, or 0 for a free one, not {port}.")
     os.environ["MILLRACE_PORT"] = str(port)
 
 

@@ -16,6 +16,7 @@ from deployments.stack.stack_settings import LaneLayout
 SETUP_MODULE = "deployments.register"
 DEPLOYMENTS_MODULE = "deployments.deploying"
 DOCUMENTS_MODULE = "deployments.document_store"
+DEMO_PART = "demo-pages"
 STEP_PROCESS = "deployments.stack.step_process"
 EARLY = ("redis", "chroma", "postgres")
 """What is loaded early is loaded while Prefect makes its tables, which takes half of two cores; before that the stores
@@ -87,7 +88,7 @@ def gateway_part(addresses: Addresses, folder: Path, needs: tuple[str, ...]) -> 
 
 def demo_part(port: int, folder: Path) -> Part:
     return Part(
-        name="demo-pages",
+        name=DEMO_PART,
         argv=millrace("demo-pages"),
         probe=http_answers(f"http://{LOOPBACK}:{port}/"),
         port=port,

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from deployments.cli.bring_up import options_without_effect
+from deployments.stack.own_parts import DEMO_PART
+from deployments.stack.state import PartState, new_state
+
 
 def millrace(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -59,6 +63,38 @@ def test_a_stack_in_front_keeps_the_log_that_a_detached_one_keeps(tmp_path: Path
 def test_down_without_a_stack_says_so_and_succeeds(tmp_path: Path) -> None:
     done = millrace(tmp_path / "home", "down")
     assert (done.returncode, "No stack is running" in done.stdout) == (0, True)
+
+
+def test_down_answers_machines_as_well(tmp_path: Path) -> None:
+    done = millrace(tmp_path / "home", "down", "--json")
+    assert json.loads(done.stdout) == {"home": str(tmp_path / "home"), "stopped": False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "port", "ignored"),
+    [
+        pytest.param([], None, [], id="none given"),
+        pytest.param([], 8900, [], id="the port that it has"),
+        pytest.param([], 0, [], id="any port"),
+        pytest.param(["--no-demo"], None, [], id="no demo, where there is none"),
+        pytest.param([], 9000, ["--port"], id="another port"),
+        pytest.param(
+            ["--lanes", "1..4", "--lane", "a=b", "--lane", "c=d"], 9000, ["--port", "--lanes", "--lane"], id="lanes"
+        ),
+    ],
+)
+def test_up_on_a_running_stack_names_the_options_that_it_ignores(
+    arguments: list[str], port: int | None, ignored: list[str]
+) -> None:
+    running = new_state()
+    running.ports = {"gateway": 8900}
+    assert options_without_effect(running, arguments, port) == ignored
+
+
+def test_up_without_a_demo_on_a_stack_with_one_says_so() -> None:
+    running = new_state()
+    running.parts = [PartState(DEMO_PART, "service")]
+    assert options_without_effect(running, ["--no-demo"], None) == ["--no-demo"]
 
 
 def test_status_without_a_stack_is_an_answer_with_an_exit_code_of_its_own(tmp_path: Path) -> None:
