@@ -36,7 +36,7 @@ def gateway() -> Generator[httpx.Client]:
     """A client of this home's gateway, or of the one that `MILLRACE_PORT` and `MILLRACE_TOKEN` name, unless they
     are what the shell was told of another home.
 
-    Inside the block, an HTTP problem becomes an error with the problem's words.
+    Inside the block, an HTTP problem becomes an error with the problem's words, and so does what no request can hold.
     """
     port, token = _address()
     with httpx.Client(
@@ -48,6 +48,12 @@ def gateway() -> Generator[httpx.Client]:
     ) as client:
         try:
             yield client
+        except httpx.InvalidURL as error:
+            raise InvalidInputError(f"What was given is no id or name: {str(error).rstrip('.')}.") from error
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(
+                "What was given cannot be sent: it is not UTF-8, or the shell's locale is not."
+            ) from error
         except httpx.TransportError as error:
             raise ExternalServiceError(
                 f"No gateway answers at 127.0.0.1:{port}; start the stack with `millrace up`.", service="gateway"

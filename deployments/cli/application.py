@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -27,6 +29,7 @@ def new_application() -> typer.Typer:
 
 def run(app: typer.Typer) -> int:
     """Run the command line; the exit code. Errors that Millrace raises on purpose become one line on stderr."""
+    _make_printable()
     try:
         app(prog_name="millrace")
     except MillraceError as error:
@@ -38,6 +41,15 @@ def run(app: typer.Typer) -> int:
     finally:
         _flush()
     return 0
+
+
+def _make_printable() -> None:
+    """Where nobody listens (`>&-`) what is said goes nowhere; what an encoding cannot show is said in ASCII."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -106,6 +107,8 @@ def env(json: Json = False) -> None:
     if json:
         print_json(environment)
     else:
+        if isinstance(sys.stdout, TextIOWrapper):  # to a shell a path is bytes, whatever the locale can show
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
         print(exports(environment))
 
 

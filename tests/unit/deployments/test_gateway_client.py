@@ -117,6 +117,18 @@ def test_a_token_that_no_header_can_hold_is_named(two_stacks: pytest.MonkeyPatch
         pass
 
 
+@pytest.mark.parametrize("given", ["job_\n", "job_\x00", "job_\udcff"], ids=ascii)
+def test_what_no_request_can_hold_is_refused_in_one_line(two_stacks: pytest.MonkeyPatch, given: str) -> None:
+    with pytest.raises(InvalidInputError) as refused, gateway_client.gateway() as client:
+        client.get(f"/api/jobs/{given}")
+    assert len(refused.value.message.splitlines()) == 1
+
+
+def test_words_that_are_not_utf_8_are_refused_in_one_line(two_stacks: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInputError, match="UTF-8"), gateway_client.gateway() as client:
+        client.post("/api/messages", json={"user_message": "a\udcff"})
+
+
 def test_a_token_of_another_stack_is_said_to_be_one() -> None:
     client = a_client(lambda _: httpx.Response(401, json={"detail": "Send a token."}))
     with client, pytest.raises(AuthenticationError, match="does not know this token"):
