@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from deployments.cli.application import print_json
+from spine.errors import InvalidInputError
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -104,8 +105,8 @@ def _failure(job: dict[str, Any]) -> str:
 
 
 def _agreed(queue: str) -> bool:
-    if not sys.stdin.isatty():
-        return False
+    if sys.stdin is None or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - `<&-` closes it
+        raise InvalidInputError("There is nobody to ask: `millrace purge --yes` does not ask.")
     return typer.confirm(f"Revoke everything that waits in {queue}?", default=False)
 
 

@@ -132,7 +132,9 @@ def jobs(
 
     asked = {"pipeline": pipeline, "status": status, "limit": limit}
     with gateway() as client:
-        found = client.get("/api/jobs", params={name: value for name, value in asked.items() if value}).json()
+        found = client.get(
+            "/api/jobs", params={name: value for name, value in asked.items() if value not in (None, "")}
+        ).json()
     if json:
         print_json(found)
     else:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from deployments import gateway_client
 from deployments.cli import conversation_commands
 from deployments.cli.application import new_application
+from spine.errors import InvalidInputError
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -84,6 +85,7 @@ def test_a_purge_happens_only_when_it_is_meant(monkeypatch: pytest.MonkeyPatch) 
         asked.append(request.url.path)
         return httpx.Response(200, json={"queue": "llm", "revoked": 4})
 
-    assert run(monkeypatch, answer, "purge", "llm").exit_code == 1 and asked == []
+    refused = run(monkeypatch, answer, "purge", "llm")
+    assert isinstance(refused.exception, InvalidInputError) and "--yes" in refused.exception.message and asked == []
     done = run(monkeypatch, answer, "purge", "llm", "--yes")
     assert done.exit_code == 0 and asked == ["/api/queues/llm/purge"] and "4 jobs" in done.stdout
