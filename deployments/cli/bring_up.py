@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TextIO
 
 from deployments.cli.configuration import checked_settings
@@ -23,7 +24,7 @@ from deployments.stack.parts import Plan
 from deployments.stack.plan import build_plan
 from deployments.stack.prefect_server import drop_scratch, scratch_folder
 from deployments.stack.queue_depths import docket_depths
-from deployments.stack.secret_store import ensure_secrets
+from deployments.stack.secret_store import Secrets, ensure_secrets
 from deployments.stack.shell import chosen_admin_token
 from deployments.stack.stack_settings import LaneLayout, lane_layout
 from deployments.stack.state import StackState
@@ -80,12 +81,7 @@ def in_front(home: Home, lanes: str | None, lane: list[str], *, demo: bool) -> i
             said = True
             print_links(_links(home, None))
 
-    layout = lane_layout(lanes, lane)
-    try:
-        return _supervise(home, layout, on_change, demo=demo)
-    except MillraceError as error:
-        log.error(error.message)  # detached, the supervisor's stderr is its log
-        raise
+    return _supervise(home, lane_layout(lanes, lane), on_change, demo=demo)
 
 
 def supervise_here(home: Home, lanes: str | None, lane: list[str], *, demo: bool) -> int:
@@ -103,10 +99,22 @@ def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) ->
     require_safe(with_settled_documents(home, config), demo=demo)
     token = _admin_token(config)
     home.prepare()
-    if on_change:  # in front stdout is for people; detached, stderr goes into the log
-        _begin_log(os.fdopen(open_log(home.log_of("supervisor")), "a", encoding="utf-8", buffering=1))
-    secrets = ensure_secrets(home, token)
+    with _log_of_its_own(home) if on_change else nullcontext():
+        return _hold(home, config, ensure_secrets(home, token), layout, on_change, demo=demo)
 
+
+@contextmanager
+def _log_of_its_own(home: Home) -> Generator[None]:
+    """In front stderr is for people; a detached supervisor's is the log."""
+    _begin_log(os.fdopen(open_log(home.log_of("supervisor")), "a", encoding="utf-8", buffering=1))
+    try:
+        yield
+    except MillraceError as error:
+        log.error(error.message)
+        raise
+
+
+def _hold(home: Home, config: Settings, secrets: Secrets, layout: LaneLayout, on_change: Any, *, demo: bool) -> int:
     def make_plan(remembered: Any) -> Plan:
         plan, own = build_plan(home, config, secrets, layout, remembered, demo=demo)
         save_environment(home, own)
