@@ -20,6 +20,7 @@ from spine.errors import (
     ContextLengthError,
     ExternalServiceError,
     InvalidInputError,
+    InvalidModelOutputError,
     MillraceError,
     NotConfiguredError,
     RateLimitError,
@@ -108,6 +109,8 @@ def error_from_exception(
     service: str, error: Exception, *, timeout_seconds: float, secrets: Sequence[str] = ()
 ) -> MillraceError:
     """The error that an exception of an SDK, of pydantic-ai or of the network stands for; it keeps no link to it."""
+    if (refused := _refused(error)) is not None:
+        return InvalidModelOutputError(f"{service}: {refused.message}")
     if (status := getattr(error, "status_code", None)) is not None:
         headers = cast("Mapping[str, str]", getattr(error, "headers", None) or {})
         return error_from_answer(service, int(status), headers, getattr(error, "body", None), secrets=secrets)
@@ -127,6 +130,13 @@ def error_from_exception(
     return ExternalServiceError(
         f"{service} sent something that is not a model's answer ({type(error).__name__})", service=service
     )
+
+
+def _refused(error: BaseException | None) -> InvalidModelOutputError | None:
+    """What our own client said about the answer: the SDKs take it for a failed connection."""
+    while error is not None and not isinstance(error, InvalidModelOutputError):
+        error = error.__cause__
+    return error
 
 
 def describe(body: object) -> str:

@@ -69,7 +69,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server does with one call. `body` (JSON or text as it is) stands in for the usual completion."""
+    """What the server does with one call. `body` (JSON, or text or bytes as they are) stands in for the usual one."""
 
     text: str | None = None
     tool_arguments: Mapping[str, Any] | str | None = None
@@ -207,7 +207,7 @@ class _Connection(ConnectionHandler[OpenAiServer]):
         self._send(answer, completion(call, answer) if answer.body is None else answer.body)
 
     def _send(self, answer: Answer, body: object) -> None:
-        payload = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        payload = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(answer.status)
         for name, value in {"Content-Type": answer.content_type, **answer.headers}.items():
             self.send_header(name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import socket
@@ -390,6 +391,22 @@ NO_SECOND_CALL: dict[str, tuple[list[Answer], int, str]] = {
     "an error inside a 200 without a code": ([Answer(body={"error": "no"})], 1, "ExternalServiceError"),
     "no choices": ([Answer(body={"choices": []})], 1, "ExternalServiceError"),
 }
+
+
+PACKED_BLANKS = gzip.compress(b" " * 50_000_000)
+AS_GZIP = {"Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize("provider", ["openai", "mistral", "claude"])
+async def test_an_endless_answer_is_unpacked_only_up_to_a_bound_and_the_next_provider_asked(
+    provider: str, serve: Serve, keyring: Keyring, models: PydanticAiModels
+) -> None:
+    keyring.give(provider, serve([Answer(body=PACKED_BLANKS, headers=AS_GZIP)]).base_url)
+    keyring.give("groq", serve([tool(FIELDS)]).base_url)
+    reply = await models.answer(question(), [choice(provider), choice("groq")])
+    failed, _ = reply.attempts
+    assert (failed["error_class"], failed["calls"]) == ("InvalidModelOutputError", 1)
+    assert failed["message"] == f"{provider}: the answer is larger than 8,388,608 bytes"
 
 
 @pytest.mark.parametrize(("script", "calls", "error"), NO_SECOND_CALL.values(), ids=NO_SECOND_CALL)
