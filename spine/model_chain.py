@@ -27,6 +27,9 @@ from spine.errors import (
 )
 from spine.ports import ModelChoice, ModelReply, ModelRequest, T
 
+_CHARACTERS_PER_TOKEN = 40  # ten times what a language takes; only blanks come longer
+_LEAST_ROOM = 20_000  # characters; small servers do not count what a model thinks, or count roughly
+
 
 @dataclass(slots=True)
 class Attempt(Generic[T]):
@@ -67,6 +70,16 @@ class Attempt(Generic[T]):
         self.output_tokens += output_tokens
         self.cost_usd = None if cost_usd is None or self.cost_usd is None else self.cost_usd + cost_usd
         self._unsettled += Spend(input_tokens + output_tokens, cost_usd or 0.0)
+
+    def too_long(self, said: str) -> InvalidModelOutputError | None:
+        """The failure that an answer is which its `max_tokens` cannot hold by far: no reader, re-ask or document has
+        room for it, and a server that goes on like that would again."""
+        most = _LEAST_ROOM + _CHARACTERS_PER_TOKEN * self.choice.max_tokens
+        if len(said) <= most:
+            return None
+        return InvalidModelOutputError(
+            f"{self.choice.provider}: {len(said):,} characters is no answer of {self.choice.max_tokens:,} tokens"
+        )
 
     @property
     def usage(self) -> Usage:

@@ -142,7 +142,7 @@ class ConversationTurn:
                 return self._translated(error)
             reply = read_response(response)
             self.attempt.answered(reply.input_tokens, reply.output_tokens, self._price(reply))
-            return _Heard(response, self._without_key(reply))
+            return self.attempt.too_long(reply.as_said) or _Heard(response, self._without_key(reply))
 
     def _without_key(self, reply: WireReply) -> WireReply:
         """A server that echoes what it was sent must not tell the key to a customer, or into an order."""

@@ -12,6 +12,8 @@ from typing import Any, cast
 
 Json = dict[str, Any]
 
+_LARGEST = 10**10
+"""Of any number that counts here: no answer has as many tokens, and the second of that number is in 2286."""
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -35,7 +37,7 @@ def mended_completion(body: Json) -> Json:
         **body,
         "id": str(body.get("id") or "chatcmpl"),
         "object": "chat.completion",
-        "created": int(_number(body.get("created"))),
+        "created": possible_count(body.get("created")),
         "model": str(body.get("model") or "unknown"),
         "choices": [_choice(place, choice) for place, choice in enumerate(body["choices"]) if _is_object(choice)],
         "usage": _usage(body.get("usage")),
@@ -78,18 +80,20 @@ def _content(content: object) -> object:
 
 
 def _usage(usage: Any) -> Json:
+    """The counts alone: the SDKs fail over impossible details, which nobody here reads."""
     given: Json = usage if _is_object(usage) else {}
-    return {**given, **{name: int(_number(given.get(name))) for name in _COUNTS}}
+    return {name: possible_count(given.get(name)) for name in _COUNTS}
 
 
 def _status_of(error: Any) -> int:
     code = error.get("code") if _is_object(error) else None
-    status = int(_number(code))
+    status = possible_count(code)
     return status if 400 <= status < 600 else 502
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+def possible_count(value: object) -> int:
+    """A whole number as a server gave it; 0 for what is none, is negative or beyond any count."""
+    return int(value) if isinstance(value, int | float) and 0 <= value <= _LARGEST else 0
 
 
 def _is_object(value: object) -> bool:

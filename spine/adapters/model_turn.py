@@ -90,7 +90,7 @@ class Turn(Generic[T]):
                     self._choice.provider, error, timeout_seconds=self._choice.timeout_seconds, secrets=self._secrets
                 )
             self.attempt.answered(reply.input_tokens, reply.output_tokens, self._price(reply))
-            return self._without_key(reply)
+            return self.attempt.too_long(reply.as_said) or self._without_key(reply)
 
     def _without_key(self, reply: WireReply) -> WireReply:
         """A server that echoes what it was sent must not put the key into an article."""

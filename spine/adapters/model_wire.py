@@ -23,6 +23,7 @@ from pydantic import BaseModel, SecretStr
 from spine.adapters.model_answers import ANSWER_TOOL, ToolCall
 from spine.adapters.model_client import lenient_client
 from spine.adapters.model_completions import send_as_handed_over
+from spine.adapters.model_mending import possible_count
 from spine.answer_schemas import schema_of, schema_text
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential
@@ -293,8 +294,8 @@ def read_response(response: ModelResponse) -> WireReply:
     return WireReply(
         text="".join(part.content for part in response.parts if isinstance(part, TextPart)),
         tool_calls=tuple(calls),
-        input_tokens=response.usage.input_tokens,
-        output_tokens=response.usage.output_tokens,
+        input_tokens=possible_count(response.usage.input_tokens),
+        output_tokens=possible_count(response.usage.output_tokens),
         finish_reason=response.finish_reason,
     )
 

@@ -195,6 +195,8 @@ FAULTS = {
     "server fault": failure(500),
     "no JSON": Answer(body="<html>nonsense</html>", content_type="text/html"),
     "refused key": failure(401, "bad key"),
+    "an answer far beyond its max_tokens": text("word " * 600_000),
+    "an answer beyond any bound": text("word " * 3_000_000),
 }
 
 

@@ -257,6 +257,35 @@ async def test_a_small_server_that_leaves_fields_out_is_understood(
     assert (reply.output, reply.usage.cost_usd) == (OSLO, None)
 
 
+USAGES: dict[str, str] = {
+    "beyond 64 bits": f'{{"prompt_tokens": {2**70}, "completion_tokens": 20}}',
+    "infinite": '{"prompt_tokens": 1e999, "completion_tokens": 20}',
+    "no number": '{"prompt_tokens": NaN, "completion_tokens": 20}',
+    "negative": '{"prompt_tokens": -7, "completion_tokens": 20}',
+    "impossible in its details": '{"completion_tokens": 20, "completion_tokens_details": {"reasoning_tokens": 1e999}}',
+}
+
+
+@pytest.mark.parametrize("provider", ["openai", "mistral"])
+@pytest.mark.parametrize("usage", USAGES.values(), ids=USAGES)
+async def test_a_count_of_tokens_that_cannot_be_is_left_out_and_the_answer_kept(
+    usage: str, provider: str, serve: Serve, keyring: Keyring, models: PydanticAiModels
+) -> None:
+    said = json.dumps(saying({"content": json.dumps(FIELDS)}))
+    keyring.give(provider, serve([Answer(body=f'{said[:-1]}, "usage": {usage}, "created": 1e300}}')]).base_url)
+    reply = await models.answer(question(), [choice(provider)])
+    assert (reply.output, reply.usage.input_tokens, reply.usage.output_tokens) == (OSLO, 0, 20)
+
+
+async def test_an_impossible_count_of_a_provider_of_another_wire_is_left_out_too(
+    serve: Serve, keyring: Keyring, models: PydanticAiModels
+) -> None:
+    body = {**as_anthropic(FIELDS).body, "usage": {"input_tokens": 2**70, "output_tokens": 20}}
+    keyring.give("claude", serve([Answer(body=body)]).base_url)
+    reply = await models.answer(question(), [choice("claude")])
+    assert (reply.output, reply.usage.input_tokens, reply.usage.output_tokens) == (OSLO, 0, 20)
+
+
 async def test_a_name_without_an_address_is_no_provider(keyring: Keyring, models: PydanticAiModels) -> None:
     keyring.give("opanai", None)
     (attempt,) = await outcome(models, question(), choice("opanai"))
@@ -289,6 +318,19 @@ async def test_nonsense_is_asked_again_with_what_was_wrong(
     assert reply.attempts[0]["reasks"] == 1
     assert problem in server.calls[1].prompt
     assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.calls) == (200, 40, 2)
+
+
+async def test_an_answer_far_beyond_its_max_tokens_is_paid_for_and_left_to_the_next_provider(
+    serve: Serve, keyring: Keyring, models: PydanticAiModels
+) -> None:
+    endless = serve([tool({**FIELDS, "country": "Norway " * 20_000})])
+    keyring.give("openai", endless.base_url)
+    keyring.give("groq", serve([tool(FIELDS)]).base_url)
+    reply = await models.answer(question(), [choice("openai"), choice("groq")])
+    failed, _ = reply.attempts
+    assert (endless.count, reply.output, reply.usage.calls) == (1, OSLO, 2)
+    assert (failed["error_class"], failed["output_tokens"]) == ("InvalidModelOutputError", 20)
+    assert failed["message"].endswith("characters is no answer of 2,500 tokens")
 
 
 async def test_an_answer_that_stays_nonsense_counts_as_the_providers_failure(
