@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import ssl
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -32,6 +33,7 @@ from spine.sink_port import SinkAddress
 
 _logger = logging.getLogger("millrace.credentials")
 REFRESH_SECONDS = 15.0
+_SHORTEST_SECONDS = 1.0
 DEFAULT = "default"
 """Name of the block that is used where nothing names another."""
 
@@ -52,6 +54,8 @@ class BlockCredentials:
         self._agents: dict[str, AgentCommand] = {}
         self._sinks: dict[str, GraphSink] = {}
         self._refresher: asyncio.Task[None] | None = None
+        self._reading = asyncio.Lock()
+        self._began = float("-inf")
         self._accounts = BlockAccounts(saved_values if os.environ.get("PREFECT_API_URL") else None)
 
     async def __aenter__(self) -> Self:
@@ -116,9 +120,18 @@ class BlockCredentials:
         return Credential(name=name, provider=block.provider) if block is not None else None
 
     async def refresh(self) -> None:
-        """Read the saved blocks again; when that fails, the last known ones stay in force."""
+        """Read the saved blocks again; when that fails, the last known ones stay in force. There is one reading a
+        second at most, which all who asked before it share: cards that name no agent must not hammer Prefect."""
         if not os.environ.get("PREFECT_API_URL"):
             return
+        asked = time.monotonic()
+        async with self._reading:
+            if self._began <= asked:
+                await asyncio.sleep(max(0.0, self._began + _SHORTEST_SECONDS - asked))
+                self._began = time.monotonic()
+                await self._read()
+
+    async def _read(self) -> None:
         try:
             read = await saved_values(kind.get_block_type_slug() for kind in _KINDS)
             self._saved = _blocks(LanguageModelCredentials, read)

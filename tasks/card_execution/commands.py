@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spine.credentials import Refresh
 from spine.errors import NotConfiguredError
 from spine.saved_agents import FindAgent, SavedAgent
 from tasks.card_execution.agents.presets import PRESETS
@@ -17,3 +18,13 @@ def agent_named(name: str, saved: FindAgent) -> SavedAgent:
     raise NotConfiguredError(
         f"There is no agent {name!r}: save an Agent Command block of this name, or use one of {known}.", what=name
     )
+
+
+async def known_agent(name: str, saved: FindAgent, refresh: Refresh) -> SavedAgent:
+    """Like `agent_named`; who has just saved the agent's block starts a card at once, so one that is not known yet is
+    looked for anew."""
+    try:
+        return agent_named(name, saved)
+    except NotConfiguredError:
+        await refresh()
+        return agent_named(name, saved)

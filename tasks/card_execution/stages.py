@@ -9,7 +9,7 @@ from spine.contracts.cards import CardResult, CardStatus, Verification
 from spine.errors import AgentFailedError
 from tasks.card_execution import steps
 from tasks.card_execution.attempt import CardWork, settled_result
-from tasks.card_execution.commands import agent_named
+from tasks.card_execution.commands import agent_named, known_agent
 from tasks.card_execution.exits import check_outcome, exit_code, failure_of, unmet, verification_of
 from tasks.card_execution.selection import Selection, select_agent
 
@@ -38,7 +38,8 @@ class CardStages:
     async def select_agent(self) -> Selection:
         """Also checks that there is such an agent, before anything is said to have begun."""
         chosen = select_agent(self.work.card, self.work.job.params.get("agent"), self.work.policy)
-        agent_named(chosen.agent, self.work.services.saved_agent)
+        services = self.work.services
+        await known_agent(chosen.agent, services.saved_agent, services.refresh_credentials)
         await self.work.runs.write(self.work.job, agent=chosen.agent, agent_reason=chosen.reason)
         await self.work.run.progress(2, "select agent", f"{chosen.agent}: {chosen.reason}")
         return chosen

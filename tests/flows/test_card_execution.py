@@ -130,6 +130,21 @@ async def test_an_agent_that_there_is_not_fails_the_card_before_anything_is_star
     assert not backlog.agents.tasks and job.status is JobStatus.FAILURE
 
 
+async def test_an_agent_that_was_saved_a_moment_ago_is_found(make_world: MakeWorld) -> None:
+    backlog = await card_world(make_world, WRITES)
+    services, saved, refreshed = backlog.world.services, dict[str, SavedAgent](), list[str]()
+    services.saved_agent = saved.get
+
+    async def refresh() -> None:
+        refreshed.append("once")
+        saved["new-agent"] = SavedAgent(AgentCommand(name="new-agent", argv=("agent",)))
+
+    services.refresh_credentials = refresh
+    await backlog.load({"card_id": "c", "agent": "new-agent"})
+    card, _ = await backlog.run("c")
+    assert (card.status, card.agent, refreshed) == (CardStatus.DONE, "new-agent", ["once"])
+
+
 # -- trying again ----------------------------------------------------------------------------------------------------
 
 

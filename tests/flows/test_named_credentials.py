@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +14,7 @@ from pydantic import SecretStr
 
 from blocks.credentials import BlockCredentials, saved_values
 from blocks.language_model import LanguageModelCredentials
+from blocks.saved_blocks import SavedValues
 from spine.adapters.models import PydanticAiModels
 from spine.contracts.jobs import JobStatus
 from spine.contracts.submissions import StageRecord
@@ -127,6 +130,24 @@ async def test_a_rotated_key_is_used_without_a_restart(
     await saved.refresh()
     await record_of(world)
     assert keys_at(team) == ["Bearer key-of-team-a", "Bearer key-of-tomorrow"]
+
+
+async def test_a_crowd_that_wants_the_newest_credentials_reads_them_once_and_then_waits_its_turn(
+    saved: BlockCredentials, servers: tuple[OpenAiServer, OpenAiServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings: list[float] = []
+
+    async def counted(slugs: Iterable[str]) -> SavedValues:
+        readings.append(time.monotonic())
+        return await saved_values(slugs)
+
+    monkeypatch.setattr("blocks.credentials.saved_values", counted)
+    await save("team-a", "key-of-tomorrow", servers[0])
+    await asyncio.gather(*(saved.refresh() for _ in range(50)))
+    credential = saved.find("openai", "team-a")
+    assert credential is not None and credential.api_key.get_secret_value() == "key-of-tomorrow"
+    await saved.refresh()
+    assert len(readings) == 2 and readings[1] - readings[0] >= 0.99
 
 
 async def test_the_resolved_pipeline_shows_the_credential_and_what_it_decides(
