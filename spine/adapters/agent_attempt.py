@@ -32,6 +32,7 @@ LAST_LINES = 50
 _KEEPER_SLACK = 15.0
 """A keeper needs milliseconds to end what the grace period left; after this long it is taken for dead."""
 _DRAIN_SECONDS = 2.0
+_SILENT: dict[str, Any] = {"exit": {"code": None, "signal": 9, "reason": "hard-limit"}}
 
 
 class Attempt:
@@ -152,9 +153,15 @@ class Attempt:
         return json.loads(line) if line.endswith(b"\n") else None
 
     async def _await_report(self) -> dict[str, Any] | None:
-        """The keeper's last message. None when it was killed: then this process ends the agent in its place."""
-        report = await self._hear()
-        if report is None:
+        """The keeper's last message. Where it was killed (None), or says nothing long after the hard limit because the
+        agent stopped it, this process ends both in its place."""
+        try:
+            async with asyncio.timeout(self._task.command.limits.hard_seconds + _KEEPER_SLACK):
+                report = await self._hear()
+            silent = report is None
+        except TimeoutError:
+            report, silent = _SILENT, True
+        if silent:
             await end_attempt(self.identity, 0)
             for stream in (self._process.stdout, self._process.stderr):
                 if stream is not None:  # somebody whom nobody could find may hold the pipe for ever

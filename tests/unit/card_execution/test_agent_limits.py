@@ -12,7 +12,7 @@ import pytest
 from spine.adapters.agent_environment import agent_environment, find_program
 from spine.agents_port import AgentCommand, AgentLimits, AgentTask
 from spine.errors import InvalidInputError, NotConfiguredError
-from tests.unit.card_execution.agent_scripts import Watched
+from tests.unit.card_execution.agent_scripts import Watched, all_pids, is_alive, is_marked
 
 Scripted = Callable[..., AgentTask]
 GREEDY = "import time\nheld = []\nfor _ in range(40): held.append(bytearray(b'x') * 5_000_000); time.sleep(0.05)"
@@ -50,6 +50,24 @@ async def test_an_agent_that_exceeds_a_limit_ends_with_its_name(
     ended = await watched.run(scripted(script, limits=AgentLimits(**{"grace_seconds": 0.5, **limits})))  # type: ignore[arg-type]
     assert ended.reason == reason, ended
     assert ended.detail.endswith(".")
+
+
+async def test_an_agent_that_stops_its_keeper_and_itself_ends_at_the_hard_limit(
+    watched: Watched, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spine.adapters.agent_attempt._KEEPER_SLACK", 0.3)
+    script = """
+import os, subprocess
+print("child", subprocess.Popen(["sleep", "60"]).pid, flush=True)
+os.kill(os.getppid(), 19)
+os.kill(os.getpid(), 19)
+"""
+    limits = AgentLimits(soft_seconds=0.3, hard_seconds=0.6, grace_seconds=0.1)
+    ended = await watched.run(scripted(script, limits=limits))
+    assert (ended.reason, ended.signal) == ("hard-limit", 9)
+    assert 0.6 < ended.seconds < 10
+    assert not any(is_marked(pid, watched.run_id) for pid in all_pids())
+    assert not is_alive(int(ended.last_lines[0].split()[1]))
 
 
 async def test_a_file_of_the_limit_may_be_written_and_an_error_of_ones_own_is_no_limit(
