@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from spine.credentials import Refresh
 from spine.errors import NotConfiguredError
 from spine.saved_agents import FindAgent, SavedAgent
@@ -15,9 +17,7 @@ def agent_named(name: str, saved: FindAgent) -> SavedAgent:
     if name in PRESETS:
         return SavedAgent(PRESETS[name])
     known = ", ".join(sorted(PRESETS))
-    raise NotConfiguredError(
-        f"There is no agent {name!r}: save an Agent Command block of this name, or use one of {known}.", what=name
-    )
+    raise NotConfiguredError(f"There is no agent {name!r}: {_how_to_save()}, or use one of {known}.", what=name)
 
 
 async def known_agent(name: str, saved: FindAgent, refresh: Refresh) -> SavedAgent:
@@ -28,3 +28,13 @@ async def known_agent(name: str, saved: FindAgent, refresh: Refresh) -> SavedAge
     except NotConfiguredError:
         await refresh()
         return agent_named(name, saved)
+
+
+def _how_to_save() -> str:
+    """Without a stack nobody reads saved blocks (see `blocks.credentials`): who has saved this one must hear why."""
+    if os.environ.get("PREFECT_API_URL"):
+        return "save an Agent Command block of this name"
+    return (
+        "saved Agent Command blocks count only where PREFECT_API_URL names the stack's Prefect server. "
+        'Start it (`millrace up`), run `eval "$(millrace env)"` and save the block there'
+    )

@@ -64,6 +64,23 @@ def test_an_unknown_agent_is_refused_with_those_that_there_are() -> None:
         agent_named("nobody", lambda _: None)
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        pytest.param("http://127.0.0.1:4200/api", "save an Agent Command block of this name", id="with a stack"),
+        pytest.param(None, "only where PREFECT_API_URL names .*`millrace up`.* save the block there", id="without"),
+    ],
+)
+def test_who_misses_an_agent_hears_where_a_block_of_it_counts(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, told: str
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    if address is not None:
+        monkeypatch.setenv("PREFECT_API_URL", address)
+    with pytest.raises(NotConfiguredError, match=f"{told}, or use one of .*echo-agent"):
+        agent_named("nobody", lambda _: None)
+
+
 def test_a_saved_agent_wins_over_a_preset() -> None:
     saved = agent_named("codex", lambda _: None)
     assert agent_named("echo-agent", lambda _: saved) is saved
