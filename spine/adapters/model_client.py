@@ -73,17 +73,20 @@ def lenient_client(**options: Any) -> httpx2.AsyncClient:
 
 async def _read(response: httpx2.Response) -> bytes:
     """The body; afterwards the response has it as if it had read it itself."""
-    body = bytearray()
+    pieces: list[bytes] = []
+    left = _MOST_BYTES
     try:
-        async with aclosing(response.aiter_bytes()) as pieces:  # unpacked a MiB at a time at most
-            async for piece in pieces:
-                body += piece
-                if len(body) > _MOST_BYTES:
+        async with aclosing(response.aiter_bytes()) as unpacked:  # a MiB at a time at most
+            async for piece in unpacked:
+                pieces.append(piece)
+                left -= len(piece)
+                if left < 0:
                     raise InvalidModelOutputError(f"the answer is larger than {_MOST_BYTES:,} bytes")
-    finally:
+    except BaseException:
         await response.aclose()
-    response._content = bytes(body)  # pyright: ignore[reportPrivateUsage]  # what `aread` does
-    return response._content  # pyright: ignore[reportPrivateUsage]
+        raise
+    response._content = body = b"".join(pieces)  # pyright: ignore[reportPrivateUsage]  # what `aread` does
+    return body
 
 
 def _mended(request: httpx2.Request, response: httpx2.Response, body: bytes) -> httpx2.Response:
