@@ -15,6 +15,7 @@ import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
+from copy import deepcopy
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -114,8 +115,9 @@ class ModuleWorker(ABC, Generic[In, Out]):
             raise RuntimeError(f"process raised StopIteration: {error}") from error
 
     def _read(self, data: Mapping[str, Any]) -> BaseModel:
+        """The input as this run's own: what it does to it, no branch beside it and no module after it may see."""
         try:
-            return self.input_model.model_validate(dict(data))
+            return self.input_model.model_validate(deepcopy(dict(data)))
         except ValidationError as error:
             raise InvalidInputError(f"The input of module {self.name} does not fit: {_told(error)}.") from None
 

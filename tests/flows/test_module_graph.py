@@ -87,6 +87,17 @@ async def test_branches_run_at_the_same_time_and_a_join_sees_what_both_made(grap
     assert sorted(graphs.runs) == ["begin", "end", "left", "right"]
 
 
+async def test_a_module_that_changes_its_input_changes_nobody_elses(graphs: GraphWorld) -> None:
+    graphs.module("begin", "data.asked.append('b'); return {'items': [1, 2, 3]}")
+    graphs.module("sort", "data.items.pop(); return {}")
+    graphs.module("read", "await asyncio.sleep(0.2); return {'items': data.items, 'asked': data.asked}")
+    graphs.graph("shared", {"begin": ["sort", "read"], "sort": [], "read": []})
+
+    job = await graphs.run("shared", asked=["a"])
+
+    assert (job.result or {})["read"] == {"items": [1, 2, 3], "asked": ["a"]}, job.error
+
+
 @pytest.mark.parametrize(("join", "end"), [("all", "skipped"), ("any", "done")])
 async def test_a_join_behind_a_branch_that_was_not_taken(graphs: GraphWorld, join: str, end: str) -> None:
     for name in ("begin", "left", "right", "end"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 from pydantic import BaseModel
@@ -157,6 +157,24 @@ async def test_runs_of_a_module_beside_each_other_share_nothing() -> None:
             return Count(words=self.seen)
 
     assert await asyncio.gather(*(Keeps().run({"text": ""}) for _ in range(3))) == [{"words": 1}] * 3
+
+
+async def test_what_a_module_does_to_its_input_or_later_to_its_output_nobody_else_sees() -> None:
+    class Changes(ModuleWorker[Any, Any]):
+        kept: ClassVar[list[Any]] = [{"n": [1]}]
+
+        async def process(self, data: Any) -> Any:
+            data.items.pop()
+            data.begin["items"].append("more")
+            return {"made": self.kept}
+
+    items = [1, 2, 3]
+    data = {"items": items, "begin": {"items": items}}
+    output = await Changes().run(data)
+    Changes.kept[0]["n"].append(2)
+
+    assert data == {"items": [1, 2, 3], "begin": {"items": [1, 2, 3]}}
+    assert output == {"made": [{"n": [1]}]}
 
 
 def test_what_an_editor_leaves_in_the_folder_hides_no_module_and_a_mark_at_the_start_of_a_file_neither(
