@@ -82,14 +82,16 @@ def main() -> None:
     _end_with(int(order["parent"]))
     try:
         answer: dict[str, Any] = {"output": asyncio.run(_work(order))}
-    except (Exception, SystemExit) as error:
-        answer = {"error": _told(_passing(error))}
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        answer = {"error": _told(_translated(order["context"]["module"], error))}
     with answer_to:
         json.dump(answer, answer_to)
 
 
-def _passing(error: BaseException) -> BaseException:
+def _translated(module: str, error: BaseException) -> BaseException:
     """A lost connection may be tried again; the lane sees no more of it than this."""
+    if isinstance(error, asyncio.CancelledError):  # the lane would kill the process
+        return PermanentError(f"Module {module} cancelled itself.")
     if isinstance(error, ConnectionError | TimeoutError):
         return ExternalServiceError(f"{type(error).__name__}: {error}")
     return error

@@ -53,6 +53,8 @@ async def run_module(
         await _ended(work)
     if not in_time:
         raise TimeLimitError(f"Module {context.module} did not end within {timeout:g} s.", limit_seconds=timeout)
+    if work.cancelled():  # not by us: then the wait above would not have come to its end, or not in time
+        raise PermanentError(f"Module {context.module} cancelled itself.")
     return work.result()
 
 
@@ -68,10 +70,6 @@ async def _translated(context: ModuleContext, data: Mapping[str, Any], isolation
         return await _run(context, data, isolation)
     except (TimeoutError, ConnectionError, httpx.TransportError) as error:
         raise _lost(context, error) from error
-    except asyncio.CancelledError as error:
-        if (me := asyncio.current_task()) and me.cancelling():
-            raise
-        raise PermanentError(f"Module {context.module} cancelled itself.") from error
     except MillraceError:
         raise
     except (Exception, SystemExit) as error:  # a module that calls sys.exit() must not end the lane

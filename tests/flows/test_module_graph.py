@@ -269,6 +269,28 @@ async def test_a_module_that_wants_to_end_its_process_ends_its_job_only(
     assert job.error is not None and "SystemExit: 3" in job.error.message
 
 
+@pytest.mark.parametrize("isolation", ["lane", "process"])
+@pytest.mark.parametrize(
+    ("way", "body"),
+    [
+        pytest.param("async def", "raise asyncio.CancelledError", id="by its error"),
+        pytest.param("def", "raise asyncio.CancelledError", id="by its error in a thread"),
+        pytest.param("async def", "asyncio.current_task().cancel(); await asyncio.sleep(1)", id="while it waits"),
+        pytest.param("async def", "asyncio.current_task().cancel(); return {}", id="as it ends"),
+    ],
+)
+async def test_a_module_that_cancels_itself_ends_its_job_at_once(
+    graphs: GraphWorld, way: str, body: str, isolation: str
+) -> None:
+    graphs.module("quits", body, way=way)
+    graphs.graph("quitting", {"quits": {"isolation": isolation}})
+
+    job = await graphs.run("quitting")
+
+    assert (job.status, graphs.runs) == (JobStatus.FAILURE, ["quits"])
+    assert job.error is not None and job.error.message == "Module quits cancelled itself."
+
+
 async def test_a_file_that_ends_its_process_when_it_is_loaded_ends_its_job_only(graphs: GraphWorld) -> None:
     graphs.module("script")
     with (graphs.services.settings.modules_dir / "script.py").open("a") as file:
