@@ -82,7 +82,7 @@ def main() -> None:
     _end_with(int(order["parent"]))
     try:
         answer: dict[str, Any] = {"output": asyncio.run(_work(order))}
-    except (Exception, SystemExit, asyncio.CancelledError) as error:
+    except BaseException as error:  # the lane takes a process without an answer for lost; no Ctrl-C reaches this one
         answer = {"error": _told(_translated(order["context"]["module"], error))}
     with answer_to:
         json.dump(answer, answer_to)

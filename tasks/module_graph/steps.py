@@ -70,9 +70,9 @@ async def _translated(context: ModuleContext, data: Mapping[str, Any], isolation
         return await _run(context, data, isolation)
     except (TimeoutError, ConnectionError, httpx.TransportError) as error:
         raise _lost(context, error) from error
-    except MillraceError:
+    except (MillraceError, asyncio.CancelledError, KeyboardInterrupt):  # in the loop, the last is a person's Ctrl-C
         raise
-    except (Exception, SystemExit) as error:  # a module that calls sys.exit() must not end the lane
+    except BaseException as error:  # `sys.exit()` would end the lane, others would look like a process that was lost
         raise _met(context, error) from error
 
 

@@ -111,8 +111,10 @@ class ModuleWorker(ABC, Generic[In, Out]):
     def _process_here(self, given: Any) -> Any:
         try:
             return self.process(given)
-        except StopIteration as error:  # no future can hold it: whoever waits would wait until the time limit
-            raise RuntimeError(f"process raised StopIteration: {error}") from error
+        except (StopIteration, KeyboardInterrupt) as error:
+            # No future can hold the first: whoever waits would wait until the time limit. The second would pass for a
+            # person's Ctrl-C, which never reaches a thread.
+            raise RuntimeError(f"process raised {type(error).__name__}: {error}") from error
 
     def _read(self, data: Mapping[str, Any]) -> BaseModel:
         """The input as this run's own: what it does to it, no branch beside it and no module after it may see."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
+import time
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +22,7 @@ from spine.errors import ExternalServiceError, InvalidInputError, NotFoundError,
 from spine.services import using
 from spine.sink_port import SinkAddress
 from tasks.module_graph.child import run_in_child
+from tasks.module_graph.steps import run_module
 from tasks.module_graph.worker import ModuleContext
 from tests.conftest import until
 from tests.flows.graph_world import GraphWorld
@@ -250,33 +255,63 @@ async def test_an_error_from_a_process_of_its_own_keeps_the_details_that_are_jso
 
 
 @pytest.mark.parametrize(
-    ("way", "isolation"),
+    ("way", "isolation", "faults"),
     [
-        pytest.param("async def", "lane", id="in the loop"),
-        pytest.param("def", "lane", id="in a thread"),
-        pytest.param("def", "process", id="in a process of its own"),
+        pytest.param("async def", "lane", ["SystemExit", "GeneratorExit", "Own"], id="in the loop"),
+        pytest.param("def", "lane", ["SystemExit", "GeneratorExit", "Own", "KeyboardInterrupt"], id="in a thread"),
+        pytest.param("def", "process", ["SystemExit", "Own"], id="in a process of its own"),
     ],
 )
-async def test_a_module_that_wants_to_end_its_process_ends_its_job_only(
-    graphs: GraphWorld, way: str, isolation: str
+async def test_a_module_that_raises_what_is_no_exception_ends_its_job_only(
+    graphs: GraphWorld, way: str, isolation: str, faults: list[str]
 ) -> None:
-    graphs.module("leaves", "raise SystemExit(3)", way=way)
     graphs.graph("exit", {"leaves": {"isolation": isolation}})
+    for fault in faults:
+        graphs.module("leaves", f"class Own(BaseException): pass\nraise {fault}(3)", way=way)
 
-    job = await graphs.run("exit")
+        job = await graphs.run("exit")
 
-    assert (job.status, graphs.runs) == (JobStatus.FAILURE, ["leaves"])
-    assert job.error is not None and "SystemExit: 3" in job.error.message
+        assert job.status is JobStatus.FAILURE
+        assert job.error is not None and job.error.step == "leaves" and f"{fault}: 3" in job.error.message
+    assert len(graphs.runs) == len(faults)
 
 
-@pytest.mark.parametrize("isolation", ["lane", "process"])
 @pytest.mark.parametrize(
-    ("way", "body"),
+    ("body", "presses"),
     [
-        pytest.param("async def", "raise asyncio.CancelledError", id="by its error"),
-        pytest.param("def", "raise asyncio.CancelledError", id="by its error in a thread"),
-        pytest.param("async def", "asyncio.current_task().cancel(); await asyncio.sleep(1)", id="while it waits"),
-        pytest.param("async def", "asyncio.current_task().cancel(); return {}", id="as it ends"),
+        pytest.param("await asyncio.sleep(60)", 1, id="while it waits"),
+        pytest.param("time.sleep(60)", 2, id="while it holds up the loop"),
+    ],
+)
+def test_ctrl_c_ends_the_program_whatever_a_module_does(graphs: GraphWorld, body: str, presses: int) -> None:
+    graphs.module("busy", body)
+
+    def press() -> None:
+        while not graphs.runs:
+            time.sleep(0.01)
+        for _ in range(presses):
+            time.sleep(0.3)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    async def program() -> None:
+        with using(graphs.services):
+            threading.Thread(target=press, daemon=True).start()
+            await run_module.fn("", ModuleContext(module="busy"), {}, "lane", 90.0)
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(program())
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("way", "body", "isolation"),
+    [
+        pytest.param("async def", "raise asyncio.CancelledError", "lane", id="by its error"),
+        pytest.param("def", "raise asyncio.CancelledError", "lane", id="by its error in a thread"),
+        pytest.param("async def", "asyncio.current_task().cancel(); await asyncio.sleep(1)", "lane", id="as it waits"),
+        pytest.param("async def", "asyncio.current_task().cancel(); return {}", "lane", id="as it ends"),
+        pytest.param("async def", "asyncio.current_task().cancel(); return {}", "process", id="in its own process"),
     ],
 )
 async def test_a_module_that_cancels_itself_ends_its_job_at_once(
