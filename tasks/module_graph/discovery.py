@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,10 +43,17 @@ class FoundModule:
 
 
 def find_modules(folder: Path) -> dict[str, FoundModule]:
-    """Every module by its name. Files are read, not run; one that is no Python is left out until it is mended."""
+    """Every module by its name. Files are read, not run; one that is no Python is left out until it is mended
+    (`faults_in` has it)."""
     found = {one.name: one for one in _in_folder(SHIPPED)}
     found |= {point.name: FoundModule(point.name, entry_point=point) for point in _entry_points()}
     return found | {one.name: one for one in _in_folder(folder)}
+
+
+def faults_in(folder: Path) -> dict[str, str]:
+    """What is wrong with the files of the folder that are no Python, by each module that they seem to hold."""
+    read = [_in_file(file) for file in _files(folder)]
+    return {name: one.fault for one in read if one.fault for name in one.meant}
 
 
 def load_module(found: FoundModule) -> type[ModuleWorker[Any, Any]]:
@@ -67,6 +75,8 @@ def load_module(found: FoundModule) -> type[ModuleWorker[Any, Any]]:
 def module_of(folder: Path, name: str) -> type[ModuleWorker[Any, Any]]:
     found = find_modules(folder).get(name)
     if found is None:
+        if fault := faults_in(folder).get(name):
+            raise InvalidInputError(f"Module {name} cannot be read: {fault}.")
         raise NotFoundError(f"There is no module {name!r}; `millrace graph new-module {name}` writes one.")
     return load_module(found)
 
@@ -79,36 +89,64 @@ def _entry_points() -> tuple[EntryPoint, ...]:
 
 # -- reading files ---------------------------------------------------------------------------------------------------
 
-_read: dict[Path, tuple[Stamp, list[FoundModule]]] = {}
+
+@dataclass(frozen=True, slots=True)
+class _FileRead:
+    """What a file holds; or the fault that keeps it from being read, and the modules that it was meant to hold."""
+
+    stamp: Stamp
+    modules: tuple[FoundModule, ...] = ()
+    fault: str = ""
+    meant: frozenset[str] = frozenset()
+
+
+_read: dict[Path, _FileRead] = {}
 _loaded: dict[Path, tuple[Stamp, Any]] = {}
 """What was read and loaded in this process, by file; replaced when the file changes, gone with the process."""
 
 
 def _in_folder(folder: Path) -> Iterator[FoundModule]:
-    if not folder.is_dir():
-        return
-    for file in sorted(folder.glob("*.py")):
-        if not file.name.startswith(("_", ".", "test_")):
-            yield from _in_file(file)
+    for file in _files(folder):
+        yield from _in_file(file).modules
 
 
-def _in_file(file: Path) -> list[FoundModule]:
-    """None in what cannot be read: a link that leads nowhere, a folder with such a name."""
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (file for file in sorted(folder.glob("*.py")) if not file.name.startswith(("_", ".", "test_")))
+
+
+def _in_file(file: Path) -> _FileRead:
+    """Nothing in what is no file: a link that leads nowhere, a folder with such a name."""
     try:
         stamp = _stamp(file)
+        known = _read.get(file)
+        if known is None or known.stamp != stamp:
+            known = _read[file] = _file_read(file, stamp)
     except OSError:
-        return []
-    known = _read.get(file)
-    if known is None or known[0] != stamp:
-        known = _read[file] = (stamp, list(_classes(file)))
-    return known[1]
+        return _FileRead((0, 0))
+    return known
 
 
-def _classes(file: Path) -> Iterator[FoundModule]:
+def _file_read(file: Path, stamp: Stamp) -> _FileRead:
+    source = file.read_bytes()
     try:
-        tree = ast.parse(file.read_bytes())  # as Python reads it: with its mark, in the encoding that it names
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return
+        tree = ast.parse(source)  # as Python reads it: with its mark, in the encoding that it names
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        told = error.msg if isinstance(error, SyntaxError) else error
+        return _FileRead(stamp, fault=f"{file}{line}: {type(error).__name__}: {told}", meant=_meant(file, source))
+    return _FileRead(stamp, tuple(_classes(file, tree)))
+
+
+def _meant(file: Path, source: bytes) -> frozenset[str]:
+    """What the modules of a file that cannot be parsed seem to be called: like itself, its classes, or as these say."""
+    text = source.decode(errors="replace")
+    classes = re.findall(r"^class\s+(\w+)", text, re.MULTILINE)
+    names = re.findall(r"""^\s+name\b[^=\n]*=\s*["']([\w-]+)["']""", text, re.MULTILINE)
+    return frozenset({file.stem, file.stem.replace("_", "-"), *map(module_name, classes), *names})
+
+
+def _classes(file: Path, tree: ast.Module) -> Iterator[FoundModule]:
     workers = {_BASE}
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and any(_base_name(base) in workers for base in node.bases):

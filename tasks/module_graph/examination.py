@@ -9,7 +9,7 @@ from typing import Any
 from spine.contracts.graphs import Graph
 from spine.errors import MillraceError
 from tasks.module_graph.conditions import fields_of
-from tasks.module_graph.discovery import find_modules, load_module
+from tasks.module_graph.discovery import faults_in, find_modules, load_module
 from tasks.module_graph.validation import check_modules
 from tasks.module_graph.worker import AnyFields, ModuleWorker
 
@@ -18,7 +18,7 @@ def problems_of(graph: Graph, folder: Path) -> list[str]:
     """Everything that is wrong with the graph beside its declaration. This loads the code of its modules."""
     found = find_modules(folder)
     try:
-        check_modules(graph, found)
+        check_modules(graph, found, faults_in(folder))
     except MillraceError as error:
         return [error.message]
     problems: list[str] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,7 @@ from spine.contracts.graphs import Graph, GraphSummary
 from spine.errors import InvalidInputError, MillraceError, NotFoundError
 from spine.settings import Settings
 from tasks.module_graph.declaration import SUFFIXES, read_graph
-from tasks.module_graph.discovery import find_modules
+from tasks.module_graph.discovery import faults_in, find_modules
 from tasks.module_graph.validation import check_modules
 
 SHIPPED: Final = Path(__file__).parent / "graphs"
@@ -30,10 +30,10 @@ class DeclaredGraphs:
         self._modules = settings.modules_dir
 
     def listed(self) -> list[GraphSummary]:
-        known = find_modules(self._modules)
+        known, faults = find_modules(self._modules), faults_in(self._modules)
         summaries: dict[str, GraphSummary] = {}
         for path, read in self._declarations():
-            summary = _summary(path, read, known)
+            summary = _summary(path, read, known, faults)
             summaries.setdefault(summary.name, summary)
         return sorted(summaries.values(), key=lambda one: one.name)
 
@@ -42,7 +42,7 @@ class DeclaredGraphs:
             if isinstance(read, MillraceError) and path.stem == name:
                 raise InvalidInputError(f"Graph {name} cannot be used: {read.message}")
             if isinstance(read, Graph) and read.name == name:
-                check_modules(read, find_modules(self._modules))
+                check_modules(read, find_modules(self._modules), faults_in(self._modules))
                 return read
         there = ", ".join(one.name for one in self.listed() if one.error is None)
         raise NotFoundError(f"There is no graph {name!r}; there are: {there}.")
@@ -81,12 +81,14 @@ def _unreadable(path: Path, error: OSError) -> InvalidInputError:
     return InvalidInputError(f"{path.name} cannot be read: {error.strerror}.")
 
 
-def _summary(path: Path, read: Graph | MillraceError, known: Collection[str]) -> GraphSummary:
+def _summary(
+    path: Path, read: Graph | MillraceError, known: Collection[str], faults: Mapping[str, str]
+) -> GraphSummary:
     if isinstance(read, MillraceError):
         return GraphSummary(name=path.stem, source=str(path), error=read.message)
     summary = GraphSummary(name=read.name, description=read.description, modules=list(read.modules), source=str(path))
     try:
-        check_modules(read, known)
+        check_modules(read, known, faults)
     except InvalidInputError as error:
         return summary.model_copy(update={"error": error.message})
     return summary

@@ -56,15 +56,22 @@ def check_graph(graph: Graph, *, start_is_declared: bool) -> None:
         raise InvalidInputError("; ".join(wrong) + ".")
 
 
-def check_modules(graph: Graph, known: Collection[str]) -> None:
-    """Raise `InvalidInputError` that names the modules for which there is no `ModuleWorker`."""
+def check_modules(graph: Graph, known: Collection[str], faults: Mapping[str, str]) -> None:
+    """Raise `InvalidInputError` that names the modules for which there is no `ModuleWorker`, and with its fault each
+    whose file cannot be read (`faults`)."""
     missing = [name for name in graph.modules if name not in known]
-    if missing:
-        hints = [f"{name}{_hint(name, known)}" for name in missing]
-        raise InvalidInputError(
+    unknown = [name for name in missing if name not in faults]
+    told = [
+        f"Module {name} of graph {graph.name} cannot be read: {faults[name]}." for name in missing if name in faults
+    ]
+    if unknown:
+        hints = [f"{name}{_hint(name, known)}" for name in unknown]
+        told.append(
             f"Graph {graph.name} has unknown modules: {', '.join(hints)}. "
-            f"`millrace graph new-module {missing[0]}` writes one."
+            f"`millrace graph new-module {unknown[0]}` writes one."
         )
+    if told:
+        raise InvalidInputError(" ".join(told))
 
 
 def _hint(name: str, known: Collection[str]) -> str:

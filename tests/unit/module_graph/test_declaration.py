@@ -140,6 +140,20 @@ def test_a_module_for_which_there_is_no_class_is_named(shelf: DeclaredGraphs, tm
         shelf.get("typo")
 
 
+def test_a_module_whose_file_is_no_python_is_told_with_its_line_and_only_to_graphs_that_use_it(
+    shelf: DeclaredGraphs, tmp_path: Path
+) -> None:
+    (tmp_path / "modules" / "torn.py").write_text("import os\nclass Words(ModuleWorker:\n    pass\n")
+    (tmp_path / "graphs" / "uses.yaml").write_text("modules: {words: [intent_validatr], intent_validatr: []}")
+    (tmp_path / "graphs" / "other.yaml").write_text("modules: {intent_validator: []}")
+
+    fault = r"Module words of graph uses cannot be read: .*torn\.py, line 2: SyntaxError: "
+    with pytest.raises(InvalidInputError, match=fault + r".*unknown modules: intent_validatr \("):
+        shelf.get("uses")
+    errors = {one.name: one.error for one in shelf.listed()}
+    assert "line 2" in (errors.pop("uses") or "") and set(errors.values()) == {None}
+
+
 def test_a_changed_file_counts_at_once(shelf: DeclaredGraphs, tmp_path: Path) -> None:
     file = tmp_path / "graphs" / "mine.yaml"
     file.write_text("{modules: {intent_validator: []}}")

@@ -147,6 +147,28 @@ def test_code_that_cannot_be_loaded_says_so(tmp_path: Path) -> None:
         module_of(tmp_path, "absent")
 
 
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        pytest.param("my_own.py", b"def\n", id="the file has its name"),
+        pytest.param("mine.py", b"class MyOwn(ModuleWorker)\n    pass\n", id="a class in it is called so"),
+        pytest.param("mine.py", b"class A(ModuleWorker):\n    name: str = 'my_own'\n    def\n", id="a class says so"),
+        pytest.param("my_own.py", b"x = '\xff'\n", id="it has bytes that are no text"),
+        pytest.param("my_own.py", b"x = 1\0\n", id="it has a zero byte"),
+    ],
+)
+def test_a_module_in_a_file_that_is_no_python_is_named_until_it_is_mended(
+    tmp_path: Path, file: str, source: bytes
+) -> None:
+    (tmp_path / file).write_bytes(source)
+
+    with pytest.raises(InvalidInputError, match=rf"Module my_own cannot be read: .*{file}.*Error: "):
+        module_of(tmp_path, "my_own")
+    (tmp_path / file).write_text("class Other(ModuleWorker):\n    pass\n")
+    with pytest.raises(NotFoundError):
+        module_of(tmp_path, "my_own")
+
+
 async def test_runs_of_a_module_beside_each_other_share_nothing() -> None:
     class Keeps(ModuleWorker[Text, Count]):
         seen = 0
