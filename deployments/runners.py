@@ -16,6 +16,7 @@ from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
 from spine.services import Services, current_services
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
 from tasks.card_execution.attempt import give_up
+from tasks.job_run import assigned_job
 from tasks.maintenance.chore import MAINTENANCE
 from tasks.shift import shares_run
 
@@ -59,8 +60,13 @@ async def _module_graph(job: Job) -> Any:
     from tasks.module_graph.run import run_graph_job
 
     if shares_run():
-        return await run_graph_job(current_services(), job)
+        return await run_graph_job(current_services(), _taken(job))
     return await cast(Any, module_graph)(**job.params)
+
+
+def _taken(job: Job) -> Job:
+    """The job, as taken by the open flow run that it shares: no flow that is called in it takes the job for its own."""
+    return assigned_job() or job
 
 
 async def _persona_ingestion(job: Job) -> Any:
@@ -81,7 +87,7 @@ async def _conversation(job: Job) -> Any:
     from flows.conversation import run_here
     from tasks.conversation.work import run_conversation_job
 
-    await (run_conversation_job(current_services(), job) if shares_run() else run_here(job))
+    await (run_conversation_job(current_services(), _taken(job)) if shares_run() else run_here(job))
 
 
 async def _maintenance(job: Job) -> Any:

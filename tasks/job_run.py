@@ -28,7 +28,7 @@ from tasks.prefect_cancels import is_cancelled_in_prefect
 
 _logger = logging.getLogger("millrace.jobs")
 _SPREAD = random.SystemRandom()
-_assigned: ContextVar[Job | None] = ContextVar("millrace_job", default=None)
+_assigned: ContextVar[_Assignment | None] = ContextVar("millrace_job", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,17 @@ class Backoff:
         return max(float(asked), grown * (1 + self.jitter * spread))
 
 
+@dataclass(slots=True)
+class _Assignment:
+    job: Job
+    taken_by: str = ""
+    """The flow run that asked for it first; every flow called inside that one inherits this assignment."""
+
+
 @contextmanager
 def assigned(job: Job) -> Generator[None]:
     """Inside the block, the flow that is called next runs this job, which the caller has leased."""
-    token = _assigned.set(job)
+    token = _assigned.set(_Assignment(job))
     try:
         yield
     finally:
@@ -66,8 +73,16 @@ def assigned(job: Job) -> Generator[None]:
 
 
 def assigned_job() -> Job | None:
-    """The job that the lane handed to this flow; None when the flow was started in another way."""
-    return _assigned.get()
+    """The job that the lane handed to this flow; None when the flow was started in another way.
+
+    It goes to the flow run that asks first, as often as that asks. A flow called inside it has a job of its own.
+    """
+    assignment = _assigned.get()
+    if assignment is None:
+        return None
+    asking = prefect_flow_run.get_id() or "no flow run"
+    assignment.taken_by = assignment.taken_by or asking
+    return assignment.job if assignment.taken_by == asking else None
 
 
 @dataclass

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -467,3 +468,33 @@ async def test_jobs_of_a_lane_share_its_open_flow_run(make_world: MakeWorld, tmp
     records = [await graphs.services.ledger.get(job.job_id) for job in jobs]
     assert {job.status for job in jobs} == {JobStatus.SUCCESS}
     assert len({record.flow_run_id for record in records}) == 1
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["in a flow run of its own", "in the open run of a lane"])
+@pytest.mark.parametrize(
+    ("flow", "asked", "pipeline"),
+    [
+        ("maintenance", "", "maintenance"),
+        ("module_graph", "'inner'", "module_graph"),
+        ("conversation", "session_id='x', user_message='hello'", "conversation"),
+    ],
+)
+async def test_a_flow_called_inside_a_module_has_a_job_of_its_own(
+    graphs: GraphWorld, flow: str, asked: str, pipeline: str, shared: bool
+) -> None:
+    graphs.module("outer", f"from flows.{flow} import {flow}; await {flow}({asked}); return {{'fine': True}}")
+    graphs.module("inner")
+    graphs.graph("inner", {"inner": []})
+    graphs.graph("calling", {"outer": ["inner"], "inner": []})
+
+    async with AsyncExitStack() as stack:
+        stack.enter_context(using(graphs.services))
+        if shared:
+            surround = await stack.enter_async_context(lane_runs(["graphs"], "lane:test"))
+            graphs.world.handler = JobHandler(graphs.services, surround)
+        job = await graphs.run("calling")
+
+    assert job.status is JobStatus.SUCCESS, job.error
+    assert statuses(job) == {"outer": "done", "inner": "done"}
+    called = await graphs.services.documents.find("jobs", {"pipeline": pipeline})
+    assert [one["status"] for one in called if one["_id"] != job.job_id] == [JobStatus.SUCCESS]
