@@ -1,11 +1,13 @@
 // Keeps a page of the dashboard live: progress bars and log lines from events, everything else rendered by the server.
 
+import { bodyOf } from "./forms.js";
 import { Live } from "./live.js";
 import { paint } from "./terminal.js";
 
 const LOG_LINES = 2_000;
 const FINAL = new Set(["SUCCESS", "FAILURE", "REVOKED", "DEAD"]);
 const REFRESH_EVERY = 1_000;
+const LEFT_WITHIN = 3_000; // a page that leads on is gone by then, or its reader chose to stay
 
 const main = document.querySelector("main");
 const notice = document.getElementById("notice");
@@ -233,6 +235,7 @@ async function send(control, address, body) {
   const buttons = control.matches("button") ? [control] : control.querySelectorAll("button");
   for (const button of buttons) button.setAttribute("aria-busy", "true");
   notice.hidden = true;
+  let leaving = false;
   try {
     const headers = { "Content-Type": "application/json", Accept: "application/json" };
     if (control.dataset.match) headers["If-Match"] = `"${control.dataset.match}"`;
@@ -244,13 +247,19 @@ async function send(control, address, body) {
     if (answer.status === 401) return location.reload();
     if (!answer.ok) return complain(reasonOf(await answer.json(), answer.status));
     if (control.dataset.show) showOnce((await answer.json())[control.dataset.show]);
-    if (control.dataset.then) return location.assign(control.dataset.then);
+    if (control.dataset.then) {
+      leaving = true;
+      return location.assign(control.dataset.then);
+    }
     if (control.matches("form")) control.reset();
     refreshSoon();
   } catch {
     complain(texts.away);
   } finally {
-    for (const button of buttons) button.removeAttribute("aria-busy");
+    const free = () => buttons.forEach((button) => button.removeAttribute("aria-busy"));
+    // Until the next page is there, a second click would send the same again.
+    if (leaving) setTimeout(free, LEFT_WITHIN);
+    else free();
   }
 }
 
@@ -271,31 +280,6 @@ function showOnce(text) {
 function reasonOf(problem, status) {
   const fields = (problem.errors ?? []).map((error) => `${error.field}: ${error.message}`);
   return fields.join("; ") || problem.detail || say(texts.refused, { status });
-}
-
-/** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list, dots as nesting. */
-function bodyOf(form) {
-  const body = JSON.parse(form.dataset.base ?? "{}");
-  for (const field of form.elements) {
-    if (!field.name) continue;
-    if ("null" in field.dataset && field.value.trim() === "") place(body, field.name.split("."), null);
-    if (field.type !== "checkbox" && field.value.trim() === "") continue;
-    if (field.type === "checkbox" && !field.checked && !("boolean" in field.dataset)) continue;
-    place(body, field.name.split("."), valueOf(field));
-  }
-  return body;
-}
-
-function valueOf(field) {
-  if ("lines" in field.dataset) return field.value.split("\n").map((line) => line.trim()).filter(Boolean);
-  if (field.type === "checkbox") return field.checked;
-  if (field.type === "number") return field.valueAsNumber;
-  return "exact" in field.dataset ? field.value : field.value.trim();
-}
-
-function place(body, [name, ...rest], value) {
-  if (rest.length === 0) body[name] = value;
-  else place((body[name] ??= {}), rest, value);
 }
 
 /** One call for each chosen row; what is refused is told together at the end. */
@@ -334,7 +318,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.dataset.send) return;
   event.preventDefault();
-  send(form, form.dataset.send, bodyOf(form));
+  if (!form.querySelector("[aria-busy]")) send(form, form.dataset.send, bodyOf(form));
 });
 
 document.addEventListener("click", (event) => {

@@ -1,0 +1,26 @@
+// What people type into forms: as the API takes it.
+
+/** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list, dots as nesting. */
+export function bodyOf(form) {
+  const body = JSON.parse(form.dataset.base ?? "{}");
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    if ("null" in field.dataset && field.value.trim() === "") place(body, field.name.split("."), null);
+    if (field.type !== "checkbox" && field.value.trim() === "") continue;
+    if (field.type === "checkbox" && !field.checked && !("boolean" in field.dataset)) continue;
+    place(body, field.name.split("."), valueOf(field));
+  }
+  return body;
+}
+
+function valueOf(field) {
+  if ("lines" in field.dataset) return field.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (field.type === "checkbox") return field.checked;
+  if (field.type === "number") return field.valueAsNumber;
+  return "exact" in field.dataset ? field.value : field.value.trim();
+}
+
+function place(body, [name, ...rest], value) {
+  if (rest.length === 0) body[name] = value;
+  else place((body[name] ??= {}), rest, value);
+}
