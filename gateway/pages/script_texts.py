@@ -15,6 +15,8 @@ SCRIPT_TEXTS: Final = {
     "again": "Connected again",
     "away": "The gateway does not answer. Try again in a moment.",
     "refused": "The gateway refused this ({status}).",
+    "logged_out": "Your session has ended. What you typed stays here and can be sent once you have logged in.",
+    "login": "Log in again in another tab",
     "seconds_left": "about {number} s left",
     "minutes_left": "about {number} min left",
     "choose": "Choose one or more first.",

@@ -1,6 +1,6 @@
 // Keeps a page of the dashboard live: progress bars and log lines from events, everything else rendered by the server.
 
-import { bodyOf } from "./forms.js";
+import { bodyOf, holdsTyped, settle } from "./forms.js";
 import { Live } from "./live.js";
 import { paint } from "./terminal.js";
 
@@ -50,7 +50,8 @@ async function refresh() {
   refreshedAt = Date.now();
   try {
     const answer = await fetch(main.dataset.refresh ?? location.href, { headers: { Accept: "text/html" } });
-    if (answer.redirected) return location.reload();
+    if (answer.redirected) return loggedOut();
+    if (answer.ok && notice.querySelector("a")) notice.hidden = true;
     if (answer.ok) replaceFragments(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     // The connection is gone; the page is refreshed when it is back.
@@ -217,6 +218,7 @@ const live = new Live({
     connection.classList.toggle("lost", state === "lost");
     if (again) refreshSoon();
   },
+  onLoggedOut: loggedOut,
 });
 let followed;
 
@@ -244,11 +246,12 @@ async function send(control, address, body) {
       headers,
       body: JSON.stringify(body),
     });
-    if (answer.status === 401) return location.reload();
+    if (answer.status === 401) return loggedOut();
     if (!answer.ok) return complain(reasonOf(await answer.json(), answer.status));
     if (control.dataset.show) showOnce((await answer.json())[control.dataset.show]);
     if (control.dataset.then) {
       leaving = true;
+      if (control.matches("form")) settle(control);
       return location.assign(control.dataset.then);
     }
     if (control.matches("form")) control.reset();
@@ -267,6 +270,18 @@ function complain(text) {
   notice.textContent = text;
   notice.hidden = false;
   notice.scrollIntoView({ block: "nearest" });
+}
+
+/** What is typed stays; the login is in another tab, and this page goes on after it. */
+function loggedOut() {
+  if (!holdsTyped()) return location.reload();
+  if (!notice.hidden && notice.querySelector("a")) return;
+  const link = document.createElement("a");
+  link.href = "/login";
+  link.target = "_blank";
+  link.textContent = texts.login;
+  complain(`${texts.logged_out} `);
+  notice.append(link);
 }
 
 /** Something that will not be shown again. */

@@ -1,4 +1,4 @@
-// What people type into forms: as the API takes it.
+// What people type into forms: as the API takes it, and not left behind without a question.
 
 /** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list, dots as nesting. */
 export function bodyOf(form) {
@@ -24,3 +24,30 @@ function place(body, [name, ...rest], value) {
   if (rest.length === 0) body[name] = value;
   else place((body[name] ??= {}), rest, value);
 }
+
+/** Whether a form holds something that is stored nowhere yet. */
+function isTyped(form) {
+  const untouched = form.cloneNode(true);
+  untouched.reset();
+  return held(form) !== held(untouched);
+}
+
+const held = (form) => new URLSearchParams(new FormData(form)).toString();
+
+/** Whether leaving the page would lose something. Forms that only filter or lead somewhere hold nothing of worth. */
+export function holdsTyped() {
+  return [...document.querySelectorAll("form[data-send]")].some(isTyped);
+}
+
+/** What the form holds is stored: it counts as untouched from now on. */
+export function settle(form) {
+  for (const field of form.elements) {
+    if ("defaultChecked" in field) field.defaultChecked = field.checked;
+    if ("defaultValue" in field) field.defaultValue = field.value;
+    for (const option of field.options ?? []) option.defaultSelected = option.selected;
+  }
+}
+
+addEventListener("beforeunload", (event) => {
+  if (holdsTyped()) event.preventDefault();
+});

@@ -7,8 +7,11 @@ const PONG_WITHIN = 8_000;
 
 export class Live {
   /**
-   * @param {{onEvent: (event: object) => void, onState: (state: "open" | "lost", again: boolean) => void}} handlers
-   * `again` is true when the connection is back after a loss.
+   * @param {{
+   *   onEvent: (event: object) => void,
+   *   onState: (state: "open" | "lost", again: boolean) => void,
+   *   onLoggedOut: () => void,
+   * }} handlers `again` is true when the connection is back after a loss.
    */
   constructor(handlers) {
     this.handlers = handlers;
@@ -91,10 +94,7 @@ export class Live {
     if (code === 4404) return;
     this.lost = true;
     this.handlers.onState("lost", false);
-    if (!opened && (await loggedOut())) {
-      location.reload();
-      return;
-    }
+    if (!opened && (await loggedOut())) this.handlers.onLoggedOut();
     if (this.socket) return;
     const wait = this.delay * (0.75 + Math.random() / 2);
     this.delay = Math.min(LONGEST_DELAY, this.delay * 2);

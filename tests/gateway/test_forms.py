@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Dialog, Page, expect
 
+from gateway.app import create_app
 from spine.documents import PROMPTS, SUBMISSIONS
 from tests.gateway.browsing import a_page, chromium, log_in
-from tests.gateway.gateway_desk import BOOK_URL, Desk, open_desk, serving
+from tests.gateway.gateway_desk import BOOK_URL, TOKEN, Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
 
@@ -40,3 +43,113 @@ async def test_a_form_that_leads_on_is_sent_once_however_often_it_is_clicked(pag
         await page.get_by_role("button", name="Save as the next version").click(click_count=4, delay=20)
         await expect(page.get_by_text("version 2").first).to_be_visible()
     assert await desk.documents.count(PROMPTS) == 2
+
+
+# -- what is typed -------------------------------------------------------------------------------------------------
+
+
+async def edit_page(desk: Desk, page: Page, host: str) -> str:
+    """An edit page with something typed; gives the submission's id."""
+    made = await desk.submission()
+    await desk.article(made["submission_id"])
+    await log_in(page, host, f"/review/{made['submission_id']}/edit")
+    await page.get_by_label("Text (Markdown)").fill("What took an hour to write.")
+    return made["submission_id"]
+
+
+async def log_in_elsewhere(page: Page) -> None:
+    """Follow the notice's link and log in there."""
+    async with page.context.expect_page() as opened:
+        await page.get_by_role("alert").get_by_role("link", name="Log in again").click()
+    other = await opened.value
+    await other.get_by_label("Token", exact=True).fill(TOKEN)
+    await other.get_by_role("button", name="Log in").click()
+    await expect(other.locator("#connection")).to_have_text("Live")
+    await other.close()
+
+
+async def test_a_session_that_ended_keeps_what_was_typed_until_it_is_saved(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        submission = await edit_page(desk, page, host)
+        await page.context.clear_cookies()
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
+        await expect(page.get_by_label("Text (Markdown)")).to_have_value("What took an hour to write.")
+        await log_in_elsewhere(page)
+        await page.get_by_role("button", name="Save").click()
+        await page.wait_for_url(f"**/review/{submission}")
+        await expect(page.locator("#article")).to_contain_text("What took an hour to write.")
+
+
+async def test_a_connection_that_comes_back_after_the_session_keeps_what_was_typed(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        await edit_page(desk, page, host)
+    await page.context.clear_cookies()
+    async with serving(create_app(desk.context), port=int(host.rpartition(":")[2])):
+        await expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
+        await expect(page.get_by_label("Text (Markdown)")).to_have_value("What took an hour to write.")
+        await log_in_elsewhere(page)
+        await expect(page.locator("#connection")).to_have_text("Connected again")
+        await expect(page.get_by_role("alert")).to_be_hidden()
+        await expect(page.get_by_label("Text (Markdown)")).to_have_value("What took an hour to write.")
+
+
+async def test_a_page_with_nothing_typed_leads_to_the_login_when_the_session_ended(page: Page) -> None:
+    desk: Desk = await open_desk()
+    made = await desk.submission()
+    await desk.article(made["submission_id"])
+    async with serving(desk.app) as host:
+        await log_in(page, host, f"/review/{made['submission_id']}")
+        await page.context.clear_cookies()
+        await page.get_by_role("button", name="Approve").click()
+        await page.wait_for_url("**/login?next=*")
+
+
+LEAVE: dict[str, Callable[[Page], Awaitable[Any]]] = {
+    "a link": lambda page: page.get_by_role("link", name="Back").click(no_wait_after=True),
+    "another language": lambda page: page.get_by_role("button", name="Change").click(no_wait_after=True),
+    "a reload": lambda page: page.evaluate("void setTimeout(() => location.reload())"),
+    "back": lambda page: page.evaluate("void setTimeout(() => history.back())"),
+}
+
+
+@pytest.mark.parametrize("leave", LEAVE.values(), ids=LEAVE.keys())
+async def test_a_page_is_not_left_with_something_typed_before_its_reader_was_asked(
+    page: Page, leave: Callable[[Page], Awaitable[Any]]
+) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        await edit_page(desk, page, host)
+        asked = asyncio.Queue[str]()
+
+        async def stay(dialog: Dialog) -> None:
+            await dialog.dismiss()
+            asked.put_nowait(dialog.type)
+
+        page.on("dialog", stay)
+        await leave(page)
+        async with asyncio.timeout(8):
+            assert await asked.get() == "beforeunload"
+        await expect(page.get_by_label("Text (Markdown)")).to_have_value("What took an hour to write.")
+
+
+async def test_nobody_is_asked_after_saving_or_before_typing(page: Page) -> None:
+    desk: Desk = await open_desk()
+    asked: list[str] = []
+
+    async def note(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.accept()
+
+    page.on("dialog", note)
+    async with serving(desk.app) as host:
+        submission = await edit_page(desk, page, host)
+        await page.get_by_role("button", name="Save").click()
+        await page.wait_for_url(f"**/review/{submission}")
+        await page.get_by_role("link", name="Edit").click()
+        await page.get_by_label("Text (Markdown)").press("End")
+        await page.get_by_role("link", name="Back").click()
+        await page.wait_for_url(f"**/review/{submission}")
+    assert asked == []
