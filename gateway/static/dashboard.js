@@ -1,6 +1,6 @@
 // Keeps a page of the dashboard live: progress bars and log lines from events, everything else rendered by the server.
 
-import { bodyOf, holdsTyped, settle } from "./forms.js";
+import { bodyOf, holdsTyped, keepForms, settle } from "./forms.js";
 import { Live } from "./live.js";
 import { paint } from "./terminal.js";
 
@@ -68,6 +68,7 @@ function replaceFragments(fresh) {
     const focused = old.contains(document.activeElement) ? pathOf(document.activeElement) : null;
     const open = [...old.querySelectorAll("details[open]")].map((details) => pathOf(details));
     const chosen = [...old.querySelectorAll("input[name=chosen]:checked")].map((box) => box.value);
+    keepForms(old, next);
     old.replaceWith(next);
     for (const path of open) document.querySelector(path)?.setAttribute("open", "");
     for (const box of next.querySelectorAll("input[name=chosen]")) box.checked = chosen.includes(box.value);
@@ -247,6 +248,7 @@ async function send(control, address, body) {
       body: JSON.stringify(body),
     });
     if (answer.status === 401) return loggedOut();
+    if (answer.status === 409 || answer.status === 412) showWhatIs(control);
     if (!answer.ok) return complain(reasonOf(await answer.json(), answer.status));
     if (control.dataset.show) showOnce((await answer.json())[control.dataset.show]);
     if (control.dataset.then) {
@@ -254,7 +256,10 @@ async function send(control, address, body) {
       if (control.matches("form")) settle(control);
       return location.assign(control.dataset.then);
     }
-    if (control.matches("form")) control.reset();
+    if (control.matches("form")) {
+      control.reset();
+      control.closest("details")?.removeAttribute("open");
+    }
     refreshSoon();
   } catch {
     complain(texts.away);
@@ -264,6 +269,13 @@ async function send(control, address, body) {
     if (leaving) setTimeout(free, LEFT_WITHIN);
     else free();
   }
+}
+
+/** What was refused was about an older state than there is, so the page shows that one, whatever it showed before. */
+function showWhatIs(control) {
+  control.dataset.refused = "";
+  rendered.clear();
+  refreshSoon();
 }
 
 function complain(text) {

@@ -1,4 +1,4 @@
-// What people type into forms: as the API takes it, and not left behind without a question.
+// What people type into forms: as the API takes it, kept through refreshes, not left behind without a question.
 
 /** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list, dots as nesting. */
 export function bodyOf(form) {
@@ -45,6 +45,23 @@ export function settle(form) {
     if ("defaultChecked" in field) field.defaultChecked = field.checked;
     if ("defaultValue" in field) field.defaultValue = field.value;
     for (const option of field.options ?? []) option.defaultSelected = option.selected;
+  }
+}
+
+/**
+ * Put the forms that somebody is at in place of their fresh copies, as they are: what is decided in them is about the
+ * revision that was read when they were opened, so the server refuses it when there is a newer one. One that was refused
+ * so is about what the page shows from now on.
+ */
+export function keepForms(old, next) {
+  for (const form of old.querySelectorAll("form[data-send]")) {
+    const box = form.closest("details");
+    if (!box?.open && !isTyped(form)) continue;
+    const fresh = next.querySelector(`form[data-send="${CSS.escape(form.dataset.send)}"]`);
+    if (fresh && "refused" in form.dataset) form.dataset.match = fresh.dataset.match;
+    delete form.dataset.refused;
+    if (fresh) fresh.replaceWith(form);
+    else if (isTyped(form)) next.append(box ?? form);
   }
 }
 

@@ -153,3 +153,106 @@ async def test_nobody_is_asked_after_saving_or_before_typing(page: Page) -> None
         await page.get_by_role("link", name="Back").click()
         await page.wait_for_url(f"**/review/{submission}")
     assert asked == []
+
+
+# -- what others do meanwhile --------------------------------------------------------------------------------------
+
+
+async def decidable(desk: Desk, page: Page, host: str) -> dict[str, str]:
+    """The page of a review that waits for its decision."""
+    made = await desk.submission()
+    await desk.finish(made["job_id"])
+    await news(desk, made)
+    await desk.article(made["submission_id"])
+    await log_in(page, host, f"/review/{made['submission_id']}")
+    return made
+
+
+async def news(desk: Desk, made: dict[str, str]) -> None:
+    """An event that makes every page of the review refresh itself."""
+    await desk.tell(made["job_id"], 100, type="state", status="SUCCESS")
+
+
+async def edited_by_another(desk: Desk, made: dict[str, str]) -> None:
+    async with desk.client() as client:
+        edit = {"content": "Written by another."}
+        assert (await client.put(f"/submissions/{made['submission_id']}/article", json=edit)).is_success
+
+
+async def refreshed(desk: Desk, page: Page, made: dict[str, str]) -> None:
+    """Wait until the page shows what another one wrote."""
+    await news(desk, made)
+    await expect(page.locator("#article")).to_contain_text("Written by another.")
+
+
+async def status(desk: Desk, made: dict[str, str]) -> str:
+    return str((await desk.context.desk.get(made["submission_id"])).status)
+
+
+async def test_a_refresh_leaves_a_reason_as_far_as_it_is_typed(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        made = await decidable(desk, page, host)
+        await page.get_by_text("Reject …").click()
+        reason = page.get_by_label("What should be done differently?")
+        await reason.press_sequentially("It is long")
+        await reason.press("ArrowLeft")
+        await edited_by_another(desk, made)
+        await refreshed(desk, page, made)
+        await page.keyboard.type("-")
+        await expect(reason).to_have_value("It is lon-g")
+
+
+async def test_a_rejection_is_about_the_revision_that_was_read_when_its_form_was_opened(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        made = await decidable(desk, page, host)
+        await page.get_by_text("Reject …").click()
+        await edited_by_another(desk, made)
+        await refreshed(desk, page, made)
+        await page.get_by_label("What should be done differently?").fill("Too long.")
+        await page.get_by_role("button", name="Reject", exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text("revision 2, not 1")
+        assert await status(desk, made) == "ready_for_review"
+        await expect(page.locator("form.reject")).to_have_attribute("data-match", "2")
+        await page.get_by_role("button", name="Reject", exact=True).click()
+        await expect(page.locator(".chip").first).to_have_text("rejected")
+        await expect(page.locator("form.reject")).to_have_count(0)
+
+
+async def test_a_typed_reason_stays_when_another_one_has_decided(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        made = await decidable(desk, page, host)
+        await page.get_by_text("Reject …").click()
+        await page.get_by_label("What should be done differently?").fill("Too long.")
+        await desk.context.desk.approve(made["submission_id"])
+        await news(desk, made)
+        await expect(page.locator(".chip").first).to_have_text("approved")
+        await expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+        await expect(page.get_by_label("What should be done differently?")).to_have_value("Too long.")
+
+
+async def test_an_approval_that_comes_after_a_rejection_is_refused_and_the_page_shows_what_is(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        made = await decidable(desk, page, host)
+        await desk.context.desk.reject(made["submission_id"], "Too long.")
+        await page.get_by_role("button", name="Approve").click()
+        await expect(page.locator(".chip").first).to_have_text("rejected")
+        await expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+        await expect(page.get_by_role("alert")).to_contain_text("The submission is rejected")
+
+
+async def test_an_approval_of_an_old_revision_is_refused_and_the_page_shows_the_newest(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        made = await decidable(desk, page, host)
+        await edited_by_another(desk, made)
+        await page.get_by_role("button", name="Approve").click()
+        await expect(page.locator("#article")).to_contain_text("Written by another.")
+        await expect(page.get_by_role("alert")).to_contain_text("revision 2, not 1")
+        assert await status(desk, made) == "ready_for_review"
+        await page.get_by_role("button", name="Approve").click()
+        await expect(page.locator(".chip").first).to_have_text("approved")
+        await expect(page.get_by_role("alert")).to_be_hidden()
