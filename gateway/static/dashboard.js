@@ -2,9 +2,9 @@
 
 import { bodyOf, holdsTyped, keepForms, settle } from "./forms.js";
 import { Live } from "./live.js";
-import { paint } from "./terminal.js";
+import { addLine, log } from "./log.js";
+import { locale, say, texts, words } from "./texts.js";
 
-const LOG_LINES = 2_000;
 const FINAL = new Set(["SUCCESS", "FAILURE", "REVOKED", "DEAD"]);
 const REFRESH_EVERY = 1_000;
 const LEFT_WITHIN = 3_000; // a page that leads on is gone by then, or its reader chose to stay
@@ -13,23 +13,9 @@ const main = document.querySelector("main");
 const notice = document.getElementById("notice");
 const connection = document.getElementById("connection");
 const announcer = document.getElementById("announce");
-const log = document.getElementById("log");
-const searchLog = document.getElementById("log-search");
-const followLog = document.getElementById("log-follow");
 const steps = new Map(); // job → the step it was seen in
 const percents = new Map(); // job → the newest percentage, which outlives a refresh
 const rendered = new Map(); // fragment → how the server gave it last
-
-const language = document.documentElement.lang;
-// The language of the page, in the region of the reader where the browser tells one: en-GB, pt-BR.
-const locale = navigator.languages.find((one) => one.split("-")[0] === language) ?? language;
-const texts = JSON.parse(document.body.dataset.texts);
-
-const words = (name) => {
-  const plain = name.replaceAll("_", " ").toLowerCase();
-  return texts.names[plain] ?? plain;
-};
-const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 // -- what the server renders -----------------------------------------------------------------------------------
 
@@ -106,7 +92,7 @@ function dress() {
 // -- what events tell ------------------------------------------------------------------------------------------
 
 function onEvent(event) {
-  if (log && followed) addLine(event);
+  if (log && followed) addLine(event, lineOf(event));
   event.arrived = Date.now();
   percents.set(event.job_id, event);
   const known = showProgress(event.job_id, event);
@@ -162,53 +148,12 @@ function tell(event) {
   if (what) announcer.textContent = `${what}: ${words(event.status ?? event.current_step)}`;
 }
 
-let pending = [];
-
-function addLine(event) {
-  const text = lineOf(event);
-  if (!text) return;
-  const line = document.createElement("li");
-  const time = document.createElement("time");
-  const message = document.createElement("span");
-  time.dateTime = event.timestamp;
-  time.dataset.local = "";
-  time.textContent = new Date(event.timestamp).toLocaleTimeString(locale);
-  if ("terminal" in log.dataset) paint(message, text);
-  else message.textContent = text;
-  line.className = `${event.type} ${event.level ?? ""} ${event.stream ?? ""}`;
-  line.append(time, message);
-  line.hidden = !fits(line);
-  if (pending.push(line) === 1) requestAnimationFrame(showLines);
-}
-
 function lineOf(event) {
   if (event.type === "state") return [words(event.status ?? ""), event.message].filter(Boolean).join(": ");
   if (event.type === "log") return event.message;
   const moved = steps.get(event.job_id) !== event.current_step;
   return event.message || (moved ? words(event.current_step) : "");
 }
-
-function showLines() {
-  const atEnd = followLog ? followLog.checked : log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
-  log.append(...pending.slice(-LOG_LINES));
-  pending = [];
-  while (log.childElementCount > LOG_LINES) log.firstElementChild.remove();
-  if (atEnd) log.scrollTop = log.scrollHeight;
-}
-
-/** Whether a line of the log holds what is searched for. */
-function fits(line) {
-  const wanted = searchLog?.value.trim().toLowerCase();
-  return !wanted || line.textContent.toLowerCase().includes(wanted);
-}
-
-searchLog?.addEventListener("input", () => {
-  for (const line of log.children) line.hidden = !fits(line);
-});
-// Who scrolls up wants to read; who scrolls back to the end wants to follow again.
-log?.addEventListener("scroll", () => {
-  if (followLog) followLog.checked = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
-});
 
 // -- the connection --------------------------------------------------------------------------------------------
 
