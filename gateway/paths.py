@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.requests import HTTPConnection
+
 from gateway.pages.navigation import is_place
 
 PUBLIC_PATHS = frozenset({"/health", "/login", "/language", "/static/millrace.css", "/static/icon.svg"})
@@ -24,8 +26,16 @@ def is_public(path: str) -> bool:
 
 
 def is_page(path: str) -> bool:
-    """Whether a person's browser shows this address: errors become pages, a missing login becomes a redirect."""
+    """Whether this address is a page: errors become pages, a missing login becomes a redirect."""
     return path in _PAGES or is_place(path)
+
+
+def is_shown(request: HTTPConnection) -> bool:
+    """Whether a person looks at what this request answers: a page, or any address that a browser was led to."""
+    path, accept = request.scope["path"], request.headers.get("accept", "")
+    led_here = request.scope.get("method") in ("GET", "HEAD")
+    # A program that takes anything does not ask for HTML, and one that names both can read the document.
+    return is_page(path) or (led_here and "text/html" in accept and "json" not in accept)
 
 
 def local_target(target: str | None) -> str:

@@ -18,7 +18,7 @@ from gateway.pages.article_html import article_html
 from gateway.pages.navigation import shown_to
 from gateway.pages.script_texts import NAMES, SCRIPT_TEXTS
 from gateway.pages.views import duration, moment, segment, tone, took, words
-from gateway.paths import is_page
+from gateway.paths import is_shown
 from gateway.problems import Problem
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -116,6 +116,6 @@ def page(request: Request, template: str, *, status_code: int = 200, **values: A
 
 def problem_page(request: Request, problem: Problem) -> Response | None:
     """A problem as a page where a person looks; None for programs."""
-    if not is_page(request.url.path):
+    if not is_shown(request):
         return None
     return page(request, "problem.html", status_code=problem.status, problem=problem)

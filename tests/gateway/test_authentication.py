@@ -120,6 +120,8 @@ async def test_an_empty_admin_token_lets_nobody_in() -> None:
 async def test_the_login_form_opens_a_session_and_returns_to_the_page(stranger: httpx.AsyncClient) -> None:
     led = await stranger.get("/review/sub_1?x=1")
     assert led.headers["location"] == "/login?next=%2Freview%2Fsub_1%3Fx%3D1"
+    unknown = await stranger.get("/nope", headers={"Accept": "text/html"})
+    assert unknown.headers["location"] == "/login?next=%2Fnope"
     answer = await stranger.post(led.headers["location"], data={"token": TOKEN})
     assert (answer.status_code, answer.headers["location"]) == (303, "/review/sub_1?x=1")
     cookie = answer.headers["set-cookie"]

@@ -130,6 +130,31 @@ async def test_a_page_that_is_not_there_is_a_page(client: httpx.AsyncClient) -> 
     assert "There is no submission sub_x." in answer.text
 
 
+A_BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "kind"),
+    [
+        pytest.param("GET", "/nope", A_BROWSER, "text/html", id="a browser at an unknown address"),
+        pytest.param("GET", "/cards/C-1", A_BROWSER, "text/html", id="beside a page"),
+        pytest.param("GET", "/graphs/customer-question", A_BROWSER, "text/html", id="the plural of a page"),
+        pytest.param("GET", "/api/jobs/nope", A_BROWSER, "text/html", id="a call, typed into the address bar"),
+        pytest.param("GET", "/nope", "*/*", "application/problem+json", id="a program that takes anything"),
+        pytest.param("GET", "/nope", "application/json", "application/problem+json", id="a program that takes JSON"),
+        pytest.param("GET", "/nope", "application/json, text/html", "application/problem+json", id="both"),
+        pytest.param("DELETE", "/nope", A_BROWSER, "application/problem+json", id="no way to be led somewhere"),
+    ],
+)
+async def test_who_looks_gets_a_page_and_who_calls_a_document(
+    client: httpx.AsyncClient, method: str, path: str, accept: str, kind: str
+) -> None:
+    answer = await client.request(method, path, headers={"Accept": accept})
+    assert answer.status_code in (404, 405)
+    assert answer.headers["content-type"].partition(";")[0] == kind
+    assert ("Back to the front page" in answer.text) == (kind == "text/html")
+
+
 # -- bounds on the body --------------------------------------------------------------------------------------------
 
 
