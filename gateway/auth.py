@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from gateway.identity import ADMIN, Identity, Role
-from gateway.paths import is_public, is_shown
+from gateway.paths import is_public, is_shown, target_of
 from gateway.problems import ProblemError, problem_response
 from gateway.signing import Signer
 from gateway.tickets import TicketStore, claim_of, identity_of, redeem_ticket
@@ -157,11 +157,9 @@ def _needs_same_origin(connection: HTTPConnection) -> bool:
 def _or_login(scope: Scope, refusal: Response) -> Response:
     """A person without a login is led to it; a program gets the problem."""
     if scope["type"] == "http" and refusal.status_code == 401 and scope["method"] in ("GET", "HEAD"):
-        path = scope["path"]
-        if is_shown(HTTPConnection(scope)):
-            query = scope["query_string"].decode("latin-1")
-            target = quote(path + (f"?{query}" if query else ""), safe="")
-            return RedirectResponse(f"/login?next={target}", status_code=303)
+        request = HTTPConnection(scope)
+        if is_shown(request):
+            return RedirectResponse(f"/login?next={quote(target_of(request), safe='')}", status_code=303)
     return refusal
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from starlette.requests import HTTPConnection
 
 from gateway.pages.navigation import is_place
@@ -17,6 +19,9 @@ FORM_PATHS = frozenset({"/login", "/logout", "/language"})
 
 TABLE_PATHS = frozenset({"/submissions/batch"})
 """Where a table may be sent instead of JSON, and more of it than elsewhere."""
+
+TARGET_LENGTH = 2000
+"""Characters of an address that somebody is led back to."""
 
 _PAGES = frozenset({"/login", "/logout", "/language"})
 
@@ -36,6 +41,13 @@ def is_shown(request: HTTPConnection) -> bool:
     led_here = request.scope.get("method") in ("GET", "HEAD")
     # A program that takes anything does not ask for HTML, and one that names both can read the document.
     return is_page(path) or (led_here and "text/html" in accept and "json" not in accept)
+
+
+def target_of(request: HTTPConnection) -> str:
+    """This address as a `next` that `local_target` takes; without its query when that is too long."""
+    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    full = f"{path}?{query}" if query else path
+    return full if len(full) <= TARGET_LENGTH else path
 
 
 def local_target(target: str | None) -> str:

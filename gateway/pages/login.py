@@ -11,10 +11,10 @@ from gateway.dependencies import Parts, caller_of
 from gateway.identity import Identity
 from gateway.languages import COOKIE, languages
 from gateway.pages.rendering import page
-from gateway.paths import local_target
+from gateway.paths import TARGET_LENGTH, local_target
 
 router = APIRouter(include_in_schema=False)
-_Target = Annotated[str | None, Query(alias="next", max_length=2000)]
+_Target = Annotated[str | None, Query(alias="next", max_length=TARGET_LENGTH)]
 
 
 @router.get("/login")

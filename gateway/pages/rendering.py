@@ -18,7 +18,7 @@ from gateway.pages.article_html import article_html
 from gateway.pages.navigation import shown_to
 from gateway.pages.script_texts import NAMES, SCRIPT_TEXTS
 from gateway.pages.views import duration, moment, segment, tone, took, words
-from gateway.paths import is_shown
+from gateway.paths import is_shown, target_of
 from gateway.problems import Problem
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -92,8 +92,8 @@ def _script_texts(code: str) -> dict[str, Any]:
 
 
 def page(request: Request, template: str, *, status_code: int = 200, **values: Any) -> HTMLResponse:
-    """The template as a response in the reader's language; `caller`, what they may, `path` and what base.html needs
-    are there."""
+    """The template as a response in the reader's language; `caller`, what they may, `path`, `here` and what base.html
+    needs are there."""
     language, caller = chosen_language(request), caller_of(request)
     html = (
         _environment(language.code)
@@ -103,6 +103,7 @@ def page(request: Request, template: str, *, status_code: int = 200, **values: A
             may_edit=caller is not None and caller.role.includes(Role.EDITOR),
             may_administer=caller is not None and caller.role.includes(Role.ADMIN),
             path=request.url.path,
+            here=target_of(request),
             language=language,
             languages=languages().values(),
             groups=shown_to(caller.role) if caller else [],

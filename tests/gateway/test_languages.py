@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any, cast
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 
 from gateway.catalogues import said
 from gateway.languages import languages
-from tests.gateway.gateway_desk import Desk
+from tests.gateway.gateway_desk import BEARER, Desk
 
 _PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}|<\w+>")
 
@@ -68,3 +69,27 @@ async def test_a_choice_is_remembered_and_leads_back(desk: Desk) -> None:
         assert '<html lang="ro">' in (await reader.get("/jobs")).text
         await reader.post("/language", data={"language": "tlh"})
         assert '<html lang="ro">' in (await reader.get("/jobs")).text
+
+
+_ACTION = re.compile(r'action="(/language\?[^"]+)"')
+
+
+@pytest.mark.parametrize(
+    ("address", "led_to"),
+    [
+        pytest.param("/jobs?status=SUCCESS", "/jobs?status=SUCCESS", id="a filter"),
+        pytest.param("/reviews?q=a%26b%3D%C4%83&status=", "/reviews?q=a%26b%3D%C4%83&status=", id="signs in it"),
+        pytest.param("/card/a%20%3Fb?x=1", "/card/a%20%3Fb?x=1", id="signs in the path"),
+        pytest.param("/jobs?next=//evil.example", "/jobs?next=//evil.example", id="another site stays a value"),
+        pytest.param(f"/jobs?x={'y' * 2000}", "/jobs", id="too long to be led back to"),
+        pytest.param("//evil.example/x?y", "/", id="another site"),
+    ],
+)
+async def test_another_language_leads_back_to_the_same_address(desk: Desk, address: str, led_to: str) -> None:
+    async with desk.client() as reader:
+        # As a whole address, because a client takes what begins with // for another site.
+        asked = httpx.Request("GET", f"http://gateway.test{address}", headers={**BEARER, "Accept": "text/html"})
+        found = _ACTION.search((await reader.send(asked)).text)
+        assert found is not None
+        answer = await reader.post(unescape(found[1]), data={"language": "ro"})
+        assert (answer.status_code, answer.headers["location"]) == (303, led_to)
