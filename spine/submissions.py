@@ -111,12 +111,7 @@ class ReviewDesk:
 
     async def _decide(self, submission_id: str, verdict: SubmissionStatus, note: str | None = None) -> Submission:
         article = await self.article(submission_id)
-        # A failed run after the approval (a site that was away) leaves the decision as it was, and one after the review
-        # (a rerun whose shop was away) leaves the article that waits for it.
-        decidable = [SubmissionStatus.READY_FOR_REVIEW, verdict]
-        undecided = SubmissionStatus.READY_FOR_REVIEW
-        decidable += [SubmissionStatus.FAILED] if article.status in (verdict, undecided) else []
-        where = {"_id": submission_id, "status": {"$in": decidable}}
+        where = {"_id": submission_id, "status": {"$in": decidable_from(article, verdict)}}
         document = await self._documents.update(
             SUBMISSIONS,
             where,
@@ -224,6 +219,15 @@ class ReviewDesk:
         if document is None:
             raise NotFoundError(f"There is no submission {submission_id}.")
         return submission_from(document)
+
+
+def decidable_from(article: Article, verdict: SubmissionStatus) -> list[SubmissionStatus]:
+    """The statuses of a submission in which the verdict on its newest article is taken."""
+    # A failed run after the approval (a site that was away) leaves the decision as it was, and one after the review
+    # (a rerun whose shop was away) leaves the article that waits for it.
+    undecided = SubmissionStatus.READY_FOR_REVIEW
+    failed = [SubmissionStatus.FAILED] if article.status in (verdict, undecided) else []
+    return [undecided, verdict, *failed]
 
 
 def publication_key(article: Article) -> str:

@@ -77,7 +77,7 @@ async def review(submission_id: str, request: Request, context: Context) -> Resp
         facts=facts(book) if book else [],
         book_notes=book.notes if book else [],
         stages=stage_rows(submission, context.stages),
-        actions=actions(submission, job),
+        actions=actions(submission, article, job),
     )
 
 

@@ -14,6 +14,8 @@ from gateway.languages import Language
 from spine.contracts.books import ConsolidatedBook, Money, SourcedValue
 from spine.contracts.jobs import Job
 from spine.contracts.submissions import StageRecord, Submission, SubmissionStatus
+from spine.contracts.texts import Article
+from spine.submissions import decidable_from
 
 _TONES = {
     "good": {
@@ -136,15 +138,23 @@ class Actions:
     """Which buttons make sense now; the server decides again when one is pressed."""
 
     retry: bool
-    decide: bool
+    approve: bool
+    reject: bool
     cancel: bool
 
 
-def actions(submission: Submission, job: Job | None) -> Actions:
+def actions(submission: Submission, article: Article | None, job: Job | None) -> Actions:
     running = job is not None and not job.status.is_final
+
+    def can_become(verdict: SubmissionStatus) -> bool:
+        """Whether the desk takes the verdict, and it is news."""
+        status = submission.status
+        return article is not None and status is not verdict and status in decidable_from(article, verdict)
+
     return Actions(
         retry=job is not None and not running,
-        decide=submission.status is SubmissionStatus.READY_FOR_REVIEW,
+        approve=can_become(SubmissionStatus.APPROVED),
+        reject=can_become(SubmissionStatus.REJECTED),
         cancel=running and job is not None and not job.cancel_requested,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from gateway.pages.views import actions, duration, facts, row, shown, stage_rows
 from spine.contracts.books import BookMetadata, ConsolidatedBook, FieldProvenance, Money, SourcedValue
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.submissions import StageRecord, StepError, Submission, SubmissionStatus, SubmitRequest
-from spine.contracts.texts import Claim
+from spine.contracts.texts import Article, Claim
 from spine.documents import BOOKS, SUBMISSIONS
 from tests.gateway.evil_data import EVIL, evil_elements
 from tests.gateway.gateway_desk import Desk
@@ -201,22 +202,45 @@ def test_durations_are_short_and_in_the_readers_language(seconds: float | None, 
 
 
 @pytest.mark.parametrize(
-    ("status", "job_status", "expected"),
+    ("status", "article_status", "job_status", "expected"),
     [
-        (SubmissionStatus.READY_FOR_REVIEW, JobStatus.SUCCESS, (True, True, False)),
-        (SubmissionStatus.SCRAPED, JobStatus.PROGRESS, (False, False, True)),
-        (SubmissionStatus.PENDING, JobStatus.PENDING, (False, False, True)),
-        (SubmissionStatus.FAILED, JobStatus.DEAD, (True, False, False)),
-        (SubmissionStatus.PENDING, None, (False, False, False)),
+        ("ready_for_review", "ready_for_review", JobStatus.SUCCESS, "retry approve reject"),
+        ("scraped", None, JobStatus.PROGRESS, "cancel"),
+        ("pending", None, JobStatus.PENDING, "cancel"),
+        ("pending", None, None, ""),
+        ("failed", None, JobStatus.DEAD, "retry"),
+        # A rerun that failed leaves the article that waits, a failed publication the approval.
+        ("failed", "ready_for_review", JobStatus.FAILURE, "retry approve reject"),
+        ("failed", "approved", JobStatus.FAILURE, "retry approve"),
+        ("failed", "published", JobStatus.FAILURE, "retry"),
+        # A rerun replaces the article, so its old one is not decided on meanwhile.
+        ("scraped", "ready_for_review", JobStatus.PROGRESS, "cancel"),
+        # What stands is no news.
+        ("approved", "approved", JobStatus.SUCCESS, "retry"),
+        ("rejected", "rejected", JobStatus.SUCCESS, "retry"),
     ],
 )
 def test_buttons_are_those_that_make_sense(
-    status: SubmissionStatus, job_status: JobStatus | None, expected: tuple[bool, bool, bool]
+    status: str, article_status: str | None, job_status: JobStatus | None, expected: str
 ) -> None:
-    submission = Submission(submission_id="s", request=SubmitRequest(amazon_url="https://a.example/x"), status=status)
+    request = SubmitRequest(amazon_url="https://a.example/x")
+    submission = Submission(submission_id="s", request=request, status=SubmissionStatus(status))
+    text = {"article_id": "a", "submission_id": "s", "title": "t", "content": "c", "word_count": 1}
+    article = Article.model_validate({**text, "status": article_status}) if article_status else None
     job = Job(job_id="j", pipeline="p", subject_id="s", idempotency_key="k", status=job_status) if job_status else None
-    found = actions(submission, job)
-    assert (found.retry, found.decide, found.cancel) == expected
+    found = asdict(actions(submission, article, job))
+    assert [name for name, offered in found.items() if offered] == expected.split()
+
+
+async def test_an_article_whose_rerun_failed_is_decided_on_as_before(client: httpx.AsyncClient, desk: Desk) -> None:
+    made = await desk.submission()
+    await desk.fail(made["job_id"])
+    await desk.article(made["submission_id"])
+    await desk.documents.update(SUBMISSIONS, {"_id": made["submission_id"]}, set={"status": "failed"})
+    text = (await client.get(f"/review/{made['submission_id']}")).text
+    for call in ("approve", "reject"):
+        assert f'data-send="/submissions/{made["submission_id"]}/{call}" data-match="1"' in text
+    assert (await client.post(f"/submissions/{made['submission_id']}/approve")).status_code == 202
 
 
 def test_a_submission_without_a_title_goes_by_its_address() -> None:
