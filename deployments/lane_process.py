@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from redis.asyncio import Redis
 
+from deployments.cancelled_runs import obey_cancels_forever
 from deployments.collector import set_aside_what_is_loaded
 from deployments.job_handler import JobHandler
 from deployments.lane_runs import lane_runs
@@ -104,6 +105,8 @@ async def _lane(name: str, queues: Mapping[str, int], stop: asyncio.Event) -> No
             asyncio.create_task(publish_waiting_forever(services, presence, starter, services.worker)),
             asyncio.create_task(_stop_after(handler, _max_jobs(), stop)),
         ]
+        if not runs.shares_all:
+            helpers.append(asyncio.create_task(obey_cancels_forever(services, handler, runs.runs.keys())))
         consumers = [
             asyncio.create_task(_consume(url, queue, width, handler, sessions)) for queue, width in queues.items()
         ]

@@ -1,7 +1,9 @@
-"""A process that is told to end asks Prefect's real server whether its flow run was cancelled."""
+"""A run that is cancelled in Prefect's real server ends its job, in a process of its own and in a lane."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +12,8 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.states import Cancelled, Cancelling, Completed, Running
 
+from deployments import cancelled_runs
+from spine.jobs import JobLedger
 from tasks.prefect_cancels import is_cancelled_in_prefect
 
 
@@ -30,3 +34,32 @@ async def test_a_run_is_cancelled_from_the_moment_that_somebody_asked_for_it(sta
 
 async def test_a_run_that_prefect_does_not_know_was_not_cancelled() -> None:
     assert not await is_cancelled_in_prefect(str(uuid4()))
+
+
+@pytest.mark.parametrize(
+    ("queue", "state", "asked"),
+    [
+        pytest.param("pipelines", Cancelling(), True, id="its run was cancelled"),
+        pytest.param("pipelines", Running(), False, id="its run goes on"),
+        pytest.param("graphs", Cancelling(), False, id="it shares the run"),
+    ],
+)
+async def test_a_lane_stops_the_job_whose_own_run_was_cancelled_in_prefect(
+    make_world: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, queue: str, state: Any, asked: bool
+) -> None:
+    monkeypatch.setattr(cancelled_runs, "LOOK_SECONDS", 0.02)
+    world = await make_world()
+    ledger: JobLedger = world.services.ledger
+    job, _ = await ledger.create("book_review", "sub_1", queue=queue)
+    async with get_client() as client:
+        run = await client.create_flow_run(anything, state=state)
+    await ledger.begin(job.job_id, "lane:test", str(run.id))
+    world.handler.running[job.job_id] = looking = asyncio.create_task(
+        cancelled_runs.obey_cancels_forever(world.services, world.handler, ["graphs"])
+    )
+    for _ in range(100 if asked else 10):
+        await asyncio.sleep(0.05)
+        if (await ledger.get(job.job_id)).cancel_requested:
+            break
+    looking.cancel()
+    assert (await ledger.get(job.job_id)).cancel_requested is asked
