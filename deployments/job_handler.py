@@ -22,8 +22,8 @@ from tasks.job_run import assigned, is_prefect_away, later
 
 _logger = logging.getLogger("millrace.lane")
 
-CANCEL_GRACE_SECONDS = 6.0
-"""For a cancelled job's flow to end by itself. With the look that finds the cancel it stays below ten."""
+CANCEL_GRACE_SECONDS = 12.0
+"""For a cancelled job's flow to end by itself; an agent has ten of them."""
 
 LONGEST_START = 120.0
 """Seconds. A flow that has not begun its own bookkeeping by then is taken for lost."""
@@ -106,8 +106,9 @@ class JobHandler:
         """A flow ends itself when its job is cancelled, unless it has not begun yet or does not let go."""
         if await news is None:
             return
-        await asyncio.sleep(CANCEL_GRACE_SECONDS)
         try:
+            if (await self.services.ledger.get(job.job_id)).flow_run_id is not None:  # its flow has begun
+                await asyncio.sleep(CANCEL_GRACE_SECONDS)
             ended = await self.services.ledger.revoke(job)
             if ended is not None:
                 await announce_state(self.services.progress, ended, "The job was cancelled.")

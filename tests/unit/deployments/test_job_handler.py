@@ -108,19 +108,26 @@ class Cancelled:
     @contextmanager
     def kept(self, job: Job) -> Generator[Awaitable[Job | None]]:
         news = asyncio.get_running_loop().create_future()
-        news.set_result(job.model_copy(update={"cancel_requested": True}))
+        told = job.model_copy(update={"cancel_requested": True})
+        asyncio.get_running_loop().call_later(0.05, news.set_result, told)
         yield news
 
 
-async def test_a_cancelled_job_ends_though_its_flow_has_not_begun_or_does_not_let_go(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("has_begun", "grace"),
+    [pytest.param(False, 60.0, id="its flow has not begun"), pytest.param(True, 0.01, id="its flow does not let go")],
+)
+async def test_a_cancelled_job_ends_though_its_flow_does_not_end_it(
+    services: Services, monkeypatch: pytest.MonkeyPatch, has_begun: bool, grace: float
 ) -> None:
-    monkeypatch.setattr(job_handler, "CANCEL_GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(job_handler, "CANCEL_GRACE_SECONDS", grace)
 
-    async def waiting_for_prefect(job: Job) -> Any:
+    async def deaf(job: Job) -> Any:
+        if has_begun:
+            await services.ledger.note_flow_run(job, "run")
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(job_handler, "runner_for", lambda pipeline: waiting_for_prefect)
+    monkeypatch.setattr(job_handler, "runner_for", lambda pipeline: deaf)
     submission, job = await ReviewJobs(services.documents, services.ledger).submit(
         SubmitRequest(amazon_url="https://shop.example/1")
     )
