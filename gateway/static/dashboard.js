@@ -298,6 +298,11 @@ document.addEventListener("click", (event) => {
   if (button && !button.hasAttribute("aria-busy")) send(button, button.dataset.send, JSON.parse(button.dataset.body ?? "{}"));
 });
 
+// What others did to an article is no event of a job: who comes back to the page sees it as it is now.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && "live" in main.dataset) refreshSoon();
+});
+
 if (matchMedia("(max-width: 56rem)").matches) document.querySelector(".menu")?.removeAttribute("open");
 rememberFragments();
 dress();

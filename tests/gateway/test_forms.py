@@ -225,6 +225,15 @@ async def test_a_refresh_leaves_a_reason_as_far_as_it_is_typed(page: Page) -> No
         await expect(reason).to_have_value("It is lon-g")
 
 
+async def test_who_comes_back_to_a_page_sees_what_another_wrote_meanwhile(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with serving(desk.app) as host:
+        made = await decidable(desk, page, host)
+        await edited_by_another(desk, made)
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await expect(page.locator("#article")).to_contain_text("Written by another.")
+
+
 async def test_a_rejection_is_about_the_revision_that_was_read_when_its_form_was_opened(page: Page) -> None:
     desk: Desk = await open_desk()
     async with serving(desk.app) as host:
