@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,16 +9,10 @@ from playwright.async_api import Page, expect
 
 from gateway.app import create_app
 from spine.documents import SUBMISSIONS
-from tests.gateway.browsing import a_page, chromium, log_in
+from tests.gateway.browsing import log_in
 from tests.gateway.gateway_desk import BOOK_URL, Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with chromium() as browser, a_page(browser) as opened:
-        yield opened
 
 
 async def reloads(page: Page) -> Any:

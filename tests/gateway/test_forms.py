@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,16 +11,10 @@ from playwright.async_api import Dialog, Page, Response, Route, expect
 
 from gateway.app import create_app
 from spine.documents import PROMPTS, SUBMISSIONS
-from tests.gateway.browsing import a_page, chromium, log_in
+from tests.gateway.browsing import log_in
 from tests.gateway.gateway_desk import BOOK_URL, TOKEN, Desk, open_desk, serving
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with chromium() as browser, a_page(browser) as opened:
-        yield opened
 
 
 async def test_a_double_click_starts_one_review(page: Page) -> None:

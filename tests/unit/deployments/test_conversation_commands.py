@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
-from deployments import gateway_client
 from deployments.cli import conversation_commands
-from deployments.cli.application import new_application
 from spine.errors import InvalidInputError
-
-Answer = Callable[[httpx.Request], httpx.Response]
+from tests.unit.deployments.command_line import Answer, run_command
 
 
 def run(monkeypatch: pytest.MonkeyPatch, answer: Answer, *words: str) -> Any:
-    @contextmanager
-    def gateway() -> Generator[httpx.Client]:
-        with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://gateway.test") as client:
-            yield client
-
-    monkeypatch.setattr(gateway_client, "gateway", gateway)
-    app = new_application()
-    conversation_commands.register(app)
-    return CliRunner().invoke(app, words)
+    return run_command(monkeypatch, conversation_commands, answer, *words)
 
 
 def answering(job: dict[str, Any]) -> Answer:

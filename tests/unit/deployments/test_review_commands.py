@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
 import httpx
 import pytest
-from typer.testing import CliRunner
 
-from deployments import gateway_client
 from deployments.cli import review_commands
-from deployments.cli.application import new_application
+from tests.unit.deployments.command_line import run_command
 
 
 @pytest.mark.parametrize(
@@ -31,13 +26,5 @@ def test_the_gateway_is_asked_for_what_was_given(
         heard.append(dict(request.url.params))
         return httpx.Response(200, json={"items": []})
 
-    @contextmanager
-    def gateway() -> Generator[httpx.Client]:
-        with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://gateway.test") as client:
-            yield client
-
-    monkeypatch.setattr(gateway_client, "gateway", gateway)
-    app = new_application()
-    review_commands.register(app)
-    CliRunner().invoke(app, ["jobs", *words])
+    run_command(monkeypatch, review_commands, answer, "jobs", *words)
     assert heard == [asked]
