@@ -206,7 +206,8 @@ class PartRunner:
         if self.part.probe is None:
             return None
         try:
-            await asyncio.wait_for(self.part.probe(life), _PROBE_TIMEOUT)
+            async with asyncio.timeout(_PROBE_TIMEOUT):
+                await self.part.probe(life)
         except TimeoutError:
             return "the health check timed out"
         except Exception as error:  # a probe may meet any error of its client; all mean "not healthy"
