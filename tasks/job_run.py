@@ -24,7 +24,7 @@ from spine.jobs import JobLedger, describe
 from spine.progress import ProgressReporter
 from spine.scarcity import is_scarcity
 from spine.services import Services
-from tasks.prefect_cancels import is_cancelled_in_prefect
+from tasks.prefect_cancels import is_process_cancelled
 
 _logger = logging.getLogger("millrace.jobs")
 _SPREAD = random.SystemRandom()
@@ -170,6 +170,11 @@ async def job_run(
     except Exception as error:
         await _failed(run, error, backoff)
         raise
+    except GeneratorExit:  # nobody waits for this any more, and nothing here may wait either
+        raise
+    except BaseException:  # how Prefect says SIGTERM to a flow that waits for others
+        await _stopped(run, block)
+        raise
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
@@ -255,21 +260,13 @@ class InLoopKeeper:
 
 async def _stopped(run: JobRun, block: asyncio.Task[Any]) -> None:
     """The block was cancelled: by our watch (a cancel, or another process took over), or because the process ends."""
-    if run.cancel_requested or await _is_cancelled_in_prefect(run):
+    if run.cancel_requested or await is_process_cancelled():
         block.uncancel()
         raise await _revoked(run)
     if run.lease_lost:
         block.uncancel()
         raise ConflictError(f"Attempt {run.job.attempts} of job {run.job.job_id} was taken over by another process.")
     await asyncio.shield(run.services.ledger.release(run.job))
-
-
-async def _is_cancelled_in_prefect(run: JobRun) -> bool:
-    """A lane runs many flows and ends for other reasons; a process that runs one may end because of it."""
-    flow_run_id = prefect_flow_run.get_id()
-    if run.services.keeper is not None or not flow_run_id:
-        return False
-    return await is_cancelled_in_prefect(flow_run_id)
 
 
 async def _revoked(run: JobRun) -> JobCancelledError:

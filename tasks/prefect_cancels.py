@@ -1,9 +1,10 @@
-"""Whether a flow run was cancelled in Prefect, asked by a process that is told to end and not told why."""
+"""Whether its flow run was cancelled in Prefect, asked by a process that is told to end and not told why."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from typing import Final
 from uuid import UUID
 
@@ -17,8 +18,14 @@ _PATIENCE_SECONDS: Final = 3.0
 """The worker kills a cancelled run's process half a minute after it asked it to end."""
 
 
-async def is_cancelled_in_prefect(flow_run_id: str) -> bool:
-    """False also when Prefect's server does not tell: the work is then tried again, which loses nothing."""
+async def is_process_cancelled() -> bool:
+    """Whether this process was started for one flow run, its flows inside included, and that run was cancelled.
+
+    False also when Prefect's server does not tell: the work is then tried again, which loses nothing.
+    """
+    flow_run_id = os.environ.get("PREFECT__FLOW_RUN_ID")
+    if not flow_run_id:
+        return False
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS), get_client() as client:
             state = (await client.read_flow_run(UUID(flow_run_id))).state

@@ -14,7 +14,7 @@ from prefect.states import Cancelled, Cancelling, Completed, Running
 
 from deployments import cancelled_runs
 from spine.jobs import JobLedger
-from tasks.prefect_cancels import is_cancelled_in_prefect
+from tasks.prefect_cancels import is_process_cancelled
 
 
 @flow
@@ -26,14 +26,19 @@ async def anything() -> None: ...
     [(Running(), False), (Completed(), False), (Cancelling(), True), (Cancelled(), True)],
     ids=lambda value: str(getattr(value, "name", value)),
 )
-async def test_a_run_is_cancelled_from_the_moment_that_somebody_asked_for_it(state: Any, cancelled: bool) -> None:
+async def test_a_process_is_cancelled_from_the_moment_that_somebody_asked_for_it(
+    monkeypatch: pytest.MonkeyPatch, state: Any, cancelled: bool
+) -> None:
     async with get_client() as client:
         run = await client.create_flow_run(anything, state=state)
-    assert await is_cancelled_in_prefect(str(run.id)) is cancelled
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(run.id))
+    assert await is_process_cancelled() is cancelled
 
 
-async def test_a_run_that_prefect_does_not_know_was_not_cancelled() -> None:
-    assert not await is_cancelled_in_prefect(str(uuid4()))
+@pytest.mark.parametrize("flow_run", [str(uuid4()), "no id", ""], ids=["unknown to Prefect", "no id", "none"])
+async def test_a_process_of_another_run_was_not_cancelled(monkeypatch: pytest.MonkeyPatch, flow_run: str) -> None:
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", flow_run)
+    assert not await is_process_cancelled()
 
 
 @pytest.mark.parametrize(

@@ -96,42 +96,38 @@ async def test_a_job_that_was_cancelled_while_prefect_made_its_run_does_nothing(
     assert (await services.ledger.get(job.job_id)).status is JobStatus.REVOKED
 
 
+class Terminated(BaseException):
+    """How Prefect says SIGTERM."""
+
+
 @pytest.mark.parametrize(
-    ("cancelled_in_prefect", "in_a_lane", "raised", "status"),
+    "told",
     [
-        pytest.param(True, False, JobCancelledError, JobStatus.REVOKED, id="its run was cancelled"),
-        pytest.param(False, False, asyncio.CancelledError, JobStatus.RETRY, id="its process ends for another reason"),
-        pytest.param(True, True, asyncio.CancelledError, JobStatus.RETRY, id="a lane ends"),
+        pytest.param(asyncio.CancelledError(), id="to the flow"),
+        pytest.param(BaseExceptionGroup("", [Terminated()]), id="to a flow that it waits for"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("cancelled", "status"),
+    [
+        pytest.param(True, JobStatus.REVOKED, id="its run was cancelled"),
+        pytest.param(False, JobStatus.RETRY, id="another reason"),
     ],
 )
 async def test_a_process_that_is_told_to_end_asks_prefect_whether_its_run_was_cancelled(
-    cancelled_in_prefect: bool,
-    in_a_lane: bool,
-    raised: type[BaseException],
-    status: JobStatus,
-    monkeypatch: pytest.MonkeyPatch,
+    told: BaseException, cancelled: bool, status: JobStatus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def answer(flow_run_id: str) -> bool:
-        assert flow_run_id == RUN
-        return cancelled_in_prefect
+    async def answer() -> bool:
+        return cancelled
 
     services, _, job = await leased(MemoryDocuments())
-    services.keeper = services.keeper if in_a_lane else None
-    monkeypatch.setattr(prefect_flow_run, "get_id", lambda: RUN)
-    monkeypatch.setattr("tasks.job_run.is_cancelled_in_prefect", answer)
-    begun = asyncio.Event()
-
-    async def attempt() -> None:
+    monkeypatch.setattr("tasks.job_run.is_process_cancelled", answer)
+    with pytest.raises(JobCancelledError if cancelled else type(told)):
         async with job_run(services, job, LIMITS):
-            begun.set()
-            await asyncio.sleep(60)
-
-    work = asyncio.create_task(attempt())
-    await begun.wait()
-    work.cancel()
-    with pytest.raises(raised):
-        await work
-    assert (await services.ledger.get(job.job_id)).status is status
+            raise told
+    ended = await services.ledger.get(job.job_id)
+    assert ended.status is status
+    assert ended.attempts == (1 if cancelled else 0)
 
 
 @pytest.mark.parametrize(
