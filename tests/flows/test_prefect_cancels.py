@@ -66,5 +66,12 @@ async def test_a_lane_stops_the_job_whose_own_run_was_cancelled_in_prefect(
         await asyncio.sleep(0.05)
         if (await ledger.get(job.job_id)).cancel_requested:
             break
-    looking.cancel()
     assert (await ledger.get(job.job_id)).cancel_requested is asked
+    del world.handler.running[job.job_id]  # it ends
+    async with get_client() as client:
+        for _ in range(100 if asked else 5):
+            await asyncio.sleep(0.05)
+            if (told := (await client.read_flow_run(run.id)).state) is not None and told.is_cancelled():
+                break
+    looking.cancel()
+    assert told is not None and told.is_cancelled() is asked
