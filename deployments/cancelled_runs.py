@@ -14,7 +14,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import StateType
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled
 
 from deployments.job_handler import JobHandler
@@ -61,7 +61,10 @@ class _Cancels:
                 await self._stop(run.id)
         for flow_run_id, job_id in list(self._ending.items()):
             if job_id not in self.handler.running:
-                await self.client.set_flow_run_state(flow_run_id, Cancelled(message="Its job has ended."), force=True)
+                with suppress(ObjectNotFound):  # somebody deleted it
+                    await self.client.set_flow_run_state(
+                        flow_run_id, Cancelled(message="Its job has ended."), force=True
+                    )
                 del self._ending[flow_run_id]
 
     async def _stop(self, flow_run_id: UUID) -> None:

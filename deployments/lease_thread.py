@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import count
 from math import ceil
 
 from deployments.side_thread import SideThread
@@ -73,12 +72,11 @@ class LeaseThread(SideThread):
         ledger = JobLedger(store, self._lease)
         try:
             pause = self._lease.total_seconds() / 5
-            looks = ceil(pause / LOOK_SECONDS)
-            for look in count(1):
-                if not await self._pause(pause / looks):
-                    break
+            looks, look = ceil(pause / LOOK_SECONDS), 0
+            while await self._pause(pause / looks):
                 await self._tell_of_cancels(ledger)
-                if look % looks:
+                look = (look + 1) % looks
+                if look:
                     continue
                 renewals = [self._renew(ledger, kept) for kept in self._by_job(time.monotonic() - pause)]
                 for failed in await asyncio.gather(*renewals, self._renew_rest(store), return_exceptions=True):

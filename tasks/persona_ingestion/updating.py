@@ -31,7 +31,6 @@ _FIRST: Final = 16
 """Passages in the first batch and in the last: the model begins as soon as those are read, and once it has ended
 only these are still to be written."""
 
-
 _LAST_PASSAGE: Final = 3.0
 """Seconds that a closed reading waits for the passage in the making: a cancel ends within ten."""
 
