@@ -1,7 +1,7 @@
 """The keyword index in a SQLite file (FTS5), beside the documents in `MILLRACE_HOME`.
 
 Each collection has its own full-text table, so that the rarity of a word is that of its collection. Measured with
-100,000 entries of 200 words: 0.1 ms to add one; see `keyword_terms` for what keeps a search quick.
+100,000 entries of 200 words: 0.1 ms to add one; see `keyword_terms` and `fts_counts` for what keeps a search quick.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from spine.adapters.fts_counts import FtsCounts
 from spine.adapters.sqlite_file import open_connection
 from spine.errors import DatabaseError
 from spine.keyword_terms import telling_words
@@ -65,28 +66,33 @@ class FtsKeywords:
     async def search(self, collection: str, text: str, *, limit: int) -> list[KeywordHit]:
         asked = words(text)[:_MOST_WORDS]
 
-        def work(connection: sqlite3.Connection) -> list[KeywordHit]:
+        def work(connection: sqlite3.Connection, counts: FtsCounts) -> list[KeywordHit]:
             number = _number(connection, collection)
             if number is None or not asked:
                 return []
-            return _search(connection, number, asked, limit)
+            telling = telling_words(counts.holding(number, asked), counts.entries(number))
+            return _search(connection, number, asked, telling, limit)
 
         return await self._read(work)
 
     async def holding(self, collection: str, asked: Collection[str]) -> dict[str, int]:
-        def work(connection: sqlite3.Connection) -> dict[str, int]:
+        def work(connection: sqlite3.Connection, counts: FtsCounts) -> dict[str, int]:
             number = _number(connection, collection)
-            return {} if number is None else _holding(connection, number, list(asked))
+            return {} if number is None else counts.holding(number, asked)
 
         return await self._read(work)
 
     async def count(self, collection: str) -> int:
-        return await self._read(lambda connection: _count(connection, _number(connection, collection)))
+        def work(connection: sqlite3.Connection, counts: FtsCounts) -> int:
+            number = _number(connection, collection)
+            return 0 if number is None else counts.entries(number)
+
+        return await self._read(work)
 
     async def ids(self, collection: str) -> AsyncIterator[str]:
         last = 0
         while True:
-            page = await self._read(lambda connection, last=last: _page(connection, collection, last))
+            page = await self._read(lambda connection, _, last=last: _page(connection, collection, last))
             for row, one in page:
                 last = row
                 yield one
@@ -110,8 +116,8 @@ class FtsKeywords:
     async def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
         await self._run(self._writer, lambda: _in_transaction(self._connection(), work))
 
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._run(self._readers, lambda: work(self._connection()))
+    async def _read(self, work: Callable[[sqlite3.Connection, FtsCounts], T]) -> T:
+        return await self._run(self._readers, lambda: work(self._connection(), self._counts()))
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         if self._closed:
@@ -130,6 +136,13 @@ class FtsKeywords:
             for statement in _TABLES:
                 found.execute(statement)
             self._own.connection = found
+        return found
+
+    def _counts(self) -> FtsCounts:
+        """What this thread's connection has counted."""
+        found: FtsCounts | None = getattr(self._own, "counts", None)
+        if found is None:
+            found = self._own.counts = FtsCounts(self._connection())
         return found
 
 
@@ -181,8 +194,9 @@ def _remove(connection: sqlite3.Connection, number: int, id: str) -> None:
         connection.execute(f"DELETE FROM text_{number} WHERE rowid = ?", row)  # noqa: S608
 
 
-def _search(connection: sqlite3.Connection, number: int, asked: Sequence[str], limit: int) -> list[KeywordHit]:
-    telling = telling_words(_holding(connection, number, list(dict.fromkeys(asked))), _count(connection, number))
+def _search(
+    connection: sqlite3.Connection, number: int, asked: Sequence[str], telling: Sequence[str], limit: int
+) -> list[KeywordHit]:
     if not telling:
         return []
     found = connection.execute(
@@ -193,21 +207,10 @@ def _search(connection: sqlite3.Connection, number: int, asked: Sequence[str], l
     return [KeywordHit(one, score) for one, score in found]
 
 
-def _holding(connection: sqlite3.Connection, number: int, asked: Sequence[str]) -> dict[str, int]:
-    """A statement for each word: SQLite takes a limited number of values in one."""
-    counted = f"SELECT doc FROM vocabulary_{number} WHERE term = ?"  # noqa: S608
-    found = ((word, connection.execute(counted, (word,)).fetchone()) for word in asked)
-    return {word: row[0] for word, row in found if row}
-
-
 def _expression(telling: Sequence[str], asked: Sequence[str]) -> str:
     """Any of the words, or all that were asked in a row. A word is letters and digits: quotes make it a plain one."""
     terms = [*telling, " ".join(asked)] if len(asked) > 1 else telling
     return " OR ".join(f'"{term}"' for term in terms)
-
-
-def _count(connection: sqlite3.Connection, number: int | None) -> int:
-    return int(connection.execute("SELECT count(*) FROM entries WHERE collection = ?", (number,)).fetchone()[0])
 
 
 def _page(connection: sqlite3.Connection, collection: str, after: int) -> list[tuple[int, str]]:

@@ -156,6 +156,28 @@ async def test_what_one_process_writes_another_finds(tmp_path: Path) -> None:
     await second.close()
 
 
+async def test_what_one_process_writes_another_counts(tmp_path: Path) -> None:
+    first, second = (FtsKeywords(tmp_path / "keywords.sqlite3") for _ in range(2))
+
+    async def counted() -> tuple[int, dict[str, int]]:
+        return await second.count(POEMS), await second.holding(POEMS, ["silver", "gold"])
+
+    for texts, expected in (
+        ({"x": "silver"}, (1, {"silver": 1})),
+        ({"y": "silver and gold"}, (2, {"silver": 2, "gold": 1})),
+        ({"x": "gold"}, (2, {"silver": 1, "gold": 2})),
+    ):
+        await fill(first, texts)
+        for _ in range(3):  # asked again, by either of its threads
+            assert await counted() == expected
+    await first.delete(POEMS, ["y"])
+    assert await counted() == (1, {"gold": 1})
+    await first.drop(POEMS)
+    assert await counted() == (0, {})
+    await first.close()
+    await second.close()
+
+
 async def test_a_write_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     keywords = FtsKeywords(tmp_path / "keywords.sqlite3")
     with pytest.raises((DatabaseError, AttributeError)):

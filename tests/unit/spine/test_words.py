@@ -1,10 +1,9 @@
-"""How a text becomes words, and which of a question's words are looked up."""
+"""How a text becomes words."""
 
 from __future__ import annotations
 
 import pytest
 
-from spine.keyword_terms import telling_words
 from spine.words import words
 
 FOLDED = [
@@ -25,30 +24,3 @@ FOLDED = [
 @pytest.mark.parametrize(("text", "expected"), [case[1:] for case in FOLDED], ids=[case[0] for case in FOLDED])
 def test_words_are_folded(text: str, expected: str) -> None:
     assert " ".join(words(text)) == expected
-
-
-TELLING = [
-    ("rare words, rarest first", {"moon": 40, "raven": 2}, 1000, ["raven", "moon"]),
-    ("words of no entry are left out", {"xyzzy": 0, "raven": 2}, 1000, ["raven"]),
-    (
-        "common words are left out beside three rare ones",
-        {"the": 900, "a": 2, "b": 3, "c": 4},
-        1000,
-        ["a", "b", "c"],
-    ),
-    ("a tenth of the entries is not common yet", {"a": 1, "b": 2, "c": 3, "d": 100, "e": 101}, 1000, list("abcd")),
-    (
-        "the three rarest stay, however common",
-        {"the": 900, "and": 800, "of": 700, "to": 999},
-        1000,
-        ["of", "and", "the"],
-    ),
-    ("nothing asked", {}, 1000, []),
-]
-
-
-@pytest.mark.parametrize(
-    ("held_by", "entries", "expected"), [case[1:] for case in TELLING], ids=[case[0] for case in TELLING]
-)
-def test_which_words_are_looked_up(held_by: dict[str, int], entries: int, expected: list[str]) -> None:
-    assert telling_words(held_by, entries) == expected
