@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
 
+from spine.adapters.bounded_body import ACCEPTED_ENCODINGS, read_bounded
 from spine.adapters.model_errors import error_from_answer, error_from_exception
 from spine.errors import ExternalServiceError, InvalidInputError, NotConfiguredError, RateLimitError
 from spine.vectors_port import Embedder, Vector
@@ -18,6 +20,8 @@ _DIMENSIONS: Final = {"text-embedding-3-small": 1536, "text-embedding-3-large": 
 _MOST_TEXTS: Final = 128  # in one call
 _MOST_TOKENS: Final = 200_000  # in one call; OpenAI takes 300,000 and ours are estimates
 _BYTES_PER_TOKEN: Final = 3
+_BYTES_PER_NUMBER: Final = 64  # of an answer at most: some indent them
+_BYTES_BESIDE: Final = 1 << 20
 _TRIES: Final = 4
 _LONGEST_WAIT: Final = 60.0
 
@@ -46,7 +50,8 @@ class OpenAiEmbedder:
         self._key = api_key
         self._url = f"{(base_url or OPENAI_URL).rstrip('/')}/embeddings"
         self._timeout = timeout
-        self._client = httpx.AsyncClient(timeout=timeout, headers={"Authorization": f"Bearer {api_key}"})
+        headers = {"Authorization": f"Bearer {api_key}", "Accept-Encoding": ACCEPTED_ENCODINGS}
+        self._client = httpx.AsyncClient(timeout=timeout, headers=headers)
 
     def count_tokens(self, text: str) -> int:
         """An estimate from the bytes; the vocabulary of a model is not to be had without a download."""
@@ -91,15 +96,23 @@ class OpenAiEmbedder:
     async def _ask(self, texts: list[str]) -> list[Vector]:
         body = {"model": self.name, "input": texts, "encoding_format": "float"}
         try:
-            answer = await self._client.post(self._url, json=body)
-            said = _json(answer)
+            status, headers, said = await self._answer(
+                body, _BYTES_BESIDE + _BYTES_PER_NUMBER * self.dimension * len(texts)
+            )
         except httpx.HTTPError as error:
             raise error_from_exception(
                 "embeddings", error, timeout_seconds=self._timeout, secrets=[self._key]
             ) from None  # its text may show the key
-        if answer.is_error or not isinstance(said, dict):
-            raise error_from_answer("embeddings", answer.status_code, answer.headers, said, secrets=[self._key])
+        if status >= 400 or not isinstance(said, dict):
+            raise error_from_answer("embeddings", status, headers, said, secrets=[self._key])
         return [self._checked(vector) for vector in _vectors(said, len(texts))]
+
+    async def _answer(self, body: dict[str, Any], most: int) -> tuple[int, Mapping[str, str], object]:
+        """Status, headers and what was said, of which no more than `most` bytes are read."""
+        async with self._client.stream("POST", self._url, json=body) as answer:
+            encoding = answer.headers.get("content-encoding", "")
+            raw = await read_bounded(answer.aiter_raw(), encoding=encoding, max_bytes=most, service="embeddings")
+        return answer.status_code, answer.headers, _json(raw)
 
     def _checked(self, vector: Vector) -> Vector:
         if len(vector) != self.dimension:
@@ -118,11 +131,11 @@ def _known_dimension(model: str) -> int:
     return _DIMENSIONS[model]
 
 
-def _json(answer: httpx.Response) -> object:
+def _json(raw: bytes) -> object:
     try:
-        return answer.json()
+        return json.loads(raw)
     except (ValueError, RecursionError):
-        return answer.text
+        return raw.decode(errors="replace")
 
 
 def _vectors(said: dict[str, Any], expected: int) -> list[Vector]:
@@ -130,11 +143,15 @@ def _vectors(said: dict[str, Any], expected: int) -> list[Vector]:
     try:
         found = sorted(said["data"], key=lambda one: one["index"])
         vectors = [[float(value) for value in one["embedding"]] for one in found]
-    except (KeyError, TypeError, ValueError):
+        told = [one["index"] for one in found]
+    except (KeyError, TypeError, ValueError, OverflowError):
         # No link to the error: it quotes what stands where a number should be.
         raise ExternalServiceError("embeddings: the answer holds no vectors", service="embeddings") from None
-    if len(vectors) != expected:
+    if told != list(range(expected)):
         raise ExternalServiceError(
-            f"embeddings: {len(vectors)} vectors came back for {expected} texts", service="embeddings"
+            f"embeddings: {len(vectors)} vectors came back for {expected} texts, or not one for each",
+            service="embeddings",
         )
+    if not all(math.isfinite(value) for vector in vectors for value in vector):
+        raise ExternalServiceError("embeddings: a vector holds what is no number", service="embeddings")
     return vectors

@@ -16,6 +16,7 @@ from spine.errors import (
     InvalidInputError,
     MillraceError,
     NotConfiguredError,
+    PageTooLargeError,
     RateLimitError,
     TimeLimitError,
 )
@@ -108,6 +109,9 @@ REFUSALS = [
     ("no vectors", Answer(body={"data": None}), ExternalServiceError),
     ("too few vectors", Answer(body={"data": []}), ExternalServiceError),
     ("a vector of texts", Answer(body={"data": [{"index": 0, "embedding": ["x"]}]}), ExternalServiceError),
+    ("no number", Answer(body='{"data": [{"index": 0, "embedding": [NaN, 1]}]}'), ExternalServiceError),
+    ("two of one text", Answer(body={"data": [{"index": 1, "embedding": [1.0, 0.0]}]}), ExternalServiceError),
+    ("more than vectors can take", Answer(body={"data": [], "more": "x" * (2 << 20)}), PageTooLargeError),
     ("another dimension", Answer(body={"data": [{"index": 0, "embedding": [1.0]}]}), InvalidInputError),
 ]
 
