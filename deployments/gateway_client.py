@@ -13,7 +13,7 @@ import httpx
 
 from deployments.cli.configuration import checked_settings, stack_home
 from deployments.stack.environment import load_environment
-from deployments.stack.shell import is_of_another, require_sendable
+from deployments.stack.shell import require_sendable
 from spine.errors import (
     AuthenticationError,
     ConflictError,
@@ -33,8 +33,7 @@ _BY_STATUS: dict[int, type[MillraceError]] = {
 
 @contextmanager
 def gateway() -> Generator[httpx.Client]:
-    """A client of this home's gateway, or of the one that `MILLRACE_PORT` and `MILLRACE_TOKEN` name, unless they
-    are what the shell was told of another home.
+    """A client of this home's gateway, or of the one that `MILLRACE_PORT` and `MILLRACE_TOKEN` name.
 
     Inside the block, an HTTP problem becomes an error with the problem's words, and so does what no request can hold.
     """
@@ -62,7 +61,7 @@ def gateway() -> Generator[httpx.Client]:
 
 def _address() -> tuple[int, str]:
     config, home = checked_settings(), stack_home()
-    if config.token and os.environ.get("MILLRACE_PORT") and not is_of_another(home.root):
+    if config.token and os.environ.get("MILLRACE_PORT"):
         require_sendable(token := config.token.get_secret_value())
         return config.port, token
     environment = load_environment(home)

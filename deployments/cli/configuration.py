@@ -1,14 +1,38 @@
-"""The settings as a command needs them: readable, or one clear line about what is not."""
+"""The settings as a command needs them: those of its own stack, and readable, or one clear line about what is not."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from deployments.stack.home import Home
+from deployments.stack.shell import forget_another_stack
 from spine.errors import InvalidInputError
 from spine.settings import Settings, settings
 
 
 def checked_settings() -> Settings:
-    """This process's settings; `InvalidInputError` naming the variable that does not fit."""
+    """This process's settings, without what the shell was told of another stack.
+
+    `InvalidInputError` naming the variable that does not fit.
+    """
+    leave_another_stack()
+    return _readable_settings()
+
+
+def leave_another_stack() -> Path | None:
+    """Forget what this process's shell was told of the stack in another home; that home, the first time."""
+    other = forget_another_stack(_readable_settings().home)
+    if other is not None:
+        settings.cache_clear()
+    return other
+
+
+def stack_home() -> Home:
+    """The home that `MILLRACE_HOME` names."""
+    return Home(checked_settings().home)
+
+
+def _readable_settings() -> Settings:
     from pydantic import ValidationError
 
     try:
@@ -17,8 +41,3 @@ def checked_settings() -> Settings:
         first = error.errors()[0]
         name = "MILLRACE_" + "_".join(str(place) for place in first["loc"]).upper()
         raise InvalidInputError(f"{name} cannot be used: {first['msg']}.") from error
-
-
-def stack_home() -> Home:
-    """The home that `MILLRACE_HOME` names."""
-    return Home(checked_settings().home)

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from deployments.cli.application import print_json
-from deployments.cli.configuration import checked_settings, stack_home
+from deployments.cli.configuration import checked_settings, leave_another_stack, stack_home
 from spine.errors import InvalidInputError
+from spine.settings import settings
 
 Port = Annotated[int | None, typer.Option(help="The gateway's port (default MILLRACE_PORT, else 8800); 0: a free one.")]
 NoDemo = Annotated[bool, typer.Option("--no-demo", help="Neither demo pages nor the demo review.")]
@@ -42,6 +43,8 @@ def up(
 
     if foreground and json:
         raise InvalidInputError("--json is for a stack in the background: in front there is no end to answer at.")
+    if other := leave_another_stack():
+        print(f"This shell repeats `millrace env` of the stack in {other}: this one does not use it.", file=sys.stderr)
     if port is not None:
         _use_port(port)
     if foreground:
@@ -132,6 +135,7 @@ def _use_port(port: int) -> None:
     if not 0 <= port <= 65535:
         raise InvalidInputError(f"--port takes a number from 1 to 65535, or 0 for a free one, not {port}.")
     os.environ["MILLRACE_PORT"] = str(port)
+    settings.cache_clear()  # a look at the home has read them
 
 
 def _supervisor_arguments(no_demo: bool, lanes: str | None, lane: list[str]) -> list[str]:

@@ -1,32 +1,40 @@
-"""What the shell says of port and token: what a person set there, told from what it only repeats of `millrace env`."""
+"""What a person set in the shell, told from what it only repeats of `millrace env`, maybe that of another stack."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from spine.access_tokens import is_access_token
 from spine.errors import InvalidInputError
 
 MARK: Final = "MILLRACE_ENV_OF"
-"""`PORT:DIGEST:HOME` of the stack whose environment a shell has evaluated; the digest is the token's."""
+"""What `millrace env` told a shell that has evaluated it, as JSON: `home`, and under `told` a digest by variable."""
 
 
 def marked(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment with a word on whose it is: a shell keeps it while the stack, or the home, becomes another."""
-    port, token, home = (environment[name] for name in ("MILLRACE_PORT", "MILLRACE_TOKEN", "MILLRACE_HOME"))
-    return {**environment, MARK: f"{port}:{_digest(token)}:{home}"}
+    told = {name: _digest(value) for name, value in environment.items()}
+    return {**environment, MARK: json.dumps({"home": environment["MILLRACE_HOME"], "told": told})}
 
 
-def is_of_another(home: Path, shell: Mapping[str, str] = os.environ) -> bool:
-    """Whether the shell's port or token were told it by the `millrace env` of another home."""
-    port, digest, told = _evaluated(shell)
-    if not told or Path(told).resolve() == home.resolve():
-        return False
-    return shell.get("MILLRACE_PORT") == port or _digest(shell.get("MILLRACE_TOKEN", "")) == digest
+def forget_another_stack(home: Path, shell: MutableMapping[str, str] = os.environ) -> Path | None:
+    """Remove what the `millrace env` of another home told the shell, but what was changed since; that home.
+
+    Its addresses would otherwise count as servers that somebody else runs for the stack in `home`.
+    """
+    other, told = _evaluated(shell)
+    if other is None or other.resolve() == home.resolve():
+        return None
+    for name, digest in told.items():
+        if name in shell and _digest(shell[name]) == digest:
+            del shell[name]
+    del shell[MARK]
+    return other
 
 
 def chosen_admin_token(token: str | None, shell: Mapping[str, str] = os.environ) -> str | None:
@@ -34,7 +42,7 @@ def chosen_admin_token(token: str | None, shell: Mapping[str, str] = os.environ)
 
     `InvalidInputError` for a text that cannot be an admin token.
     """
-    if token is None or _digest(token) == _evaluated(shell)[1]:
+    if token is None or _digest(token) == _evaluated(shell)[1].get("MILLRACE_TOKEN"):
         return None
     if is_access_token(token):
         raise InvalidInputError(
@@ -50,11 +58,14 @@ def require_sendable(token: str) -> None:
         raise InvalidInputError("MILLRACE_TOKEN cannot be sent: a token is made of printable ASCII characters.")
 
 
-def _evaluated(shell: Mapping[str, str]) -> tuple[str, str, str]:
-    port, _, rest = shell.get(MARK, "").partition(":")
-    digest, _, home = rest.partition(":")
-    return port, digest, home
+def _evaluated(shell: Mapping[str, str]) -> tuple[Path | None, dict[str, str]]:
+    """The home and the digests of the mark; nothing where there is none, or one that cannot be read."""
+    try:
+        mark: Any = json.loads(shell.get(MARK, ""))
+        return Path(mark["home"]), {str(name): str(digest) for name, digest in mark["told"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None, {}
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()[:16]
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode(errors="replace")).hexdigest()[:16]
