@@ -43,15 +43,18 @@ class FoundModule:
 
 
 def find_modules(folder: Path) -> dict[str, FoundModule]:
-    """Every module by its name. Files are read, not run; one that is no Python is left out until it is mended
-    (`faults_in` has it)."""
+    """Every module by its name. Files are read, not run. The modules of a file that cannot be read are left out until
+    it is mended (`faults_in` has them): another one of that name is not what the user wants to run."""
     found = {one.name: one for one in _in_folder(SHIPPED)}
     found |= {point.name: FoundModule(point.name, entry_point=point) for point in _entry_points()}
+    for name in faults_in(folder):
+        found.pop(name, None)
     return found | {one.name: one for one in _in_folder(folder)}
 
 
 def faults_in(folder: Path) -> dict[str, str]:
-    """What is wrong with the files of the folder that are no Python, by each module that they seem to hold."""
+    """What is wrong with the files of the folder that cannot be read or are no Python, by each module that they seem to
+    hold."""
     read = [_in_file(file) for file in _files(folder)]
     return {name: one.fault for one in read if one.fault for name in one.meant}
 
@@ -122,8 +125,10 @@ def _in_file(file: Path) -> _FileRead:
         known = _read.get(file)
         if known is None or known.stamp != stamp:
             known = _read[file] = _file_read(file, stamp)
-    except OSError:
+    except (FileNotFoundError, IsADirectoryError):
         return _FileRead((0, 0))
+    except OSError as error:
+        return _FileRead((0, 0), fault=f"{file}: {error.strerror or error}", meant=_meant(file, b""))
     return known
 
 

@@ -138,6 +138,21 @@ def test_a_users_module_goes_before_a_shipped_one(tmp_path: Path) -> None:
     assert find_modules(tmp_path)["intent_validator"].file == tmp_path / "mine.py"
 
 
+def test_a_shipped_module_does_not_stand_in_for_the_users_own_that_cannot_be_read(tmp_path: Path) -> None:
+    assert "intent_validator" in find_modules(tmp_path)
+    (tmp_path / "mine.py").write_text("class IntentValidator(ModuleWorker):\n    def\n")
+
+    with pytest.raises(InvalidInputError, match=r"Module intent_validator cannot be read: .*mine\.py, line 2"):
+        module_of(tmp_path, "intent_validator")
+
+
+def test_a_file_that_the_system_does_not_give_is_named(tmp_path: Path) -> None:
+    (tmp_path / "my_own.py").symlink_to("/proc/self/mem")  # reading its first bytes is an input/output error
+
+    with pytest.raises(InvalidInputError, match=r"Module my_own cannot be read: .*my_own\.py: Input/output error"):
+        module_of(tmp_path, "my_own")
+
+
 def test_code_that_cannot_be_loaded_says_so(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import nothing_of_this_name\nclass Mine(ModuleWorker): pass\n")
 
