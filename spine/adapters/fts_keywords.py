@@ -25,9 +25,13 @@ from spine.words import words
 
 T = TypeVar("T")
 
+_EDITION: Final = 1
+"""Of what counts as a word. An index of another one is emptied; the next search or ingestion makes it again from what
+its collection holds."""
+
 _TABLES: Final = (
-    "CREATE TABLE IF NOT EXISTS collections (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-    "CREATE TABLE IF NOT EXISTS entries (row INTEGER PRIMARY KEY, collection INTEGER NOT NULL, id TEXT NOT NULL,"
+    "CREATE TABLE collections (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE entries (row INTEGER PRIMARY KEY, collection INTEGER NOT NULL, id TEXT NOT NULL,"
     " UNIQUE (collection, id))",
 )
 _PAGE: Final = 5000
@@ -133,8 +137,8 @@ class FtsKeywords:
         if found is None:
             found = open_connection(self._path)
             self._opened.append(found)
-            for statement in _TABLES:
-                found.execute(statement)
+            if not _is_of_this_edition(found):
+                _in_transaction(found, _begin_edition)
             self._own.connection = found
         return found
 
@@ -157,6 +161,25 @@ def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Conn
         raise
 
 
+def _is_of_this_edition(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA user_version").fetchone()[0] == _EDITION)
+
+
+def _begin_edition(connection: sqlite3.Connection) -> None:
+    """Empty, unless another process was quicker."""
+    if _is_of_this_edition(connection):
+        return
+    made = connection.execute(
+        "SELECT name FROM sqlite_master WHERE name IN ('collections', 'entries')"
+        " OR sql LIKE 'CREATE VIRTUAL TABLE vocabulary%' OR sql LIKE 'CREATE VIRTUAL TABLE text%' ORDER BY name DESC"
+    ).fetchall()
+    for (name,) in made:  # a vocabulary before the text that it is of
+        connection.execute(f"DROP TABLE {name}")
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {_EDITION}")
+
+
 def _number(connection: sqlite3.Connection, collection: str) -> int | None:
     row = connection.execute("SELECT number FROM collections WHERE name = ?", (collection,)).fetchone()
     return None if row is None else int(row[0])
@@ -167,9 +190,10 @@ def _make_collection(connection: sqlite3.Connection, collection: str) -> int:
     if number is not None:
         return number
     made = connection.execute("INSERT INTO collections (name) VALUES (?)", (collection,)).lastrowid or 0
-    # Words come folded already; the tokenizer only has to part them.
+    # Words come folded already; the tokenizer only has to part them, and to take marks for parts of them.
     connection.execute(
-        f"CREATE VIRTUAL TABLE text_{made} USING fts5(words, tokenize = 'unicode61 remove_diacritics 0')"
+        f"CREATE VIRTUAL TABLE text_{made} USING"
+        " fts5(words, tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* Co Mn Mc'\")"
     )
     connection.execute(f"CREATE VIRTUAL TABLE vocabulary_{made} USING fts5vocab('text_{made}', 'row')")
     return made

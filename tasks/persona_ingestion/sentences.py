@@ -10,7 +10,11 @@ from statistics import median
 Span = tuple[int, int]
 """Start and end in the text that was cut."""
 
-_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s++[\"'“„«(\[—–-]*+[^\W\d_a-z])")
+_SENTENCE_END = re.compile(
+    r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s++[\"'“„«(\[—–-]*+[^\W\d_a-z])"
+    r"|[。！？｡]++[\"'”’»)\]」』）】》]*+"  # Chinese, Japanese: nothing needs to follow
+    r"|[।॥؟۔։።]++[\"'”’»)\]]*+(?=\s)"  # Indic scripts, Arabic, Urdu, Armenian, Amharic
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|st|prof|rev|gen|col|capt|messrs|vol|no|pp|cf|vs|etc|viz|d|dl|dna|str|pag|nr|ş\.a|ș\.a)"
     r"|\b[^\W\d_])\.$",

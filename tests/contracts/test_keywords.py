@@ -42,6 +42,10 @@ TEXTS = {
     "annabel": "It was many and many a year ago, in a kingdom by the sea, that a maiden there lived: Annabel Lee.",
     "luceafar": "A fost odată ca-n poveşti, a fost ca niciodată, din rude mari împărăteşti, o prea frumoasă fată.",
     "cyrillic": "Белеет парус одинокой в тумане моря голубом",
+    "chinese": "床前明月光，疑是地上霜。举头望明月，低头思故乡。",
+    "hindi": "हिन्दी हैं हम वतन है हिन्दोस्ताँ हमारा",
+    "arabic": "قِفَا نَبْكِ مِنْ ذِكْرَى حَبِيبٍ وَمَنْزِلِ",
+    "thai": "ในน้ำมีปลา ในนามีข้าว",
 }
 
 QUESTIONS = [
@@ -50,6 +54,10 @@ QUESTIONS = [
     ("without its accents", "povesti imparatesti", "luceafar"),
     ("with other accents", "povești împărătești", "luceafar"),
     ("in another script", "ПАРУС", "cyrillic"),
+    ("a name without spaces around it", "故乡", "chinese"),
+    ("words with vowel signs", "वतन हिन्दी", "hindi"),
+    ("without its vowels", "ذكرى حبيب", "arabic"),
+    ("a word amid others", "ปลา", "thai"),
     ("one word wrong", "while I pondered strong and weary", "raven"),
     ("with quotation marks and operators", '"silver" AND NOT (bells*) ^ - : NEAR', "bells"),
     ("word after word", "many and many a year", "annabel"),
@@ -176,6 +184,21 @@ async def test_what_one_process_writes_another_counts(tmp_path: Path) -> None:
     assert await counted() == (0, {})
     await first.close()
     await second.close()
+
+
+async def test_an_index_of_other_words_is_begun_again(tmp_path: Path) -> None:
+    old = FtsKeywords(tmp_path / "keywords.sqlite3")
+    await fill(old, {"x": "silver"})
+    await old.close()
+    with sqlite3.connect(tmp_path / "keywords.sqlite3") as file:
+        file.execute("PRAGMA user_version = 0")
+
+    both = [FtsKeywords(tmp_path / "keywords.sqlite3") for _ in range(2)]
+    assert await asyncio.gather(*(one.count(POEMS) for one in both)) == [0, 0]
+    await fill(both[0], {"y": "silver"})
+    assert await found(both[1], "silver") == ["y"]
+    for one in both:
+        await one.close()
 
 
 async def test_a_write_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:

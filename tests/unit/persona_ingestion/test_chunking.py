@@ -199,6 +199,9 @@ def test_verse_is_told_from_wrapped_prose_by_its_line_ends(text: str, verse: boo
         ("“Never.” Quoth the Raven.", ["“Never.”", "Quoth the Raven."]),
         ("It cost 3.50 in all. Then e.g. nothing", ["It cost 3.50 in all.", "Then e.g. nothing"]),
         ("Plecă.\nÎn zori reveni. Șoptea.", ["Plecă.", "În zori reveni.", "Șoptea."]),
+        ("床前明月光。“疑是地上霜！”举头", ["床前明月光。", "“疑是地上霜！”", "举头"]),
+        ("हम हिन्दी हैं। वतन है।", ["हम हिन्दी हैं।", "वतन है।"]),
+        ("كيف حالك؟ أنا بخير.", ["كيف حالك؟", "أنا بخير."]),
         ("no end", ["no end"]),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from spine.words import words
@@ -17,6 +19,14 @@ FOLDED = [
     ("numbers", "Canto 12, v.3", "canto 12 v 3"),
     ("underscores part words", "_italic_ snake_case", "italic snake case"),
     ("Romanian and French apostrophes", "Însă, ŞI țara_mea — l'été!", "insa si tara mea l ete"),
+    ("Hindi keeps its vowel signs", "हिन्दी में लिखा।", "हिन्दी में लिखा"),
+    ("Arabic with its vowels", "كِتَابٌ كـــتاب", "كتاب كتاب"),
+    ("Hebrew with its points", "שָׁלוֹם שלום", "שלום שלום"),
+    ("Chinese, sign by sign", "床前明月光，疑是", "床 前 明 月 光 疑 是"),
+    ("Chinese beside Latin", "Mo Yan的《红高粱》1986", "mo yan 的 红 高 粱 1986"),
+    ("Thai, sign by sign with its marks", "น้ำใส", "น้ํ า ใ ส"),
+    ("Korean by its spaces", "나의 조국", unicodedata.normalize("NFKD", "나의 조국")),
+    ("soft hyphens", "Donau\u00addampf", "donaudampf"),
     ("nothing but marks", " — ?! ", ""),
 ]
 
