@@ -12,10 +12,11 @@ from spine.contracts.conversations import CONVERSATION
 from spine.contracts.jobs import Job, JobStatus
 from spine.errors import NotConfiguredError
 from spine.graphs import MODULE_GRAPH
-from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION, PersonaDesk
+from spine.job_subjects import tell_of_end
+from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION
 from spine.services import Services, current_services
-from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE, ReviewDesk
-from tasks.card_execution.attempt import give_up
+from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE
+from tasks.card_execution.attempt import end_agent
 from tasks.job_run import assigned_job
 from tasks.maintenance.chore import MAINTENANCE
 from tasks.shift import shares_run
@@ -133,9 +134,6 @@ async def tell_subject(services: Services, job: Job) -> None:
     """Let what the job was about know that the job ended with no flow to say so."""
     given_up = "The job was cancelled." if job.status is JobStatus.REVOKED else "The job was given up."
     reason = job.error.message if job.error else given_up
+    await tell_of_end(services.documents, services.ledger, job, reason)
     if job.pipeline == CARD_EXECUTION:
-        await give_up(services, job, reason)
-    elif job.pipeline in (BOOK_REVIEW, PUBLISH_ARTICLE):
-        await ReviewDesk(services.documents, services.ledger).job_ended_outside(job, reason)
-    elif job.pipeline in (PERSONA_INGESTION, INGEST_COLLECTION):
-        await PersonaDesk(services.documents, services.ledger).job_ended_outside(job, reason)
+        await end_agent(services, job)

@@ -188,9 +188,8 @@ async def end_left_behind(services: Services, card_id: str) -> list[int]:
     return ended
 
 
-async def give_up(services: Services, job: Job, reason: str) -> None:
-    """For a job that ended with no flow to say so: its card is FAILED, and its agent gone."""
-    await CardDesk(services.documents, services.ledger).job_ended_outside(job, reason)
+async def end_agent(services: Services, job: Job) -> None:
+    """Of a job that ended with no flow to do it."""
     runs = CardRuns(services.documents)
     run = await runs.get(job.job_id)
     if run is not None and run.process is not None:
