@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any, cast
 
 from spine.backlogs import RUN_BACKLOG
@@ -23,8 +25,20 @@ from tasks.shift import shares_run
 
 Runner = Callable[[Job], Awaitable[Any]]
 
+_loaded: set[str] = set()
+"""Modules of flows that this process has loaded."""
+
+
+async def _load(*modules: str) -> None:
+    """Beside the event loop: it takes a busy machine many seconds, and a loop that stands still so long is ended."""
+    for module in modules:
+        if module not in _loaded:
+            await asyncio.to_thread(import_module, module)
+            _loaded.add(module)
+
 
 async def _book_review(job: Job) -> Any:
+    await _load("flows.book_review")
     from flows.book_review import book_review
 
     # The cast hides Prefect's overloads, which cannot know that the parameters hold no `return_state`.
@@ -32,24 +46,28 @@ async def _book_review(job: Job) -> Any:
 
 
 async def _publish_article(job: Job) -> Any:
+    await _load("flows.publish_article")
     from flows.publish_article import publish_article
 
     return await cast(Any, publish_article)(**job.params)
 
 
 async def _batch(job: Job) -> Any:
+    await _load("flows.batch")
     from flows.batch import batch
 
     return await cast(Any, batch)(**job.params)
 
 
 async def _card_execution(job: Job) -> Any:
+    await _load("flows.card_execution")
     from flows.card_execution import card_execution
 
     return await cast(Any, card_execution)(**job.params)
 
 
 async def _run_backlog(job: Job) -> Any:
+    await _load("flows.run_backlog")
     from flows.run_backlog import run_backlog
 
     return await cast(Any, run_backlog)(**job.params)
@@ -57,6 +75,7 @@ async def _run_backlog(job: Job) -> Any:
 
 async def _module_graph(job: Job) -> Any:
     """Modules are tasks inside the lane's open flow run; elsewhere the job has a flow run of its own."""
+    await _load("flows.module_graph", "tasks.module_graph.run")
     from flows.module_graph import module_graph
     from tasks.module_graph.run import run_graph_job
 
@@ -71,6 +90,7 @@ def _taken(job: Job) -> Job:
 
 
 async def _persona_ingestion(job: Job) -> Any:
+    await _load("flows.persona_ingestion")
     from flows.persona_ingestion import persona_ingestion
 
     return await cast(Any, persona_ingestion)(**job.params)
@@ -78,6 +98,7 @@ async def _persona_ingestion(job: Job) -> Any:
 
 async def _ingest_collection(job: Job) -> Any:
     """One that lost its process, or was put back to work; otherwise its ingestion runs it."""
+    await _load("flows.ingest_collection")
     from flows.ingest_collection import ingest_collection
 
     return await cast(Any, ingest_collection)(**job.params)
@@ -85,6 +106,7 @@ async def _ingest_collection(job: Job) -> Any:
 
 async def _conversation(job: Job) -> Any:
     """A message costs a few tasks inside the lane's open flow run; elsewhere it has a flow run of its own."""
+    await _load("flows.conversation", "tasks.conversation.work")
     from flows.conversation import run_here
     from tasks.conversation.work import run_conversation_job
 
@@ -93,6 +115,14 @@ async def _conversation(job: Job) -> Any:
 
 async def _maintenance(job: Job) -> Any:
     """The subject of such a job is the name of its flow (`tasks.maintenance.chore`)."""
+    await _load(
+        "flows.check_followups",
+        "flows.check_summaries",
+        "flows.cleanup_old_results",
+        "flows.health_check",
+        "flows.maintenance",
+        "flows.refresh_books",
+    )
     from flows.check_followups import check_followups
     from flows.check_summaries import check_summaries
     from flows.cleanup_old_results import cleanup_old_results
