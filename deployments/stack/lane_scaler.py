@@ -99,7 +99,9 @@ class LaneScaler:
     def _resize(self, group: _Group, wanted: int) -> None:
         before = len(group.working)
         while len(group.working) < wanted:
-            self._start(self._added(group).run())
+            added = self._added(group)
+            added.step_back()
+            self._start(added.run())
         for runner in group.working[wanted:]:
             group.calm_since = None
             self._start(runner.stop(runner.part.retire_seconds))

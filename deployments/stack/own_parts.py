@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def lane_groups(
             queues=chosen or counted_queues(name),
             minimum=minimum,
             maximum=maximum,
-            make=lambda instance: _lane_part(instance, name, chosen, layout, addresses, folder),
+            make=lambda instance: replace(_lane_part(instance, name, chosen, layout, addresses, folder), needs=needs),
             needs=needs,
             early_needs=EARLY,
             per_lane=LANE_WIDTH,

@@ -77,6 +77,7 @@ def prefect_part(
         stop_rank=StopRank.ORCHESTRATION,
         memory_limit=1500 * 2**20,
         niceness_once_up=_STEPS_BACK,
+        probe_patience=12,
         early_needs=(),
     )  # fmt: skip
 

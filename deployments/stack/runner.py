@@ -35,6 +35,8 @@ class Surroundings:
     environment: Mapping[str, str]
     stack_id: str
     on_change: Callable[[], None]
+    are_ill: Callable[[tuple[str, ...]], bool] = lambda names: False
+    """Whether one of the parts of these names is not healthy."""
 
 
 class PartRunner:
@@ -91,7 +93,9 @@ class PartRunner:
             ending = await self._one_life()
             if self._stopping.is_set():
                 break
-            verdict = judge(self.part.kind, ending, self._failures, was_ever_healthy=self._was_ever_healthy)
+            # In a stack that is up a start that fails is no mistake of its configuration.
+            was_healthy = self._was_ever_healthy or self._stack_is_up
+            verdict = judge(self.part.kind, ending, self._failures, was_ever_healthy=was_healthy)
             self._failures = verdict.failures
             self._note_ending(ending, verdict)
             if verdict.pause is None:
@@ -183,6 +187,8 @@ class PartRunner:
         deadline = time.monotonic() + self.part.start_seconds
         while (complaint := await self._complaint(life)) is not None:
             self.state.last_error = complaint
+            if self._around.are_ill(self.part.needs):  # its time begins when it has what it needs
+                deadline = time.monotonic() + self.part.start_seconds
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(_STARTING_PROBE_EVERY)
@@ -197,7 +203,10 @@ class PartRunner:
             if limit is not None and used > limit:
                 return f"{used // 2**20} MB of memory, more than its limit of {limit // 2**20} MB"
             complaint = await self._complaint(life)
-            failed = failed + 1 if complaint else 0
+            if complaint is None:
+                failed = 0
+            elif not self._around.are_ill(self.part.needs):  # another start would not help it before they are well
+                failed += 1
             self._show(complaint)
             if failed >= self.part.probe_patience:
                 return f"{failed} failed health checks in a row ({complaint})"

@@ -46,7 +46,7 @@ class Supervisor:
         self._chores: set[asyncio.Task[Any]] = set()
         self.state = new_state()
         self.state.ports = dict(plan.ports)
-        around = Surroundings(home, plan.environment, self.state.stack_id, self._changed)
+        around = Surroundings(home, plan.environment, self.state.stack_id, self._changed, self._are_ill)
         self._runners = [PartRunner(part, around) for part in plan.parts]
         self._lanes = LaneScaler(plan.lanes, around, queue_depth, self._begin_life)
 
@@ -81,6 +81,10 @@ class Supervisor:
         self._begin_chore(self._report_when_up())
         self._begin_chore(self._housekeeping())
         await self._stop.wait()
+
+    def _are_ill(self, names: tuple[str, ...]) -> bool:
+        states = (runner.state.state for runner in self._runners if runner.part.name in names)
+        return any(state not in ("healthy", "done") for state in states)
 
     def _begin_life(self, work: Coroutine[Any, Any, None]) -> None:
         self._begin(work, self._lives)
@@ -123,7 +127,7 @@ class Supervisor:
             self.state.state = "running"
             self._changed()
             log.info("all parts are healthy")
-            for runner in self._runners:
+            for runner in (*self._runners, *self._lanes.runners):
                 runner.step_back()
         finally:
             first.cancel()

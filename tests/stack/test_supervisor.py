@@ -281,6 +281,41 @@ def test_lanes_follow_the_queue_within_their_bounds(stack: ScriptedStack) -> Non
     assert stack.part("lane-work-4") is None
 
 
+def test_a_lane_that_came_later_is_tried_until_it_starts(stack: ScriptedStack) -> None:
+    script = (
+        "import os, pathlib\n"
+        'tried = pathlib.Path(os.environ["HOME_FOLDER"], "tried")\n'
+        'with tried.open("a") as file: file.write("x" if os.environ["NAME"].endswith("2") else "")\n'
+        'if os.environ["NAME"].endswith("2") and len(tried.read_text()) < 4: raise SystemExit(3)\n'
+        'pathlib.Path(os.environ["HOME_FOLDER"], "up").touch()\n' + IDLE
+    )
+    lane = {"name": "work", "minimum": 1, "maximum": 2, "script": script, "ready": "up", "patience": 1000}
+    stack.start(lanes=[lane])
+    stack.wait_for("running")
+    (stack.home.root / "up").unlink()
+    stack.depth({"work": 9})
+    wait_until(lambda: stack.text("tried") == "xxxx", "the fourth start")
+    stack.wait_for_part("lane-work-2", "healthy")
+
+
+def test_a_part_is_not_ended_for_what_ails_those_it_needs(stack: ScriptedStack) -> None:
+    for name in ("base", "top"):
+        (stack.home.root / name).touch()
+    stack.start(
+        {"name": "base", "ready": "base", "patience": 1000},
+        {"name": "top", "ready": "top", "needs": ["base"], "patience": 1},
+    )
+    stack.wait_for("running")
+    (stack.home.root / "base").unlink()
+    stack.wait_for_part("base", "unhealthy")
+    (stack.home.root / "top").unlink()
+    first = stack.wait_for_part("top", "unhealthy").pid
+    (stack.home.root / "base").touch()
+    stack.wait_for_part("base", "healthy")
+    wait_until(lambda: (part := stack.part("top")) and part.restarts == 1, "the restart, now that it is its own fault")
+    assert first and is_gone(first)
+
+
 def test_a_lane_above_its_memory_bound_is_drained_and_replaced(stack: ScriptedStack) -> None:
     script = (
         "import os, pathlib, time\n"
