@@ -18,7 +18,7 @@ from spine.jobs import describe
 from spine.progress import announce_state
 from spine.scarcity import is_scarcity
 from spine.services import Services
-from tasks.job_run import assigned, is_prefect_away, later
+from tasks.job_run import assigned, away_message, costs_an_attempt, is_prefect_away, later
 
 _logger = logging.getLogger("millrace.lane")
 
@@ -131,8 +131,11 @@ class JobHandler:
     async def _record(self, job: Job, error: Exception) -> None:
         """For errors from before the flow's own bookkeeping began; a job that was ended already is left alone."""
         ledger, told = self.services.ledger, describe(error)
+        if is_prefect_away(error):
+            told = told.model_copy(update={"message": away_message(error)})
         if is_prefect_away(error) or is_scarcity(error):
-            ended = await ledger.retry_later(job, told, later(job.attempts))
+            counted = costs_an_attempt(job, error)
+            ended = await ledger.retry_later(job, told, later(job.attempts), counted=counted)
         else:
             ended = await ledger.fail(job, told, Usage())
         if ended is None:

@@ -151,11 +151,12 @@ class JobLedger:
         return await self._finish(job, JobStatus.REVOKED, **extra)
 
     async def retry_later(
-        self, job: Job, error: JobError, delay_seconds: float, usage: Usage | None = None
+        self, job: Job, error: JobError, delay_seconds: float, usage: Usage | None = None, *, counted: bool = True
     ) -> Job | None:
-        """End this attempt and make the next one due after the delay; DEAD when no attempt is left."""
+        """End this attempt and make the next one due after the delay; DEAD when no attempt is left. One that is not
+        `counted` leaves as many as there were."""
         spent = {"usage": usage.model_dump()} if usage else {}
-        if job.attempts >= job.max_attempts:
+        if counted and job.attempts >= job.max_attempts:
             return await self._finish(job, JobStatus.DEAD, error=error.model_dump(), **spent)
         return await self._change(
             self._mine(job),
@@ -166,6 +167,7 @@ class JobLedger:
                 "run_after": iso(utc_now() + min(timedelta(seconds=delay_seconds), LONGEST_WAIT)),
                 **spent,
             },
+            inc=None if counted else {"attempts": -1},
         )
 
     async def release(self, job: Job, delay_seconds: float = 0.0) -> Job | None:

@@ -17,7 +17,7 @@ from spine.jobs import describe, is_due
 from spine.progress import announce_state
 from spine.scarcity import is_scarcity
 from spine.services import Services
-from tasks.job_run import InLoopKeeper, is_prefect_away, later
+from tasks.job_run import InLoopKeeper, costs_an_attempt, is_prefect_away, later
 
 T = TypeVar("T")
 
@@ -58,7 +58,8 @@ async def _run_leased(services: Services, job: Job, run: RunJob) -> None:
     except Exception as error:
         if is_prefect_away(error) or is_scarcity(error):
             _logger.warning("job %s is tried again later: %s", job.job_id, str(error) or type(error).__name__)
-            await services.ledger.retry_later(job, describe(error), later(job.attempts))
+            counted = costs_an_attempt(job, error)
+            await services.ledger.retry_later(job, describe(error), later(job.attempts), counted=counted)
             return
         _logger.exception("job %s met an unexpected error", job.job_id)
         await services.ledger.fail(job, describe(error), Usage())

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.contracts.jobs import Job, JobStatus, Usage
+from spine.contracts.timestamps import utc_now
 from spine.errors import ConflictError, JobCancelledError, MillraceError, RetryableError, TimeLimitError
 from spine.jobs import JobLedger, describe
 from spine.progress import ProgressReporter
@@ -28,6 +30,7 @@ from tasks.prefect_cancels import is_process_cancelled
 
 _logger = logging.getLogger("millrace.jobs")
 _SPREAD = random.SystemRandom()
+_PATIENCE = timedelta(hours=1)
 _assigned: ContextVar[_Assignment | None] = ContextVar("millrace_job", default=None)
 
 
@@ -190,6 +193,20 @@ def is_prefect_away(error: BaseException) -> bool:
     return unmet or isinstance(error, httpx.TransportError)
 
 
+def away_message(error: BaseException) -> str:
+    return f"the Prefect server does not answer ({type(error).__name__})"
+
+
+def costs_an_attempt(job: Job, error: BaseException) -> bool:
+    """Whether an attempt that met this error of Prefect's or of its process's counts.
+
+    A server that cannot be reached may be away for longer than all attempts last, and is nobody's fault. After an hour
+    it counts nevertheless: a job must end.
+    """
+    reachable = isinstance(error, PrefectHTTPStatusError) or not is_prefect_away(error)
+    return reachable or utc_now() - job.created > _PATIENCE
+
+
 def later(attempt: int) -> float:
     """Seconds until the next attempt of a job that was not to blame for the last: 5, 10, 20, … at most two minutes."""
     return min(120.0, 5.0 * 2 ** max(0, attempt - 1))
@@ -198,8 +215,7 @@ def later(attempt: int) -> float:
 async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> None:
     attempt, run.ending = run.job.attempts, True
     if is_prefect_away(error):
-        told = f"the Prefect server does not answer ({type(error).__name__})"
-        await _try_later(run, error, later(attempt), told)
+        await _try_later(run, error, later(attempt), away_message(error))
     elif is_scarcity(error):
         await _try_later(
             run, error, later(attempt), f"its process is out of something ({error or type(error).__name__})"
@@ -211,7 +227,9 @@ async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> Non
 
 
 async def _try_later(run: JobRun, error: Exception, delay: float, told: str) -> None:
-    ended = await run.services.ledger.retry_later(run.job, describe(error, run.current_step), delay, run.usage)
+    counted = costs_an_attempt(run.job, error)
+    met = describe(error, run.current_step)
+    ended = await run.services.ledger.retry_later(run.job, met, delay, run.usage, counted=counted)
     if ended is not None:
         await run.reporter.state(ended.status, told)
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from spine.contracts.jobs import Job, JobStatus, Usage
-from spine.documents import ensure_indexes
+from spine.contracts.timestamps import iso, utc_now
+from spine.documents import JOBS, ensure_indexes
 from spine.errors import InvalidInputError
 from spine.jobs import JobLedger
 from spine.services import Services
@@ -29,8 +30,8 @@ async def services() -> Services:
     return Services(Settings(), documents, MemoryProgressLog(), ScriptedModels(), MemoryPages(), None, worker="lane:1")
 
 
-async def run_with(services: Services, *errors: Exception) -> Job:
-    """A child whose first runs meet these errors, one each, before its flow begins; afterwards it ends well."""
+async def run_with(services: Services, *errors: Exception, age: timedelta = timedelta(0)) -> Job:
+    """A child of that age whose first runs meet these errors, one each, before its flow begins; then it ends well."""
     left = list(errors)
 
     async def run(job: Job) -> None:
@@ -39,6 +40,7 @@ async def run_with(services: Services, *errors: Exception) -> Job:
         await services.ledger.succeed(job, {}, Usage())
 
     job, _ = await services.ledger.create("ingest_collection", "ana")
+    await services.documents.update(JOBS, {"_id": job.job_id}, set={"created": iso(utc_now() - age)})
     return await run_to_end(services, job, run)
 
 
@@ -47,14 +49,14 @@ async def test_a_prefect_server_that_is_away_for_a_moment_delays_a_child_and_doe
 ) -> None:
     monkeypatch.setattr(child_jobs, "later", lambda attempt: 0.0)
     ended = await run_with(services, httpx.ConnectError("refused"), RuntimeError("Failed to reach API at x"))
-    assert (ended.status, ended.attempts) == (JobStatus.SUCCESS, 3)
+    assert (ended.status, ended.attempts) == (JobStatus.SUCCESS, 1)
 
 
-async def test_a_prefect_server_that_stays_away_ends_a_child_after_its_attempts(
+async def test_a_prefect_server_that_stays_away_for_hours_ends_a_child_after_its_attempts(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child_jobs, "later", lambda attempt: 0.0)
-    ended = await run_with(services, *[httpx.ConnectError("refused")] * 3)
+    ended = await run_with(services, *[httpx.ConnectError("refused")] * 3, age=timedelta(hours=2))
     assert (ended.status, ended.attempts) == (JobStatus.DEAD, 3)
 
 

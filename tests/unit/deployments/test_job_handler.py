@@ -16,7 +16,8 @@ from deployments import job_handler
 from deployments.job_handler import JobHandler
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.submissions import SubmissionStatus, SubmitRequest
-from spine.documents import ensure_indexes
+from spine.contracts.timestamps import iso, utc_now
+from spine.documents import JOBS, ensure_indexes
 from spine.errors import InvalidInputError
 from spine.jobs import JobLedger, Sweep
 from spine.review_jobs import ReviewJobs
@@ -73,7 +74,29 @@ async def test_a_flow_that_fails_before_its_bookkeeping_leaves_neither_job_nor_s
     assert (await stored_submission(services.documents, submission.submission_id)).status is submission_is
     assert [event.status for event in await services.progress.read(job.job_id)] == [str(job_is)]
     if job_is is JobStatus.RETRY:
-        assert ended.run_after is not None and ended.attempts == 1
+        assert ended.run_after is not None and ended.attempts == 0
+        assert "the Prefect server does not answer" in ended.error.message
+
+
+@pytest.mark.parametrize(
+    ("age", "counts"),
+    [
+        pytest.param(timedelta(0), False, id="a server that restarts costs no attempt"),
+        pytest.param(timedelta(hours=2), True, id="a job that has waited for it long must end once"),
+    ],
+)
+async def test_prefect_may_be_away_for_longer_than_all_attempts_last(
+    services: Services, monkeypatch: pytest.MonkeyPatch, age: timedelta, counts: bool
+) -> None:
+    async def broken(job: Job) -> Any:
+        raise httpx.ConnectError("refused")
+
+    monkeypatch.setattr(job_handler, "runner_for", lambda pipeline: broken)
+    job, _ = await services.ledger.create("book_review", "sub_1", max_attempts=1)
+    await services.documents.update(JOBS, {"_id": job.job_id}, set={"created": iso(utc_now() - age)})
+    await JobHandler(services)(job.job_id)
+    ended = await services.ledger.get(job.job_id)
+    assert (ended.status, ended.attempts) == ((JobStatus.DEAD, 1) if counts else (JobStatus.RETRY, 0))
 
 
 async def test_a_job_that_is_leased_elsewhere_is_left_alone(services: Services) -> None:

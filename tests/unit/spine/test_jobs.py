@@ -112,6 +112,16 @@ async def test_a_retry_waits_for_its_moment(ledger: JobLedger, documents: Memory
     assert [one.job_id for one in (await ledger.sweep()).restart] == [job.job_id]
 
 
+async def test_an_attempt_that_does_not_count_leaves_as_many_as_there_were(ledger: JobLedger) -> None:
+    job = await _begun(ledger, max_attempts=1)
+    waiting = await ledger.retry_later(job, BROKEN, delay_seconds=0, counted=False)
+    assert waiting is not None and (waiting.status, waiting.attempts) == (JobStatus.RETRY, 0)
+    again = await ledger.begin(job.job_id, "lane:2")
+    assert again is not None
+    dead = await ledger.retry_later(again, BROKEN, delay_seconds=0)
+    assert dead is not None and dead.status is JobStatus.DEAD
+
+
 async def test_giving_an_attempt_back_costs_no_attempt(ledger: JobLedger) -> None:
     released = await ledger.release(await _begun(ledger))
     assert released is not None and (released.status, released.attempts) == (JobStatus.RETRY, 0)
