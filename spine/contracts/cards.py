@@ -1,4 +1,7 @@
-"""Backlog cards: what a coding agent is asked to do, how it is verified, and what became of it."""
+"""Backlog cards: what a coding agent is asked to do, how it is verified, and what became of it.
+
+Numbers that people write are strict: `true` would be a priority of 1.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class Check(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     argv: list[Annotated[str, Field(max_length=10_000)]] = Field(min_length=1, max_length=200)
-    timeout: float = Field(default=300.0, gt=0, le=1_800, description="seconds")
+    timeout: float = Field(default=300.0, strict=True, gt=0, le=1_800, description="seconds")
 
     @field_validator("argv")
     @classmethod
@@ -69,7 +72,7 @@ class Card(BaseModel):
     title: str = Field(min_length=1, max_length=300)
     description: str = Field(default="", max_length=100_000)
     squad: str = Field(default="", max_length=100)
-    priority: int = Field(default=5, ge=0, le=9, description="9 goes first")
+    priority: int = Field(default=5, strict=True, ge=0, le=9, description="9 goes first")
     acceptance: list[Line] = Field(default_factory=list[str], max_length=100)
     depends_on: list[CardId] = Field(default_factory=list[str], max_length=100, description="cards to be DONE before")
     agent: AgentName | None = Field(default=None, description="else the first rule that matches, else the default")
@@ -156,12 +159,14 @@ class AgentPolicy(BaseModel):
 
     default_agent: AgentName = "echo-agent"
     rules: list[AgentRule] = Field(default_factory=list[AgentRule], max_length=200, description="the first that fits")
-    retryable_exits: list[Annotated[int, Field(ge=0, le=255)]] = Field(
+    retryable_exits: list[Annotated[int, Field(strict=True, ge=0, le=255)]] = Field(
         default=[69, 75, 137, 143],
         description="exit codes (128 + signal for an agent that was killed from outside) that are tried again",
     )
-    max_retries: int = Field(default=3, ge=0, le=3)
-    retry_delay: float = Field(default=60.0, gt=0, le=3_600, description="seconds before the first retry, then doubled")
+    max_retries: int = Field(default=3, strict=True, ge=0, le=3)
+    retry_delay: float = Field(
+        default=60.0, strict=True, gt=0, le=3_600, description="seconds before the first retry, then doubled"
+    )
 
 
 class CheckOutcome(BaseModel):
@@ -215,7 +220,7 @@ class BacklogOrder(BaseModel):
         description="sequence: one after the other; parallel: in order, several at once; groups: wave by wave; "
         "dependencies: each as soon as what it depends on is done",
     )
-    concurrency: int = Field(default=4, ge=1, le=64)
+    concurrency: int = Field(default=4, strict=True, ge=1, le=64)
 
 
 class CardLine(BaseModel):

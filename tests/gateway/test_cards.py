@@ -78,6 +78,22 @@ async def test_one_bad_card_refuses_the_file_and_stores_nothing(
     assert await desk.documents.count(CARDS) == 0
 
 
+@pytest.mark.parametrize(
+    ("call", "body", "field"),
+    [
+        pytest.param("PUT /api/backlog/policy", {"max_retries": True}, "max_retries", id="retries"),
+        pytest.param("PUT /api/backlog/policy", {"retry_delay": "60"}, "retry_delay", id="delay"),
+        pytest.param("PUT /api/backlog/policy", {"retryable_exits": [True]}, "retryable_exits.0", id="exit code"),
+        pytest.param("POST /api/backlog/run", {"concurrency": True}, "concurrency", id="concurrency"),
+    ],
+)
+async def test_a_number_is_neither_a_yes_nor_a_text(
+    client: httpx.AsyncClient, call: str, body: dict[str, Any], field: str
+) -> None:
+    answer = await client.request(*call.split(), json=body)
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+
+
 # -- running ---------------------------------------------------------------------------------------------------------
 
 

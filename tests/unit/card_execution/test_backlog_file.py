@@ -29,6 +29,11 @@ def test_a_backlog_is_a_list_of_cards(value: object) -> None:
         pytest.param([GOOD, {"card_id": "b"}], "cards[1].title", id="no title"),
         pytest.param([{**GOOD, "priority": 10}], "cards[0].priority", id="priority above 9"),
         pytest.param([{**GOOD, "priority": -1}], "cards[0].priority", id="priority below 0"),
+        pytest.param([GOOD, {**GOOD, "priority": True}], "cards[1].priority", id="yes as a priority"),
+        pytest.param([{**GOOD, "priority": "7"}], "cards[0].priority", id="a priority as text"),
+        pytest.param(
+            [{**GOOD, "checks": [{"argv": ["x"], "timeout": True}]}], "cards[0].checks.0.timeout", id="a time of yes"
+        ),
         pytest.param([{**GOOD, "owner": "me"}], "cards[0].owner", id="unknown field"),
         pytest.param([GOOD, GOOD], "cards[1].card_id: CARD-1 stands here 2 times", id="twice"),
         pytest.param([{**GOOD, "card_id": "../x"}], "cards[0].card_id", id="an id that is a path"),
