@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.listing import Listing, listing
 from spine.contracts.conversations import CONVERSATION
@@ -53,6 +53,13 @@ class PromptEdit(AiSettings):
     system: str = Field(default="", max_length=50_000)
     template: str = Field(min_length=1, max_length=200_000, description="text with {placeholders} of the purpose")
     active: bool = Field(default=True, description="whether runs use it from now on")
+
+    @field_validator("template")
+    @classmethod
+    def _says_something(cls, template: str) -> str:
+        if not template.strip():
+            raise ValueError("is empty")
+        return template
 
 
 class SettingChange(BaseModel):

@@ -101,6 +101,17 @@ async def test_prompts_that_come_at_once_get_a_version_each(client: httpx.AsyncC
     assert [item["version"] for item in active["items"]] == [5]
 
 
+@pytest.mark.parametrize("template", ["", " ", "\n\t", "\u00a0"], ids=repr)
+async def test_a_prompt_that_says_nothing_is_refused_and_the_one_in_use_stays(
+    client: httpx.AsyncClient, template: str
+) -> None:
+    await client.post("/prompts", json={"purpose": "article", "template": "one"})
+    answer = await client.post("/prompts", json={"purpose": "article", "template": template})
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, ["template"])
+    active = (await client.get("/prompts", params={"active": "true"})).json()
+    assert [item["template"] for item in active["items"]] == ["one"]
+
+
 async def test_a_prompt_that_its_purpose_cannot_use_is_refused() -> None:
     def check(prompt: Prompt) -> None:
         if "{secret}" in prompt.template:

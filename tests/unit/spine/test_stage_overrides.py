@@ -66,6 +66,7 @@ def test_only_the_article_has_word_bounds(stage: str) -> None:
         pytest.param({"max_tokens": 1.5}, "max_tokens", "valid integer", id="half a token"),
         pytest.param({"timeout_seconds": 0}, "timeout_seconds", "greater than 0", id="no time"),
         pytest.param({"prompt": ""}, "prompt", "1 to", id="empty prompt"),
+        pytest.param({"prompt": "\n\t"}, "prompt", "1 to", id="blank prompt"),
         pytest.param({"prompt": "{titel}"}, "prompt", "{title}", id="a prompt with an unknown placeholder"),
         pytest.param({"prompt": "x", "prompt_version": 1}, "prompt_version", "not both", id="text and version"),
         pytest.param({"prompt_version": 0}, "prompt_version", "from 1", id="version 0"),
