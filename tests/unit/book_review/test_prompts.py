@@ -10,7 +10,7 @@ from spine.contracts.texts import LinkPage
 from spine.errors import InvalidInputError
 from tasks.book_review.link_summary import summary_material
 from tasks.book_review.prompt_data import fenced, inline
-from tasks.book_review.prompts import DEFAULT_PROMPTS, PLACEHOLDERS, placeholders_of, render
+from tasks.book_review.prompts import DEFAULT_PROMPTS, PLACEHOLDERS, check_template, placeholders_of, render
 from tasks.conversation import prompts as conversation
 from tasks.module_graph.questions import prompts as questions
 
@@ -55,6 +55,47 @@ def test_json_in_a_template_is_plain_text() -> None:
 def test_a_prompt_that_cannot_be_filled_says_why(template: str, purpose: str, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         render(prompt(template, purpose), {"title": "T"})
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        pytest.param("{title.__class__} {facts}", "write {title} for {title.__class__}", id="an attribute"),
+        pytest.param("{authors[0]}", "write {authors} for {authors[0]}", id="an item"),
+        pytest.param("{title!r:>9}", "write {title} for {title!r:>9}", id="a conversion"),
+        pytest.param("{min_words:,}", "write {min_words} for {min_words:,}", id="a format"),
+        pytest.param("{ title!r }", "write {title} for { title!r }", id="blanks around a conversion"),
+        pytest.param("{tilte!r}", "write {title} for {tilte!r}", id="near a name"),
+        pytest.param("About {facts", "write {facts} for {facts", id="never closed"),
+        pytest.param("{title, by {authors}", "write {title} for {title", id="closed only by the next one"),
+        pytest.param("{title.x} {facts!r}", "{title.x}, write {facts} for {facts!r}", id="two at once"),
+    ],
+)
+def test_what_only_looks_like_a_placeholder_is_refused_with_what_to_write(template: str, told: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"can be used: \{authors\}, ") as refused:
+        check_template(prompt(template, "article"))
+    assert told in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '{"title": "…", "authors": ["…"]}',
+        '{"title": "{title}", "more": {"facts": 1}}',
+        "{title: string, authors: string[]}",
+        "{title:string}",
+        "{title, authors: {first: string}}",
+        "{title of the book}",
+        "${user.name} {0} {x!r} {} {{title}} {",
+        "a set {1, 2} and an end }",
+    ],
+)
+def test_braces_that_mean_themselves_are_legal(template: str) -> None:
+    check_template(prompt(template, "article"))
+
+
+def test_a_stored_prompt_that_would_be_refused_today_is_sent_as_before() -> None:
+    assert render(prompt("{title} {title!r}"), {"title": "T"}) == "T {title!r}"
 
 
 def test_a_fence_cannot_be_left_from_inside() -> None:
