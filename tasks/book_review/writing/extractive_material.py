@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,6 +50,22 @@ class Material:
         host = public_host(url)
         return f"{name} ({host})" if host else name
 
+    @cached_property
+    def page_labels(self) -> dict[str, str]:
+        """Each page that the article rests on, by its address (or its source, where it has none), with its own label:
+        `a linked page (example.org)`, `a linked page (example.org/review)`."""
+        said = [(source.source, source.url) for source in self.book.sources]
+        read = [(passage.source, passage.url) for passage in self.knowledge.passages]
+        labels: dict[str, str] = {}
+        for source, url in [*said, *read]:
+            if (page := url or source) not in labels:
+                labels[page] = _told_apart(self.source_label(source, url), url or "", set(labels.values()))
+        return labels
+
+    def signature(self, source: str, url: str | None) -> str:
+        """How a quotation is signed: as the page stands in the list of sources."""
+        return escaped(self.page_labels.get(url or source) or self.source_label(source, url))
+
     def shown(self, field: str, value: Any) -> str:
         """A value of a field as readers of the language write it."""
         said = self.phrases
@@ -73,3 +90,16 @@ def public_host(url: str | None) -> str:
     except ValueError:
         return host if "." in host else ""
     return ""
+
+
+def _told_apart(label: str, url: str, taken: Collection[str]) -> str:
+    """The label, with as much of the address as parts it from those that are taken, at last with a number."""
+    host, address = public_host(url), urlsplit(url)
+    longer = [address.path, f"{address.path}?{address.query}"] if url else []
+    choices = [label, *(_with_place(label, host, place) for place in longer)]
+    numbered = (f"{label} {number}" for number in count(2))
+    return next(choice for choice in chain(choices, numbered) if choice not in taken)
+
+
+def _with_place(label: str, host: str, place: str) -> str:
+    return label.replace(host, f"{host}{place}") if host and host in label else f"{label} {place}"

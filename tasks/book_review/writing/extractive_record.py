@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from spine.contracts.books import FieldProvenance, SourcedValue
 from tasks.book_review.facts.sameness import same_value
-from tasks.book_review.writing.extractive_material import Material, public_host
+from tasks.book_review.writing.extractive_material import Material
 from tasks.book_review.writing.layout import Part, Piece, Weight
 from tasks.book_review.writing.markdown_text import escaped, escaped_line
 
@@ -92,15 +92,9 @@ def method_parts(material: Material) -> list[Part]:
 
 def source_parts(material: Material) -> list[Part]:
     """Every page that the article rests on, as a link where there is an address."""
-    listed: dict[str, str] = {}
-    for source, url in _pages(material):
-        label = material.source_label(source, url)
-        if listed.get(label, url or "") != (url or ""):
-            label = _with_path(label, url or "")
-        listed.setdefault(label, url or "")
     items = [
-        Piece(_link(label, url), Weight.ESSENTIAL if number == 0 else Weight.CORE)
-        for number, (label, url) in enumerate(listed.items())
+        Piece(_link(label, page), Weight.ESSENTIAL if number == 0 else Weight.CORE)
+        for number, (page, label) in enumerate(material.page_labels.items())
     ]
     return [Part("sources", "items", items, lead=material.phrases.say("sources_lead"))]
 
@@ -151,20 +145,6 @@ def _share_a_fact(material: Material) -> bool:
 def _label_of(material: Material, provenance: FieldProvenance) -> str:
     url = next((source.url for source in material.book.sources if source.source == provenance.source), None)
     return material.source_label(provenance.source, url)
-
-
-def _pages(material: Material) -> list[tuple[str, str | None]]:
-    said = [(source.source, source.url) for source in material.book.sources]
-    read = [(passage.source, passage.url) for passage in material.knowledge.passages]
-    by_page: dict[str, tuple[str, str | None]] = {}
-    for source, url in [*said, *read]:
-        by_page.setdefault(url or source, (source, url))
-    return list(by_page.values())
-
-
-def _with_path(label: str, url: str) -> str:
-    host = public_host(url)
-    return label.replace(host, f"{host}{urlsplit(url).path}") if host else f"{label} {urlsplit(url).path}"
 
 
 def _link(label: str, url: str) -> str:

@@ -8,7 +8,7 @@ from spine.contracts.books import Money
 from tasks.book_review.research import UNKNOWN_AUDIENCE
 from tasks.book_review.writing.extractive_material import Material
 from tasks.book_review.writing.layout import Part, Piece, Weight
-from tasks.book_review.writing.markdown_text import escaped, escaped_line
+from tasks.book_review.writing.markdown_text import escaped_line
 from tasks.book_review.writing.quotes import Quote, description_quotes, voice_quotes
 from tasks.book_review.writing.text_units import fold
 
@@ -52,7 +52,7 @@ def content_parts(material: Material) -> tuple[list[Part], list[Quote]]:
         "quote",
         [_quoted(quote, _description_weight(quote.rank)) for quote in quotes],
         lead=material.phrases.say("content_lead"),
-        source=escaped(material.source_label(quotes[0].source, quotes[0].url)),
+        source=material.signature(quotes[0].source, quotes[0].url),
     )
     note = Part("content", "prose", [material.piece("description_note", Weight.NOTES)])
     return [part, note], quotes
@@ -63,15 +63,15 @@ def voices_parts(material: Material, taken: Sequence[Quote]) -> tuple[list[Part]
     quotes = voice_quotes(material.book, material.knowledge.passages, taken)[:_VOICES]
     by_source: dict[str, list[Quote]] = {}
     for quote in quotes:
-        by_source.setdefault(material.source_label(quote.source, quote.url), []).append(quote)
+        by_source.setdefault(material.signature(quote.source, quote.url), []).append(quote)
     parts = [
         Part(
             "voices",
             "quote",
             [_quoted(quote, _voice_weight(number, place)) for place, quote in enumerate(told)],
-            source=escaped(label),
+            source=signature,
         )
-        for number, (label, told) in enumerate(by_source.items())
+        for number, (signature, told) in enumerate(by_source.items())
     ]
     if parts:
         parts[0].lead = material.phrases.say("voices_lead")
@@ -102,7 +102,7 @@ def audience_parts(material: Material, told: Sequence[Quote]) -> list[Part]:
             "quote",
             [Piece(escaped_line(audience), Weight.CORE)],
             lead=material.phrases.say("audience_lead"),
-            source=escaped(material.source_label(source.source, source.url)),
+            source=material.signature(source.source, source.url),
         )
     ]
 

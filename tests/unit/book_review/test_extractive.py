@@ -77,6 +77,9 @@ Bergen. She drew all the maps of the book herself. A second novel about the harb
     ),
     LinkPage(url="https://broken.example.net", error="captcha"),
 ]
+LAST_OPINION = """\
+A salt road is walked slowly, and this novel asks its readers to walk along. Whoever likes maps will read the chapter \
+about the customs house twice. The smuggler remains the most lively figure of the whole story."""
 
 
 def assembled(
@@ -126,6 +129,28 @@ def test_a_product_page_with_links_and_a_second_source_reaches_the_minimum(langu
     draft, book, knowledge = assembled(language, other=other, links=LINKS)
     assert_well_made(draft, book, knowledge, 600, 1200)
     assert "reviews.example.org" in draft.content
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param(("/by-anna", "/by-ben"), id="by path"),
+        pytest.param(("/2019/08/by-anna", "/2021/by-ben-7"), id="paths with numbers"),
+        pytest.param(("/show?id=31", "/show?id=47"), id="by query"),
+        pytest.param(("/show", "/show?id=31", "/show?id=47"), id="three by query"),
+    ],
+)
+def test_pages_of_one_host_are_quoted_apart_and_signed_as_the_sources_name_them(addresses: tuple[str, ...]) -> None:
+    said = zip(addresses, [*(link.text for link in LINKS[:2]), LAST_OPINION], strict=False)
+    pages = [LinkPage(url=f"https://example.org{path}", title="A review", text=text) for path, text in said]
+    draft, book, knowledge = assembled(links=pages, words=(600, 1500))
+    assert_sound(draft, book, knowledge)
+    lines = draft.content.splitlines()
+    named = [
+        line.removeprefix("- [").partition("](")[0] for page in pages for line in lines if f"]({page.url})" in line
+    ]
+    assert len(set(named)) == len(pages) and "a linked page (example.org)" in named
+    assert sorted(line for line in lines if line.startswith("> — a linked")) == sorted(f"> — {name}" for name in named)
 
 
 @pytest.mark.parametrize(("low", "high"), [(600, 620), (300, 400), (120, 200), (80, 140), (700, 1500)])
