@@ -25,6 +25,7 @@ STAGES = tuple(STAGE_RULES)
 """The steps of the template `book-review`, in order."""
 
 _CANCELLED = JobCancelledError.error_code
+_REJECTED_FOR = "rejected: "
 _SETTLED = [str(status) for status in ("ready_for_review", "approved", "published", "rejected", "failed")]
 _DECIDED = [str(status) for status in ("approved", "published", "rejected", "failed")]
 """An edit of an article in one of these puts its submission before the reviewer again."""
@@ -105,27 +106,32 @@ class ReviewDesk:
         return await self._decide(submission_id, SubmissionStatus.APPROVED)
 
     async def reject(self, submission_id: str, reason: str) -> Submission:
+        """Refuse the newest revision. The same rejection again changes nothing; `ConflictError` for another reason."""
         if not reason.strip():
             raise InvalidInputError("A rejection needs a reason that the writer can act on.")
-        return await self._decide(submission_id, SubmissionStatus.REJECTED, note=f"rejected: {reason.strip()}")
+        return await self._decide(submission_id, SubmissionStatus.REJECTED, note=f"{_REJECTED_FOR}{reason.strip()}")
 
     async def _decide(self, submission_id: str, verdict: SubmissionStatus, note: str | None = None) -> Submission:
         article = await self.article(submission_id)
-        where = {"_id": submission_id, "status": {"$in": decidable_from(article, verdict)}}
+        # A note is kept once; a verdict without one can be written again.
+        allowed = [status for status in decidable_from(article, verdict) if note is None or status is not verdict]
+        where = {"_id": submission_id, "status": {"$in": allowed}}
         document = await self._documents.update(
             SUBMISSIONS,
             where,
             set={"status": str(verdict), "updated": iso(utc_now())},
             push={"notes": note} if note else None,
         )
-        if document is None:
-            state = (await self.get(submission_id)).status
-            raise ConflictError(f"The submission is {state}; only one that is ready_for_review can be decided on.")
+        decided = submission_from(document) if document is not None else await self.get(submission_id)
+        if document is None and not (note and _is_rejected_with(decided, note)):
+            raise ConflictError(
+                f"The submission is {decided.status}; only one that is ready_for_review can be decided on."
+            )
         await self._documents.update(ARTICLES, {"_id": article.article_id}, set={"status": str(verdict)})
         if (newest := await self.article(submission_id)).revision != article.revision:
             await self._reopen(submission_id)
             raise ConflictError(f"Revision {newest.revision} was stored in this moment; read it before you decide.")
-        return submission_from(document)
+        return decided
 
     async def _reopen(self, submission_id: str) -> None:
         """Put before the reviewer again what was decided on, or what failed."""
@@ -228,6 +234,12 @@ def decidable_from(article: Article, verdict: SubmissionStatus) -> list[Submissi
     undecided = SubmissionStatus.READY_FOR_REVIEW
     failed = [SubmissionStatus.FAILED] if article.status in (verdict, undecided) else []
     return [undecided, verdict, *failed]
+
+
+def _is_rejected_with(submission: Submission, note: str) -> bool:
+    """Whether this is the rejection that stands: a request that is repeated because its answer was lost."""
+    reasons = [one for one in submission.notes if one.startswith(_REJECTED_FOR)]
+    return submission.status is SubmissionStatus.REJECTED and reasons[-1:] == [note]
 
 
 def publication_key(article: Article) -> str:

@@ -237,6 +237,9 @@ async def test_a_rejection_needs_a_reason(client: httpx.AsyncClient, desk: Desk)
     answer = await client.post(path, json={"reason": "The dates are wrong."})
     assert (answer.status_code, answer.json()["status"]) == (200, "rejected")
     assert "rejected: The dates are wrong." in answer.json()["notes"]
+    again = await client.post(path, json={"reason": "The dates are wrong."})
+    assert (again.status_code, again.json()["notes"]) == (200, answer.json()["notes"])
+    assert (await client.post(path, json={"reason": "The names too."})).status_code == 409
 
 
 # -- running again -------------------------------------------------------------------------------------------------

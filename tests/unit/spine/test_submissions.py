@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from spine.contracts.jobs import Usage
 from spine.contracts.submissions import SubmissionStatus, SubmitRequest
 from spine.contracts.texts import Article, ExaminedText
-from spine.documents import ensure_indexes
+from spine.documents import ARTICLES, ensure_indexes
 from spine.errors import ConflictError, InvalidInputError, NotFoundError
 from spine.jobs import JobLedger
 from spine.review_jobs import ReviewJobs
@@ -201,6 +201,34 @@ async def test_a_rejection_needs_a_reason_and_keeps_it(desk: ReviewDesk) -> None
         await desk.reject(submission_id, "  ")
     rejected = await desk.reject(submission_id, "too long")
     assert (rejected.status, rejected.notes) == (SubmissionStatus.REJECTED, ["rejected: too long"])
+
+
+async def test_the_same_rejection_again_changes_nothing_and_another_one_is_refused(desk: ReviewDesk) -> None:
+    submission_id = await _finished(desk)
+    rejected = await desk.reject(submission_id, "too long")
+    assert await desk.reject(submission_id, " too long ") == rejected
+    with pytest.raises(ConflictError, match="is rejected; only one that is ready_for_review"):
+        await desk.reject(submission_id, "too short")
+    assert await desk.get(submission_id) == rejected
+
+
+async def test_a_rejection_whose_answer_was_lost_midway_is_finished_by_its_repetition(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission_id = await _finished(desk)
+    update = desk._documents.update
+
+    async def lost_at_the_article(collection: str, where: Any, **changes: Any) -> Any:
+        if collection == ARTICLES:
+            raise ConnectionError
+        return await update(collection, where, **changes)
+
+    monkeypatch.setattr(desk._documents, "update", lost_at_the_article)
+    with pytest.raises(ConnectionError):
+        await desk.reject(submission_id, "too long")
+    monkeypatch.undo()
+    assert (await desk.reject(submission_id, "too long")).notes == ["rejected: too long"]
+    assert (await desk.article(submission_id)).status == "rejected"
 
 
 async def test_a_job_that_ended_outside_of_its_flow_fails_its_submission_once(desk: ReviewDesk) -> None:
