@@ -1,4 +1,4 @@
-"""Bounds on what a request may bring: size, time to arrive, media type and depth of its body."""
+"""Bounds on what a request may bring: size, time to arrive, media type, depth and numbers of its body."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _FORM = "application/x-www-form-urlencoded"
 _TABLES = frozenset({"text/csv", "multipart/form-data"})
 # Possessive, so that no text makes it look twice at a character.
 _JSON_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_NO_NUMBERS = re.compile(rb"NaN|Infinity")
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
@@ -48,6 +49,7 @@ class BodyGate:
             body = await self._read(headers, receive, self._most(scope["path"]))
             if body and _is_json(headers, scope["path"]):
                 check_depth(body, self._limits.max_depth)
+                check_numbers(body)
         except ProblemError as error:
             await problem_response(error.problem, scope["path"], error.headers)(scope, receive, send)
             return
@@ -111,6 +113,12 @@ def check_depth(body: bytes, max_depth: int) -> None:
         depth += 1 if bracket.group() in b"[{" else -1
         if depth > max_depth:
             raise ProblemError(422, "too_deep", f"The JSON may nest {max_depth} levels deep.")
+
+
+def check_numbers(body: bytes) -> None:
+    """`ProblemError` 422 for NaN and infinity, which Python reads and no JSON has: they would be stored as null."""
+    if _NO_NUMBERS.search(body) and (word := _NO_NUMBERS.search(_JSON_STRINGS.sub(b"", body))):
+        raise ProblemError(422, "invalid_input", f"The body is not JSON: {word.group().decode()} is no number there.")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -109,6 +109,8 @@ class GraphRun(BaseModel):
     (`"from:to"`). `attempt` is the job's attempt that may write here.
     """
 
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # the store refuses them by name; null would pass unseen
+
     run_id: str
     graph: Graph
     start: list[str]

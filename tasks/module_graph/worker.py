@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from copy import deepcopy
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -106,7 +107,12 @@ class ModuleWorker(ABC, Generic[In, Out]):
         else:
             made = await asyncio.to_thread(self._process_here, given)
             made = await made if inspect.isawaitable(made) else made
-        return self._checked(made).model_dump(mode="json")
+        output = self._checked(made)
+        if place := next(_not_finite(output.model_dump(), "output"), None):
+            raise PermanentError(
+                f"The output of module {self.name} cannot be stored: {place}; JSON has no such number."
+            )
+        return output.model_dump(mode="json")
 
     def _process_here(self, given: Any) -> Any:
         try:
@@ -135,6 +141,18 @@ def _filled(base: Any, given: tuple[Any, ...]) -> tuple[Any, Any]:
     places = dict(zip(base.__parameters__, given, strict=False))
     taken, made = (places.get(one, one) if isinstance(one, TypeVar) else one for one in base._types)
     return taken, made
+
+
+def _not_finite(value: Any, path: str) -> Iterator[str]:
+    """The places of NaN and infinities, which would silently become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"`{path}` is {value}"
+    elif isinstance(value, Mapping):
+        for key, inner in cast("Mapping[Any, Any]", value).items():
+            yield from _not_finite(inner, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for inner in cast("list[Any]", value):
+            yield from _not_finite(inner, path)
 
 
 def module_name(class_name: str) -> str:

@@ -343,6 +343,8 @@ async def test_a_file_that_ends_its_process_when_it_is_loaded_ends_its_job_only(
     [
         pytest.param("{'a.b': 1}", "'a.b'", id="a dot in a key"),
         pytest.param("{'n': 10**30}", "64 bits", id="a number that no store keeps"),
+        pytest.param("{'n': {'m': [float('nan')]}}", "`output.n.m` is nan", id="not a number"),
+        pytest.param("{'n': 1e999}", "`output.n` is inf", id="infinity"),
         pytest.param("{'text': chr(0xD800)}", "surrogate", id="half a surrogate pair"),
         pytest.param("functools.reduce(lambda inner, _: {'d': inner}, range(200), {})", "levels", id="too deep"),
         pytest.param("{'text': 'x' * 300_000}", "bytes", id="too large"),

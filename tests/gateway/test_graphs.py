@@ -144,6 +144,28 @@ async def test_a_declaration_that_cannot_be_read_concerns_no_other_graph(
     assert (await start(client)).status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        pytest.param('{"a": NaN}', "NaN is no number", id="NaN"),
+        pytest.param('{"a": [-Infinity]}', "Infinity is no number", id="infinity"),
+        pytest.param('{"a": {"b": 1e999}}', "`input.a.b` is inf", id="a number that is too large"),
+        pytest.param(
+            '{"a": 1%s}' % ("0" * 30), "`input.a` does not fit in 64 bits", id="a whole number beyond 64 bits"
+        ),
+        pytest.param('{"a": "NaN, \\"Infinity"}', None, id="a text that says so"),
+    ],
+)
+async def test_numbers_that_cannot_be_kept_are_refused_by_name(
+    client: httpx.AsyncClient, tmp_path: Path, given: str, told: str | None
+) -> None:
+    (tmp_path / "graphs" / "any.yaml").write_text("modules: {intent_validator: []}")
+    headers = {"content-type": "application/json"}
+    answer = await client.post("/api/graphs/any/jobs", content=f'{{"input": {given}}}', headers=headers)
+    assert answer.status_code == (422 if told else 202), answer.text
+    assert told is None or told in answer.json()["detail"]
+
+
 SCHEMA = """
 modules: {intent_validator: []}
 input:
