@@ -6,10 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from referencing import Registry
-
 from spine.contracts.graphs import (
     Graph,
     GraphJob,
@@ -28,13 +24,13 @@ from spine.contracts.timestamps import utc_now
 from spine.documents import GRAPH_JOBS, JOBS
 from spine.errors import ConflictError, DuplicateError, InvalidInputError, NotFoundError
 from spine.idempotency import digest, new_id
+from spine.input_schemas import misfits
 from spine.jobs import JobLedger, from_document
 from spine.ports import Document, Documents
 
 MODULE_GRAPH: Final = "module_graph"
 QUEUE: Final = "graphs"
 _MAX_ATTEMPTS: Final = 5
-_LONGEST: Final = 200
 _ACTIVE: Final = [str(status) for status in JobStatus if status not in FINAL_STATUSES]
 
 
@@ -159,24 +155,11 @@ def check_input(graph: Graph, given: Mapping[str, Any]) -> None:
     if graph.input is None:
         return
     try:
-        problems = list(Draft202012Validator(graph.input, registry=Registry()).iter_errors(dict(given)))
-    except RecursionError:
-        raise InvalidInputError(f"The input of graph {graph.name} cannot be checked: its schema has no end.") from None
-    except (ArithmeticError, ValueError) as error:  # numbers with which the schema's cannot be compared
+        wrong = misfits(graph.input, given)
+    except (InvalidInputError, ValueError) as error:  # the latter for what no JSON holds, in a call from Python
         raise InvalidInputError(f"The input of graph {graph.name} cannot be checked: {error}.") from None
-    if problems:
-        raise InvalidInputError(f"The input does not fit graph {graph.name}: {'; '.join(map(_told, problems[:5]))}.")
-
-
-def _told(problem: ValidationError) -> str:
-    """Where and what; the message quotes the input, which may be long."""
-    place = ".".join(map(str, problem.absolute_path)) or "input"
-    return f"{place}: {_shortened(problem.message)}"
-
-
-def _shortened(message: str) -> str:
-    """Begin and end: what is quoted comes first, what is wrong with it last."""
-    return message if len(message) <= _LONGEST else f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
+    if wrong:
+        raise InvalidInputError(f"The input does not fit graph {graph.name}: {'; '.join(wrong)}.")
 
 
 def shown(job: Job, run: GraphRun) -> GraphJob:

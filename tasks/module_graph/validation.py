@@ -6,16 +6,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, cast
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
 
 from spine.contracts.graphs import NAME_PATTERN, Graph
 from spine.errors import InvalidInputError
+from spine.input_schemas import read_schema
 from tasks.module_graph.conditions import parse_condition
 
 
@@ -109,32 +103,13 @@ def _conditions(graph: Graph) -> Iterator[str]:
 
 
 def _input_schema(graph: Graph) -> Iterator[str]:
-    """What would otherwise come up with the first job. A schema elsewhere is not fetched: a job waits for nobody."""
+    """What would otherwise come up with the first job."""
     if graph.input is None:
         return
     try:
-        Draft202012Validator.check_schema(graph.input)
-    except SchemaError as error:
-        yield f"input is no JSON Schema: {error.message}"
-        return
-    known = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(graph.input))
-    for reference in _references(graph.input):
-        try:
-            known.lookup(reference)
-        except Unresolvable:
-            yield f"input refers to {reference}, which is not in it"
-
-
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        fields = cast("dict[str, Any]", schema)
-        if isinstance(reference := fields.get("$ref"), str):
-            yield reference
-        for part in fields.values():
-            yield from _references(part)
-    elif isinstance(schema, list):
-        for part in cast("list[Any]", schema):
-            yield from _references(part)
+        read_schema(graph.input)
+    except InvalidInputError as error:
+        yield error.message
 
 
 def _cycles(graph: Graph) -> Iterator[str]:

@@ -198,6 +198,38 @@ async def test_a_schema_of_any_form_is_held_against_the_input(
         assert stands.status_code == 200, stands.text
 
 
+PATTERNS = r"""
+modules: {intent_validator: []}
+input:
+  $schema: https://json-schema.org/draft/2020-12/schema
+  properties:
+    email: {pattern: '^([a-z0-9]+\.?)+@x\.com$'}
+    again: {$ref: '#'}
+    keys: {patternProperties: {'^(a+)+$': {}}, additionalProperties: false}
+    left: {patternProperties: {'^(a+)+$': {}}, unevaluatedProperties: false}
+"""
+LONG = "a" * 60 + "!"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        pytest.param({"email": LONG}, "email: ", id="pattern"),
+        pytest.param({"again": {"email": LONG}}, "again.email: ", id="behind a reference to a schema that has $schema"),
+        pytest.param({"keys": {LONG: 1}}, "keys: ", id="patternProperties and additionalProperties"),
+        pytest.param({"left": {LONG: 1}}, "left: ", id="patternProperties and unevaluatedProperties"),
+    ],
+)
+async def test_no_text_keeps_a_pattern_busy(
+    client: httpx.AsyncClient, tmp_path: Path, given: dict[str, Any], told: str
+) -> None:
+    """An engine that looks back would need longer than anybody waits; the test would not end."""
+    (tmp_path / "graphs" / "strict.yaml").write_text(PATTERNS)
+    assert (await start(client, "strict", input={"email": "ana.1@x.com"})).status_code == 202
+    answer = await start(client, "strict", input=given)
+    assert answer.status_code == 422 and told in answer.json()["detail"], answer.text
+
+
 async def test_the_same_key_with_another_sink_is_refused(client: httpx.AsyncClient) -> None:
     headers = {"idempotency-key": "k"}
     assert (await start(client, headers=headers)).status_code == 202
