@@ -16,6 +16,8 @@ from prefect import task_engine
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.utilities.engine import emit_task_run_state_change_event
 
+from spine.error_texts import writable
+
 HOLD_SECONDS: Final = 5.0
 """A task run that is over by then is told as one that is over: most messages, and the calls of a review."""
 
@@ -52,11 +54,20 @@ class TaskRunNews:
                 HOLD_SECONDS, self._say_begun, task_run, initial_state, validated_state
             )
             return
-        emit_task_run_state_change_event(task_run, initial_state, validated_state)
+        _tell(task_run, initial_state, validated_state)
 
     def _say_begun(self, task_run: TaskRun, initial_state: State[Any] | None, running: State[Any]) -> None:
         del self._begun[task_run.id]
-        emit_task_run_state_change_event(task_run, initial_state, running)
+        _tell(task_run, initial_state, running)
+
+
+def _tell(task_run: TaskRun, before: State[Any] | None, now: State[Any]) -> None:
+    """One text that PostgreSQL does not take costs the records of all task runs that are written with it."""
+    task_run.name = writable(task_run.name)
+    for state in (before, now):
+        if state is not None and state.message:
+            state.message = writable(state.message)
+    emit_task_run_state_change_event(task_run, before, now)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -34,6 +34,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from spine.error_texts import writable
+
 
 class MillraceError(Exception):
     """Something went wrong in Millrace."""
@@ -42,7 +44,7 @@ class MillraceError(Exception):
     error_code: str = "error"
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
-        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.message = writable(message) if message else (type(self).__doc__ or "").strip().splitlines()[0]
         self.details = details
         super().__init__(self.message)
         for name, value in details.items():

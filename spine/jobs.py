@@ -15,6 +15,7 @@ from typing import Any
 from spine.contracts.jobs import RUNNING_STATUSES, Job, JobError, JobStatus, Usage
 from spine.contracts.timestamps import iso, stamp, utc_now
 from spine.documents import JOBS
+from spine.error_texts import said
 from spine.errors import ConflictError, DuplicateError, MillraceError, NotFoundError
 from spine.idempotency import new_id
 from spine.lease_watch import LeaseWatch
@@ -290,17 +291,12 @@ def is_due(job: Job, now: datetime) -> bool:
     return job.status is JobStatus.RETRY and job.run_after > now + LONGEST_WAIT
 
 
-def _writable(text: str) -> str:
-    """Half a surrogate pair in it would keep the error itself from being stored."""
-    return text.encode(errors="replace").decode()
-
-
 def describe(error: BaseException, step: str = "") -> JobError:
     """An exception as a job remembers it; unknown ones are counted as permanent."""
     known = isinstance(error, MillraceError)
     return JobError(
         error_class=type(error).__name__,
-        message=_writable(str(error)) or type(error).__name__,
+        message=said(error) or type(error).__name__,
         step=step,
         retryable=known and error.retryable,
         error_code=error.error_code if known else "unexpected",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from spine.error_texts import said
+
 _PASSING: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EROFS}
 )
@@ -15,6 +17,6 @@ def is_scarcity(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _PASSING:
         return True
     # CPython has no class of its own for a thread that the system refused.
-    refused = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    refused = isinstance(error, RuntimeError) and "can't start new thread" in said(error)
     cause = error.__cause__
     return refused or isinstance(error, MemoryError) or (cause is not None and is_scarcity(cause))

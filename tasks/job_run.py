@@ -21,6 +21,7 @@ from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.contracts.jobs import Job, JobStatus, Usage
 from spine.contracts.timestamps import utc_now
+from spine.error_texts import said
 from spine.errors import ConflictError, JobCancelledError, MillraceError, RetryableError, TimeLimitError
 from spine.jobs import JobLedger, describe
 from spine.progress import ProgressReporter
@@ -189,7 +190,7 @@ def is_prefect_away(error: BaseException) -> bool:
     if isinstance(error, PrefectHTTPStatusError):
         return error.response.status_code >= 500
     # A process that has not met the server yet is told so with no class of its own.
-    unmet = isinstance(error, RuntimeError) and "Failed to reach API" in str(error)
+    unmet = isinstance(error, RuntimeError) and "Failed to reach API" in said(error)
     return unmet or isinstance(error, httpx.TransportError)
 
 
@@ -218,10 +219,10 @@ async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> Non
         await _try_later(run, error, later(attempt), away_message(error))
     elif is_scarcity(error):
         await _try_later(
-            run, error, later(attempt), f"its process is out of something ({error or type(error).__name__})"
+            run, error, later(attempt), f"its process is out of something ({said(error) or type(error).__name__})"
         )
     elif backoff is not None and isinstance(error, RetryableError):
-        await _try_later(run, error, backoff.delay(attempt, error, _SPREAD.uniform(-1, 1)), str(error))
+        await _try_later(run, error, backoff.delay(attempt, error, _SPREAD.uniform(-1, 1)), said(error))
     else:
         await _end(run, JobStatus.FAILURE, error)
 
@@ -305,7 +306,7 @@ async def _end(run: JobRun, status: JobStatus, error: Exception | None = None) -
     if ended is None:
         _logger.warning("job %s had been ended or taken over when this attempt came to %s", job.job_id, status)
         return
-    await run.reporter.state(status, str(error) if error else "")
+    await run.reporter.state(status, said(error) if error else "")
     if status is JobStatus.SUCCESS and job.attempts == 1:  # a later attempt is spared what the first one has done
         with suppress(MillraceError):  # an estimate; the job's end stands already
             await run.services.step_times.remember(job.pipeline, run.reporter.begun, run.reporter.elapsed)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spine import errors
+from spine.error_texts import said
 from spine.errors import ExternalServiceError, MillraceError, PermanentError, RetryableError
 from spine.jobs import describe
 from tasks.module_graph.discovery import module_of
@@ -93,7 +94,7 @@ def _translated(module: str, error: BaseException) -> BaseException:
     if isinstance(error, asyncio.CancelledError):  # the lane would kill the process
         return PermanentError(f"Module {module} cancelled itself.")
     if isinstance(error, ConnectionError | TimeoutError):
-        return ExternalServiceError(f"{type(error).__name__}: {error}")
+        return ExternalServiceError(f"{type(error).__name__}: {said(error)}")
     return error
 
 

@@ -14,6 +14,7 @@ from prefect.tasks import Task, exponential_backoff
 
 from spine.contracts.graphs import ModuleRules
 from spine.document_values import plain_value
+from spine.error_texts import said
 from spine.errors import (
     ExternalServiceError,
     InvalidInputError,
@@ -100,13 +101,13 @@ def _check_storable(module: str, output: dict[str, Any]) -> None:
 
 
 def _lost(context: ModuleContext, error: Exception) -> ExternalServiceError:
-    told = f"Module {context.module} lost a connection: {error or type(error).__name__}"
+    told = f"Module {context.module} lost a connection: {said(error) or type(error).__name__}"
     return ExternalServiceError(told, service=context.module)
 
 
 def _met(context: ModuleContext, error: BaseException) -> MillraceError:
     """A fault of the module, and final; what the machine is out of for a while is worth another try."""
-    told = f"Module {context.module} met {type(error).__name__}: {error}"
+    told = f"Module {context.module} met {type(error).__name__}: {said(error)}"
     return RetryableError(told) if is_scarcity(error) else PermanentError(told)
 
 
