@@ -23,7 +23,7 @@ from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobStatu
 from spine.contracts.timestamps import utc_now
 from spine.documents import GRAPH_JOBS, JOBS
 from spine.errors import ConflictError, DuplicateError, InvalidInputError, NotFoundError
-from spine.idempotency import digest, new_id
+from spine.idempotency import digest, new_id, same_json
 from spine.input_schemas import misfits
 from spine.jobs import JobLedger, from_document
 from spine.ports import Document, Documents
@@ -100,7 +100,7 @@ class GraphDesk:
         except DuplicateError:
             known = await self.run(run.run_id)
             asked, before = run.sink and run.sink.name, known.sink and known.sink.name
-            if (known.input, known.start, before) != (run.input, run.start, asked):
+            if (known.start, before) != (run.start, asked) or not same_json(known.input, run.input):
                 raise ConflictError("This Idempotency-Key was used for another graph job.") from None
             return known
         return run

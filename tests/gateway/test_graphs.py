@@ -230,6 +230,25 @@ async def test_no_text_keeps_a_pattern_busy(
     assert answer.status_code == 422 and told in answer.json()["detail"], answer.text
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [
+        pytest.param({"a": 0}, {"a": False}, 422, id="0 and false"),
+        pytest.param({"a": [{"b": True}]}, {"a": [{"b": 1}]}, 422, id="true and 1, inside"),
+        pytest.param({"a": [1, 2]}, {"a": [1]}, 422, id="a shorter list"),
+        pytest.param({"a": None}, {}, 422, id="null and nothing"),
+        pytest.param({"a": 1, "b": "x"}, {"b": "x", "a": 1.0}, 202, id="the same in another order"),
+    ],
+)
+async def test_the_same_key_takes_only_the_same_json(
+    client: httpx.AsyncClient, tmp_path: Path, first: dict[str, Any], second: dict[str, Any], status: int
+) -> None:
+    (tmp_path / "graphs" / "any.yaml").write_text("modules: {intent_validator: []}")
+    headers = {"idempotency-key": "k"}
+    assert (await start(client, "any", headers=headers, input=first)).status_code == 202
+    assert (await start(client, "any", headers=headers, input=second)).status_code == status
+
+
 async def test_the_same_key_with_another_sink_is_refused(client: httpx.AsyncClient) -> None:
     headers = {"idempotency-key": "k"}
     assert (await start(client, headers=headers)).status_code == 202
