@@ -147,10 +147,14 @@ def _input(given: str, fields: list[str]) -> dict[str, Any]:
         raise InvalidInputError(f"--input is no JSON: {error}") from None
     if not isinstance(whole, dict):
         raise InvalidInputError("--input is no JSON object.")
-    pairs = [field.partition("=") for field in fields]
-    if bad := next((key for key, equals, _ in pairs if not equals or not key), None):
-        raise InvalidInputError(f"{bad!r} is no field; write key=value.")
-    return {**whole, **{key: _value(value) for key, _, value in pairs}}
+    return {**whole, **dict(map(_pair, fields))}
+
+
+def _pair(field: str) -> tuple[str, Any]:
+    key, equals, value = field.partition("=")
+    if not key or not equals:
+        raise InvalidInputError(f"{field!r} is no field; write key=value.")
+    return key, _value(value)
 
 
 def _value(text: str) -> Any:
