@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ LANGUAGES = ("en", "pt", "ro", "uk", "de", "es", "fr", "it")
 """The languages that we have sentences of our own in. A model answers in any language."""
 
 _YES_SIGNS, _NO_SIGNS = "👍✅👌", "👎❌🚫"
+_NO_BY_ITSELF = re.compile(r"\s*(?:no|nope|não|nu|ні|nein|non)\s*[,.;!\n–—]", re.IGNORECASE)
 _UKRAINIAN = frozenset("іїєґІЇЄҐ")
 _LONGEST_GREETING = 6  # words
 _ENOUGH = 2  # telling words that outweigh what the platform says
@@ -86,29 +88,34 @@ def greets(text: str) -> bool:
 def decision(text: str) -> Decision:
     """What a message says to a question that is answered with yes or no.
 
-    Only a message that holds nothing besides such words is clear: "yes, but two of them" is not.
+    Only a message that holds nothing besides such words is clear: "yes, but two of them" is not. Two ways to say no are
+    clear where a plain no stands by itself, as in "no, cancel it"; "do not cancel it" says the opposite of both.
     """
-    said = tuple(words(text))
-    signs = {Decision.YES for sign in _YES_SIGNS if sign in text} | {Decision.NO for sign in _NO_SIGNS if sign in text}
-    understood = _understood(said)
-    if understood is None or "?" in text or len(understood | signs) != 1:
+    opening = _NO_BY_ITSELF.match(text)
+    answers = _answers(tuple(words(text[opening.end() :] if opening else text)))
+    if answers is None or "?" in text or len(answers & _all("no")) > 1:
         return Decision.UNCLEAR
-    return next(iter(understood | signs))
+    found = {Decision.YES if answer in _all("yes") else Decision.NO for answer in answers} | _by_signs(text)
+    found |= {Decision.NO} if opening else set()
+    return found.pop() if len(found) == 1 else Decision.UNCLEAR
 
 
-def _understood(said: _Phrase) -> set[Decision] | None:
-    """The decisions in a message that is made of known phrases alone; None for any other."""
-    every = [(Decision.YES, one) for one in _all("yes")] + [(Decision.NO, one) for one in _all("no")]
-    known: list[tuple[Decision | None, _Phrase]] = [*every, *((None, one) for one in _all("fillers"))]
-    known.sort(key=lambda entry: -len(entry[1]))
-    found: set[Decision] = set()
+def _by_signs(text: str) -> set[Decision]:
+    yes = {Decision.YES for sign in _YES_SIGNS if sign in text}
+    return yes | {Decision.NO for sign in _NO_SIGNS if sign in text}
+
+
+def _answers(said: _Phrase) -> set[_Phrase] | None:
+    """The ways to say yes and no in a message that is made of known phrases alone; None for any other."""
+    answers = _all("yes") | _all("no")
+    known = sorted(answers | _all("fillers"), key=len, reverse=True)
+    found: set[_Phrase] = set()
     while said:
-        match = next(((what, one) for what, one in known if said[: len(one)] == one), None)
+        match = next((one for one in known if said[: len(one)] == one), None)
         if match is None:
             return None
-        if match[0] is not None:
-            found.add(match[0])
-        said = said[len(match[1]) :]
+        found |= {match} & answers
+        said = said[len(match) :]
     return found
 
 
