@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,11 +94,17 @@ def decision(text: str) -> Decision:
     """
     opening = _NO_BY_ITSELF.match(text)
     answers = _answers(tuple(words(text[opening.end() :] if opening else text)))
-    if answers is None or "?" in text or len(answers & _all("no")) > 1:
+    if answers is None or _asks(text) or len(answers & _all("no")) > 1:
         return Decision.UNCLEAR
     found = {Decision.YES if answer in _all("yes") else Decision.NO for answer in answers} | _by_signs(text)
     found |= {Decision.NO} if opening else set()
     return found.pop() if len(found) == 1 else Decision.UNCLEAR
+
+
+def _asks(text: str) -> bool:
+    """Whether it holds a question mark of any script, or ends with the sign that Greek keyboards write for one."""
+    names = (unicodedata.name(char, "") for char in text)
+    return text.rstrip().endswith(";") or any("QUESTION" in name or name == "INTERROBANG" for name in names)
 
 
 def _by_signs(text: str) -> set[Decision]:

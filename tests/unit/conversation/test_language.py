@@ -90,6 +90,16 @@ def test_only_a_message_of_nothing_but_agreement_is_a_yes(text: str, expected: D
     assert decision(text) is expected
 
 
+@pytest.mark.parametrize("mark", "?？؟\u037e⁇⁈⁉﹖‽՞፧❓❔⸮;")
+def test_a_question_answers_nothing_whatever_mark_its_script_has(mark: str) -> None:
+    assert decision(f"yes{mark} ") is Decision.UNCLEAR
+    assert decision(f"no, cancel it{mark}") is Decision.UNCLEAR
+
+
+def test_a_question_that_its_first_sign_tells_answers_nothing() -> None:
+    assert decision("¿sí") is Decision.UNCLEAR
+
+
 LANGUAGE_OF = [
     ("What is the raven about?", "und", "en"),
     ("O que é isso para você?", "und", "pt"),
