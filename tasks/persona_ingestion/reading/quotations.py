@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO
 
@@ -17,6 +18,8 @@ _TEXT_NAMES = ("text", "quote", "quotation", "content", "body", "citat")
 _AUTHOR_NAMES = ("author", "attribution", "by", "autor")
 _DELIMITERS = ",;\t|"
 _IN_NO_TEXT = "\x1f"
+_TOLD_DELIMITER = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
+"""The line before the heading that Excel writes and reads."""
 
 
 def read_json_lines(file: BinaryIO) -> Iterator[Item]:
@@ -54,15 +57,14 @@ def read_json_array(file: BinaryIO) -> Iterator[Item]:
 
 
 def read_csv(file: BinaryIO) -> Iterator[Item]:
-    """Rows under a heading row that names the column of the text."""
+    """Rows under a heading row that names the column of the text. `sep=;` may stand before it."""
     encoding = detect_encoding(file)
     yield About(encoding=encoding)
     feed = _CsvLines(read_lines(file, encoding))
-    heading = next(feed, "")
-    names = [name.strip().lower() for name in next(csv.reader([heading], delimiter=_delimiter(heading)), [])]
+    names, delimiter = _heading(feed)
     if not set(names) & set(_TEXT_NAMES):
         raise InvalidInputError(f"its first row names no column {_either(_TEXT_NAMES)}")
-    rows = csv.reader(feed, delimiter=_delimiter(heading))
+    rows = csv.reader(feed, delimiter=delimiter)
     while True:
         feed.begin_row()
         try:
@@ -80,6 +82,15 @@ def read_csv(file: BinaryIO) -> Iterator[Item]:
             feed.go_back()
         elif any(cell.strip() for cell in row):
             yield _of_row(names, row, feed.row)
+
+
+def _heading(feed: _CsvLines) -> tuple[list[str], str]:
+    """The names of the columns, and what parts them."""
+    heading = next(feed, "")
+    told = _TOLD_DELIMITER.fullmatch(heading.rstrip("\n"))
+    heading = next(feed, "") if told else heading
+    delimiter = told[1] if told else _delimiter(heading)
+    return [name.strip().lower() for name in next(csv.reader([heading], delimiter=delimiter), [])], delimiter
 
 
 def _of_row(names: list[str], row: list[str], line: int | None) -> Block | Trouble:

@@ -172,6 +172,17 @@ def test_a_text_that_its_own_commas_cut_up_is_named_and_not_stored_in_part(
     assert lines_left_out(items) == bad_lines
 
 
+@pytest.mark.parametrize("told", ["sep=;\n", "SEP=;\r\n", '"sep=;"\n', "\ufeffsep=;\n", "sep=\t\n", "sep=^\n"])
+def test_the_delimiter_that_excel_tells_before_the_heading_is_taken(told: str) -> None:
+    delimiter = told.strip('\ufeff\r\n"')[-1]
+    content = told + "text|author\nTo be, or not to be|A\ntwo|B\n".replace("|", delimiter)
+    items = read(read_csv, content.encode())
+    assert [(item.text, item.author, item.line) for item in items if isinstance(item, Block)] == [
+        ("To be, or not to be", "A", 3),
+        ("two", "B", 4),
+    ]
+
+
 def test_a_row_that_cannot_be_read_does_not_stop_the_rows_after_it() -> None:
     content = (
         "text,author\nșapte,A\n".encode()
