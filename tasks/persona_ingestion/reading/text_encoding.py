@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -10,6 +11,7 @@ from typing import BinaryIO
 from charset_normalizer import from_bytes
 
 from spine.errors import InvalidInputError
+from tasks.persona_ingestion.reading.multibyte_text import multibyte_encoding
 
 _STEP = 1 << 20  # bytes read at a time
 _HEAD = 1 << 16  # bytes looked at for what is not text
@@ -44,7 +46,8 @@ def detect_encoding(file: BinaryIO) -> str:
     """A codec's name. Reads the file from its start and leaves it there.
 
     Unicode is proved (a mark at the start, or every byte fits UTF-8); a single-byte code page is the one under which
-    the foreign letters belong to one language. `InvalidInputError` when this is not text.
+    the foreign letters belong to one language, a multibyte one that under which they are common signs.
+    `InvalidInputError` when this is not text.
     """
     file.seek(0)
     head = file.read(_HEAD)
@@ -53,7 +56,7 @@ def detect_encoding(file: BinaryIO) -> str:
         return known
     if len(_CONTROLS.findall(head)) > _MOST_CONTROLS * len(head):
         raise InvalidInputError("is not text: it holds control characters, as a program or a picture does")
-    encoding = "utf-8" if _is_utf8(file) else _by_foreign_letters(_foreign(file))
+    encoding = "utf-8" if _is_utf8(file) else _by_foreign_letters(file)
     file.seek(0)
     return encoding
 
@@ -89,11 +92,14 @@ def _is_utf8(file: BinaryIO) -> bool:
     return True
 
 
-def _by_foreign_letters(foreign: bytes) -> str:
+def _by_foreign_letters(file: BinaryIO) -> str:
     """UTF-8 also when a few bytes are broken: the lines that hold them are left out one by one."""
+    foreign = _foreign(file)
     fitting = len(_UTF8_LETTER.findall(foreign))
     stray = len(_HIGH.findall(_UTF8_LETTER.sub(b"", foreign)))
-    return "utf-8" if fitting > 9 * stray else _code_page(foreign)
+    if fitting > 9 * stray:
+        return "utf-8"
+    return _code_page(foreign) or multibyte_encoding(_from_first_foreign(file)) or _guessed(foreign)
 
 
 def _foreign(file: BinaryIO) -> bytes:
@@ -107,18 +113,29 @@ def _foreign(file: BinaryIO) -> bytes:
     return bytes(found)
 
 
+def _from_first_foreign(file: BinaryIO) -> bytes:
+    """What follows the first byte beyond ASCII: letters of several bytes are whole in it, but for the last."""
+    for piece in _pieces(file):
+        if first := _HIGH.search(piece):
+            file.seek(first.start() - len(piece), io.SEEK_CUR)
+            return file.read(_ENOUGH)
+    return b""
+
+
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
     file.seek(0)
     while piece := file.read(_STEP):
         yield piece
 
 
-def _code_page(foreign: bytes) -> str:
+def _code_page(foreign: bytes) -> str | None:
     explained, _, name = max((_explained(foreign, name), -rank, name) for rank, name in enumerate(_CODE_PAGES))
-    if explained >= _CLEAR:
-        return name
+    return name if explained >= _CLEAR else None
+
+
+def _guessed(foreign: bytes) -> str:
     guess = from_bytes(foreign).best()
-    return guess.encoding if guess else name
+    return guess.encoding if guess else max(_CODE_PAGES, key=lambda name: _explained(foreign, name))
 
 
 def _explained(foreign: bytes, code_page: str) -> float:

@@ -49,6 +49,47 @@ def test_a_text_reads_the_same_whatever_it_was_written_in(language: str, encodin
     assert file.tell() == 0
 
 
+CHINESE = "我家的后面有一个很大的园，相传叫作百草园。现在是早已并屋子一起卖给朱文公的子孙了。\n"
+TRADITIONAL = "我家的後面有一個很大的園，相傳叫作百草園。現在是早已並屋子一起賣給朱文公的子孫了。\n"
+KOREAN = "죽는 날까지 하늘을 우러러 한 점 부끄럼이 없기를, 잎새에 이는 바람에도 나는 괴로워했다.\n"
+JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。ニャーニャー泣いていた。\n"
+MULTIBYTE = [
+    ("gb18030", CHINESE),
+    ("gbk", "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"),
+    ("gbk", "A few words of English, among them 世界, and no more.\n"),
+    ("big5", TRADITIONAL),
+    ("big5", "床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n"),
+    ("euc_kr", KOREAN),
+    ("cp949", "사랑해 믿을게 똠방각하 봄이 왔다\n"),
+    ("euc_jp", JAPANESE),
+    ("shift_jis", JAPANESE),
+    ("shift_jis", "愛している\n"),
+]
+OTHER_SCRIPTS = [
+    ("cp1251", "Я помню чудное мгновенье: передо мной явилась ты, как мимолетное виденье.\n"),
+    ("koi8_r", "Я помню чудное мгновенье: передо мной явилась ты, как мимолетное виденье.\n"),
+    ("cp1253", "Σαν πας στον πηγαιμό για την Ιθάκη, να εύχεσαι νάναι μακρύς ο δρόμος\n"),
+    ("cp1256", "قفا نبك من ذكرى حبيب ومنزل بسقط اللوى بين الدخول فحومل\n"),
+    ("cp874", "สวัสดีครับ ผมเป็นกวี รักชาติ ศาสน์ กษัตริย์\n"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "text"), [*MULTIBYTE, *OTHER_SCRIPTS])
+@pytest.mark.parametrize("times", [1, 50, 2_000])
+def test_a_text_in_another_script_reads_the_same_too(encoding: str, text: str, times: int) -> None:
+    file = io.BytesIO((text * times).encode(encoding))
+    assert file.getvalue().decode(detect_encoding(file)) == text * times
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("gbk", CHINESE), ("big5", TRADITIONAL), ("euc_kr", KOREAN)])
+def test_broken_bytes_in_a_multibyte_text_cost_their_own_line(encoding: str, text: str) -> None:
+    content = b"plain words\n" * 100_000 + text.encode(encoding) * 20 + b"\xff\xff\n" + text.encode(encoding)
+    read = lines(content, detect_encoding(io.BytesIO(content)))
+    assert [line.number for line in read if isinstance(line, Line)] == [*range(1, 100_021), 100_022]
+    assert isinstance(read[100_020], Trouble)
+    assert read[100_021] == Line(100_022, text.strip())
+
+
 def test_a_foreign_letter_late_in_a_long_file_still_counts() -> None:
     content = b"plain words\n" * 200_000 + "Şi dacă ramuri bat în geam şi ţipă".encode("iso8859-2")
     assert detect_encoding(io.BytesIO(content)) == "iso8859_2"
