@@ -12,6 +12,7 @@ from charset_normalizer import from_bytes
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.multibyte_text import multibyte_encoding
+from tasks.persona_ingestion.reading.text_lines import DAMAGED
 
 _STEP = 1 << 20  # bytes read at a time
 _HEAD = 1 << 16  # bytes looked at for what is not text
@@ -40,6 +41,7 @@ _MARKS = "«»„“”‘’‚–—…·°§©®¿¡\u00a0\u00ad€£"
 _ORDINALS = re.compile(r"(?<=[\d.])[ºª]")
 """Marks too, after a figure or a point. Beside letters, these bytes are the ş of the other code pages."""
 _CLEAR = 0.97  # share of foreign letters that one alphabet explains
+_MOST_BROKEN = 0.2  # of the foreign letters, in a text whose lines with broken ones are left out
 
 
 def detect_encoding(file: BinaryIO) -> str:
@@ -129,8 +131,12 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _code_page(foreign: bytes) -> str | None:
-    explained, _, name = max((_explained(foreign, name), -rank, name) for rank, name in enumerate(_CODE_PAGES))
-    return name if explained >= _CLEAR else None
+    """Broken letters count at first: where they are whole under another page, it is that one."""
+    for ignoring_broken in (False, True):
+        shares = [_explained(foreign, name, ignoring_broken) for name in _CODE_PAGES]
+        if max(shares) >= _CLEAR:
+            return _CODE_PAGES[shares.index(max(shares))]
+    return None
 
 
 def _guessed(foreign: bytes) -> str:
@@ -138,10 +144,12 @@ def _guessed(foreign: bytes) -> str:
     return guess.encoding if guess else max(_CODE_PAGES, key=lambda name: _explained(foreign, name))
 
 
-def _explained(foreign: bytes, code_page: str) -> float:
+def _explained(foreign: bytes, code_page: str, ignoring_broken: bool = False) -> float:
     """Share of the letters beyond ASCII that belong to the one alphabet that explains most of them."""
     text = _ORDINALS.sub("°", foreign.decode(code_page, errors="replace").lower())
     letters = [char for char in text if char > "\x7f"]
+    if ignoring_broken and letters.count(DAMAGED) <= _MOST_BROKEN * len(letters):
+        letters = [char for char in letters if char != DAMAGED]
     of_words = [char for char in letters if char not in _MARKS]
     if not of_words:
         return 1.0 if len(letters) else 0.0

@@ -133,6 +133,18 @@ def test_a_line_with_bytes_that_do_not_fit_is_named_and_the_rest_is_read() -> No
     assert read[21] == Line(22, "trei ș")
 
 
+@pytest.mark.parametrize("broken", [b"\x81", b"\x8d", b"\x9d", b"\x81\x8d\x9d"])
+def test_bytes_that_no_code_page_has_cost_their_own_line(broken: bytes) -> None:
+    content = (SAMPLES["french"] * 2).encode("cp1252") + b"l'\xe9t\xe9 " + broken + b" ici\nfin"
+    read = lines(content, detect_encoding(io.BytesIO(content)))
+    assert read[0] == Line(1, SAMPLES["french"].strip())
+    assert read[2:] == [Trouble("holds bytes that are not cp1252", line=3), Line(4, "fin")]
+
+
+def test_bytes_that_another_code_page_has_are_its_letters() -> None:
+    assert detect_encoding(io.BytesIO("šťastná loď, já a ty\n".encode("cp1250"))) == "cp1250"
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_end_as_on_any_system(end: str) -> None:
     assert lines(f"one{end}two{end}{end}three".encode()) == [
