@@ -49,13 +49,22 @@ _FURNITURE_WORDS = (
     *("sr-only", r"visually-?hidden", "screen-reader-text"),
 )
 _FURNITURE = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_FURNITURE_WORDS)})(?:$|[\s_-])")
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_NOUGHT = r"0*\.?0+(?![\d.])"
+_HIDDEN_STYLE = re.compile(
+    rf"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*{_NOUGHT}|text-indent\s*:\s*-(?:999|\d{{4}})",
+    re.IGNORECASE,
+)
+_LIFTED_STYLE = re.compile(r"position\s*:\s*(?:absolute|fixed)", re.IGNORECASE)
+# Transparent text in the flow is as a rule one that a script fades in.
+_AWAY_STYLE = re.compile(rf"(?:^|[;\s])(?:(?:left|top)\s*:\s*-(?:999|\d{{4}})|opacity\s*:\s*{_NOUGHT})", re.IGNORECASE)
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NAMING_ATTRIBUTES = ("class", "id", "data-testid")
 
 
 def remove_furniture(tree: HtmlElement) -> None:
     """Drop furniture from `tree` itself. The headline and anything with much of the prose stay."""
+    for template in list(tree.iter("template")):
+        _drop(template)
     prose = _prose_lengths(tree)
     limit = _MOST_PROSE_REMOVED * prose[tree]
     for element in list(tree.iter(*_REMOVABLE_TAGS)):
@@ -79,10 +88,15 @@ def _is_layout(table: HtmlElement) -> bool:
 
 
 def _is_furniture(element: HtmlElement) -> bool:
-    if element.get("hidden") is not None or _HIDDEN_STYLE.search(element.get("style") or ""):
+    if element.get("hidden") is not None or _is_hidden_by(element.get("style") or ""):
         return True
     names = " ".join(value for name in _NAMING_ATTRIBUTES if (value := element.get(name)))[:_LONGEST_NAMES]
     return bool(names) and _FURNITURE.search(_CAMEL_HUMP.sub("-", names).lower()) is not None
+
+
+def _is_hidden_by(style: str) -> bool:
+    lifted = _LIFTED_STYLE.search(style) is not None
+    return _HIDDEN_STYLE.search(style) is not None or (lifted and _AWAY_STYLE.search(style) is not None)
 
 
 def _drop(element: HtmlElement) -> None:

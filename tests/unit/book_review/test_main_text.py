@@ -128,6 +128,13 @@ def test_list_items_and_subheadings_inside_a_text_stay() -> None:
         "<div class='newsletter-signup'><p>Something wonderful, straight to your letterbox, every week.</p></div>",
         "<div style='display: none'><p>A sentence that no reader of the page ever gets to see.</p></div>",
         "<div hidden><p>A sentence that no reader of the page ever gets to see.</p></div>",
+        "<template><p>A sentence that no reader of the page ever gets to see.</p></template>",
+        "<p style='font-size:0'>A sentence that no reader of the page ever gets to see.</p>",
+        "<p style='font-size: 0px'>A sentence that no reader of the page ever gets to see.</p>",
+        "<p style='position:absolute; left:-9999px'>A sentence that no reader of the page ever gets to see.</p>",
+        "<p style='top:-999em;position:fixed'>A sentence that no reader of the page ever gets to see.</p>",
+        "<p style='text-indent:-9999px'>A sentence that no reader of the page ever gets to see.</p>",
+        "<p style='position:absolute;opacity:0'>A sentence that no reader of the page ever gets to see.</p>",
     ],
     ids=lambda line: line[:40],
 )
@@ -149,6 +156,14 @@ def test_a_box_or_call_in_the_middle_of_a_text_is_cut(line: str) -> None:
 )
 def test_a_sentence_that_only_begins_like_a_call_stays(line: str) -> None:
     assert line in extract_main_text(article(f"<p>{line}</p>"), ADDRESS).text
+
+
+@pytest.mark.parametrize(
+    "style", ["font-size:0.8em", "opacity:0", "opacity:0.9;position:absolute", "margin-left:-9999px", "top:-150px"]
+)
+def test_a_style_that_a_reader_sees_through_hides_nothing(style: str) -> None:
+    line = "The stones of the old mill are still there, and so is the river."
+    assert line in extract_main_text(article(f"<p style='{style}'>{line}</p>"), ADDRESS).text
 
 
 def test_a_part_with_most_of_the_prose_stays_whatever_its_class_is_called() -> None:
