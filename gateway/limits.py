@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -18,6 +19,10 @@ _TABLES = frozenset({"text/csv", "multipart/form-data"})
 _JSON_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_NUMBERS = re.compile(rb"NaN|Infinity")
 _BRACKETS = re.compile(rb"[\[\]{}]")
+
+
+_DRAINED_BYTES = 64_000_000
+_DRAINED_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class BodyGate:
     async def _read(self, headers: Headers, receive: Receive, most: int) -> bytes:
         stated = headers.get("content-length", "0")
         if stated.isdigit() and int(stated) > most:
+            if "expect" not in headers:  # who asks first hears the answer before it sends
+                await _drain(receive)
             raise _too_large(most)
         if stated == "0" and "transfer-encoding" not in headers:
             return b""
@@ -84,6 +91,19 @@ class BodyGate:
                 raise _too_large(most)
             if not message.get("more_body", False):
                 return b"".join(chunks)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a while and keep nothing: a client that reads only when all is sent would meet a reset connection in
+    place of the answer."""
+    left = _DRAINED_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAINED_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _too_large(limit: int) -> ProblemError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator
 
 import httpx
@@ -12,7 +14,7 @@ import pytest
 from gateway.limits import BodyLimits, check_depth
 from gateway.problems import ProblemError, headers_of, problem_of, status_of
 from spine import errors
-from tests.gateway.gateway_desk import BEARER, BOOK_URL, Desk, open_desk
+from tests.gateway.gateway_desk import BEARER, BOOK_URL, Desk, open_desk, serving
 
 
 @pytest.mark.parametrize(
@@ -175,6 +177,18 @@ async def test_a_body_over_the_limit_is_refused_while_it_streams(client: httpx.A
     answer = await client.post("/submit", content=endless(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
     assert sent <= 1_200_000
+
+
+async def test_a_client_that_reads_only_when_all_is_sent_hears_that_it_was_too_much(desk: Desk) -> None:
+    def post(address: str) -> int:
+        headers = {"Content-Type": "application/json", **BEARER}
+        asked = urllib.request.Request(f"http://{address}/submit", data=b" " * 30_000_000, headers=headers)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked, timeout=30)
+        return refused.value.code
+
+    async with serving(desk.app) as address:
+        assert await asyncio.to_thread(post, address) == 413
 
 
 async def test_a_body_that_does_not_arrive_is_not_waited_for() -> None:
