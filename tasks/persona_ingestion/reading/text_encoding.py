@@ -13,6 +13,7 @@ from charset_normalizer import from_bytes
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.multibyte_text import multibyte_encoding
 from tasks.persona_ingestion.reading.text_lines import DAMAGED
+from tasks.persona_ingestion.reading.unmarked_utf16 import utf16_without_mark
 
 _STEP = 1 << 20  # bytes read at a time
 _HEAD = 1 << 16  # bytes looked at for what is not text
@@ -57,6 +58,8 @@ def detect_encoding(file: BinaryIO) -> str:
     if known := _by_mark(head) or _by_zeros(head):
         return known
     if len(_CONTROLS.findall(head)) > _MOST_CONTROLS * len(head):
+        if known := utf16_without_mark(head):
+            return known
         raise InvalidInputError("is not text: it holds control characters, as a program or a picture does")
     encoding = "utf-8" if _is_utf8(file) else _by_foreign_letters(file)
     file.seek(0)
@@ -68,19 +71,14 @@ def _by_mark(head: bytes) -> str | None:
 
 
 def _by_zeros(head: bytes) -> str | None:
-    """UTF-16 without its mark: nearly every second byte of a western text is zero. A stray zero is a control
-    character like others."""
-    if b"\0" not in head:
-        return None
+    """UTF-16 without its mark: nearly every second byte of a western text is zero."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
     half = len(head) / 2
     if odd > 0.5 * half and even < 0.05 * half:
         return "utf-16-le"
     if even > 0.5 * half and odd < 0.05 * half:
         return "utf-16-be"
-    if even + odd <= _MOST_CONTROLS * len(head):
-        return None
-    raise InvalidInputError("is not text: it holds zero bytes, as a program or a picture does")
+    return None
 
 
 def _is_utf8(file: BinaryIO) -> bool:

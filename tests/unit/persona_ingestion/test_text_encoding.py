@@ -81,6 +81,25 @@ def test_a_text_in_another_script_reads_the_same_too(encoding: str, text: str, t
     assert file.getvalue().decode(detect_encoding(file)) == text * times
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(text for _, text in OTHER_SCRIPTS),
+        CHINESE,
+        TRADITIONAL,
+        KOREAN,
+        JAPANESE,
+        "Однажды 12 января\n",
+        "一是一，二是二 12\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("times", [1, 2_000])
+def test_utf_16_without_its_mark_is_read_in_any_script(text: str, encoding: str, times: int) -> None:
+    file = io.BytesIO((text * times).encode(encoding))
+    assert detect_encoding(file) == encoding
+
+
 @pytest.mark.parametrize(("encoding", "text"), [("gbk", CHINESE), ("big5", TRADITIONAL), ("euc_kr", KOREAN)])
 def test_broken_bytes_in_a_multibyte_text_cost_their_own_line(encoding: str, text: str) -> None:
     content = b"plain words\n" * 100_000 + text.encode(encoding) * 20 + b"\xff\xff\n" + text.encode(encoding)
@@ -113,6 +132,8 @@ def test_a_stray_zero_byte_is_a_control_character_like_others() -> None:
         pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 20, id="a picture"),
         pytest.param(random.Random(1).randbytes(5_000), id="noise"),
         pytest.param(b"\x7fELF\x02\x01\x01" + b"\0" * 500, id="a program"),
+        pytest.param(random.Random(1).randbytes(5_000).replace(b"\xd8", b"\0"), id="noise with zeros"),
+        pytest.param(b"namefilecodelinetimepath\0\0\0 " * 200, id="words of a program"),
         pytest.param(b"\x01\x02\x03\x04words" * 50, id="control characters"),
     ],
 )
