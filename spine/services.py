@@ -35,6 +35,7 @@ from spine.chat_port import Chats
 from spine.contracts.conversations import AccountPolicy
 from spine.credentials import ENVIRONMENT, Credentials, Refresh, nothing_to_refresh
 from spine.documents import ensure_indexes
+from spine.evaluated_shell import require_no_other_stack
 from spine.jobs import LEASE, JobLedger
 from spine.lease_port import LeaseKeeper
 from spine.messaging_port import Crms, Messengers, no_crm, no_messenger
@@ -141,12 +142,18 @@ def using(services: Services) -> Generator[Services]:
 async def open_services(
     given: Settings | None = None, credentials: Credentials = ENVIRONMENT
 ) -> AsyncGenerator[Services]:
-    """The surrounding services when there are some, else real ones that are closed at the end of the block."""
+    """The surrounding services when there are some, else real ones that are closed at the end of the block.
+
+    `NotConfiguredError` in a shell that repeats the `millrace env` of another home's stack.
+    """
     if given is None and (surrounding := services_in_use()) is not None:
         yield surrounding
         return
+    config = given or settings()
+    if given is None:
+        require_no_other_stack(config.home)
     async with AsyncExitStack() as stack:
-        services = await _build(given or settings(), credentials, stack)
+        services = await _build(config, credentials, stack)
         with using(services):
             yield services
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from deployments.stack.home import Home
-from deployments.stack.shell import forget_another_stack
 from spine.errors import InvalidInputError
+from spine.evaluated_shell import forget_another_stack
 from spine.settings import Settings, settings
 
 

@@ -104,7 +104,7 @@ def doctor(json: Json = False) -> None:
 def env(json: Json = False) -> None:
     """Print exports that make other programs talk to this stack: eval "$(millrace env)"."""
     from deployments.stack.environment import exports, load_environment
-    from deployments.stack.shell import marked
+    from spine.evaluated_shell import marked
 
     environment = marked(load_environment(stack_home()))
     if json:

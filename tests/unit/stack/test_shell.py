@@ -1,13 +1,12 @@
-"""What a shell that has evaluated `millrace env` means for the stack that a command is for."""
+"""Which of a shell's tokens becomes the admin token of the stack that `up` starts."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from deployments.stack.shell import MARK, chosen_admin_token, forget_another_stack, marked
+from deployments.stack.shell import chosen_admin_token
 from spine.errors import InvalidInputError
+from spine.evaluated_shell import MARK, marked
 
 OF_LAST_WEEK = marked({"MILLRACE_HOME": "/home", "MILLRACE_PORT": "8800", "MILLRACE_TOKEN": "old"})
 
@@ -31,28 +30,3 @@ def test_a_token_that_a_person_set_is_chosen(token: str | None, shell: dict[str,
 def test_what_cannot_be_an_admin_token_is_refused(token: str) -> None:
     with pytest.raises(InvalidInputError, match="MILLRACE_TOKEN"):
         chosen_admin_token(token, {})
-
-
-TOLD = marked(
-    {"MILLRACE_HOME": "/a", "MILLRACE_PORT": "8800", "MILLRACE_REDIS_URL": "redis://a", "PREFECT_HOME": "/a/p"}
-)
-
-
-def test_what_another_stack_told_the_shell_is_forgotten() -> None:
-    shell = {**TOLD, "MILLRACE_HOME": "/b", "OPENAI_API_KEY": "mine"}
-    assert forget_another_stack(Path("/b"), shell) == Path("/a")
-    assert shell == {"MILLRACE_HOME": "/b", "OPENAI_API_KEY": "mine"}
-    assert forget_another_stack(Path("/b"), shell) is None
-
-
-def test_what_a_person_set_in_such_a_shell_stays() -> None:
-    shell = {**TOLD, "MILLRACE_HOME": "/b", "MILLRACE_PORT": "9000", "MILLRACE_REDIS_URL": "redis://mine"}
-    forget_another_stack(Path("/b"), shell)
-    assert shell == {"MILLRACE_HOME": "/b", "MILLRACE_PORT": "9000", "MILLRACE_REDIS_URL": "redis://mine"}
-
-
-@pytest.mark.parametrize("shell", [TOLD, {"MILLRACE_PORT": "8800"}, {**TOLD, MARK: "nonsense"}])
-def test_a_shell_of_the_stack_itself_or_of_none_keeps_all(shell: dict[str, str]) -> None:
-    kept = dict(shell)
-    assert forget_another_stack(Path("/a"), kept) is None
-    assert kept == shell
