@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
 from gateway.context import GatewayContext, Probe
+from gateway.queue_figures import unserved_queues
 from spine.contracts.timestamps import Timestamp, utc_now
 from spine.presence import LaneStatus
 
@@ -50,6 +51,7 @@ class HealthReport(Liveness):
     documents: DependencyHealth
     vectors: DependencyHealth
     lanes: list[LaneStatus]
+    unserved_queues: list[str] = Field(description="queues in which jobs wait that no lane serves")
     workers: list[dict[str, Any]]
     scheduler_tick_age: float | None = Field(description="seconds since the sweeper's last round")
     active_websockets: int
@@ -57,13 +59,17 @@ class HealthReport(Liveness):
 
 
 def overall(
-    dependencies: Mapping[str, DependencyHealth], lanes: int, tick_age: float | None, execution_mode: str
+    dependencies: Mapping[str, DependencyHealth],
+    lanes: int,
+    tick_age: float | None,
+    execution_mode: str,
+    unserved: Collection[str] = (),
 ) -> Health:
     """Without documents nothing can be accepted; without anything else work is accepted and waits."""
     ill = {name for name, found in dependencies.items() if found.status == "unhealthy"}
     if "documents" in ill:
         return "unhealthy"
-    idle = execution_mode == "queue" and lanes == 0
+    idle = execution_mode == "queue" and (lanes == 0 or bool(unserved))
     silent = tick_age is not None and tick_age > SILENT_SCHEDULER_SECONDS
     return "degraded" if ill or idle or silent else "healthy"
 
@@ -90,15 +96,17 @@ class HealthDesk:
             _or_else(context.workers(), list[dict[str, Any]]()),
             _or_else(context.presence.tick_age(), None),
         )
+        unserved = await _or_else(unserved_queues(context, lanes), list[str]())
         found = dict(zip(DEPENDENCIES, (redis, prefect, documents, vectors), strict=True))
         return HealthReport(
-            status=overall(found, len(lanes), tick_age, context.execution_mode),
+            status=overall(found, len(lanes), tick_age, context.execution_mode, unserved),
             version=context.version,
             redis=redis,
             prefect=prefect,
             documents=documents,
             vectors=vectors,
             lanes=lanes,
+            unserved_queues=unserved,
             workers=workers,
             scheduler_tick_age=tick_age,
             active_websockets=0,

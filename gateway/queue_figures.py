@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -59,6 +60,15 @@ def _module_figures(state: QueueState, serving: list[LaneStatus]) -> QueueFigure
         in_flight=state.running,
         lanes=sorted({lane.name for lane in serving}),
     )
+
+
+async def unserved_queues(context: GatewayContext, lanes: Iterable[LaneStatus]) -> list[str]:
+    """Declared queues in which jobs wait and that none of the lanes serves."""
+    served = {queue for lane in lanes for queue in lane.queues}
+    others = [queue for queue in context.queues if queue not in served]
+    waits = {"status": {"$in": WAITING}}
+    depths = await asyncio.gather(*(context.documents.count(JOBS, {**waits, "queue": queue}) for queue in others))
+    return [queue for queue, depth in zip(others, depths, strict=True) if depth]
 
 
 async def is_queue(context: GatewayContext, name: str) -> bool:

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import health
 from gateway.health import DEPENDENCIES, DependencyHealth, overall
+from spine.presence import LaneStatus
 from tests.gateway.gateway_desk import BOOK_URL, Desk, open_desk
 
 WELL, ILL, OFF = (DependencyHealth(status=status) for status in ("healthy", "unhealthy", "disabled"))
@@ -49,7 +50,7 @@ async def test_a_stranger_learns_the_status_only(stranger: httpx.AsyncClient) ->
     assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})
 
 
-OTHERS = {"lanes", "workers", "scheduler_tick_age", "active_websockets"}
+OTHERS = {"lanes", "unserved_queues", "workers", "scheduler_tick_age", "active_websockets"}
 
 
 async def test_a_token_shows_every_part(client: httpx.AsyncClient) -> None:
@@ -58,6 +59,19 @@ async def test_a_token_shows_every_part(client: httpx.AsyncClient) -> None:
     assert shown["documents"]["status"] == "healthy" and shown["redis"]["status"] == "disabled"
     [lane] = shown["lanes"]
     assert {"name", "state", "last_seen", "concurrency", "running"} <= set(lane)
+
+
+async def test_a_queue_whose_jobs_no_lane_takes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "KEPT_SECONDS", -1)
+    desk = await open_desk(execution_mode="queue", queues=("default", "llm"))
+    await desk.presence.announce(LaneStatus(name="pipelines", queues={"default": 8}))
+    await desk.context.ledger.create("conversation", "session_1", queue="default")
+    async with desk.client() as client:
+        shown = (await client.get("/health")).json()
+        assert (shown["status"], shown["unserved_queues"]) == ("healthy", [])
+        await desk.context.ledger.create("module_graph", "graph_1", queue="llm")
+        shown = (await client.get("/health")).json()
+    assert (shown["status"], shown["unserved_queues"]) == ("degraded", ["llm"])
 
 
 async def test_a_dependency_that_hangs_or_fails_is_shown_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
