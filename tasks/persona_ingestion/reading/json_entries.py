@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.items import Trouble
@@ -34,6 +34,16 @@ class Entry:
 class BadEntry:
     reason: str
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Where the entries stand: in lists, of these names where the file is an object; one after the other without any
+    list; or as the members of an object."""
+
+    lists: frozenset[str] = frozenset()
+    bare: bool = False
+    members: bool = False
 
 
 class _NotJsonError(ValueError):
@@ -86,48 +96,54 @@ class _Buffer:
 
 
 def json_entries(read_anew: Callable[[], Lines], text_names: Collection[str]) -> Iterator[Entry | BadEntry | Trouble]:
-    """Entries of `[…]`, of the lists in `{"…": […]}`, or objects one after the other that name a text themselves.
+    """Entries of `[…]`, of the lists in `{"…": […]}`, the members of `{"…": {…}}`, or objects one after the other that
+    name a text themselves.
 
     Of several lists those under a name that collections use are read, else all. After a broken entry the reading goes
     on at the next one. `InvalidInputError` when the file holds no list. The lines are read twice: only the end of an
     object shows which lists it has.
     """
     with closing(read_anew()) as lines:
-        wanted = _lists_to_read(_Buffer(lines), text_names)
+        shape = _shape(_Buffer(lines), text_names)
     with closing(read_anew()) as lines:
         buffer = _Buffer(lines)
-        if wanted is None:
+        if shape.bare:
             yield from _entries(buffer, until="")
         elif buffer.peek() == "[":
             buffer.skip(1)
             yield from _entries(buffer)
             yield from _ending(buffer, "]")
         else:
-            yield from _named_lists(buffer, wanted)
+            yield from _of_members(buffer, shape)
         yield from buffer.take_troubles()
 
 
-def _lists_to_read(buffer: _Buffer, text_names: Collection[str]) -> frozenset[str] | None:
-    """None: there are objects or texts without a list around them."""
+def _shape(buffer: _Buffer, text_names: Collection[str]) -> _Shape:
     first = buffer.peek()
     if first == "[":
-        return frozenset()
+        return _Shape()
     lists: list[str] = []
-    is_entry = False
+    is_entry = holds_entries = False
     with suppress(_NotJsonError):
         for name, sign in _members(buffer) if first == "{" else ():
             if sign == "[":
                 lists.append(name)
                 _pass_over_list(buffer)
             else:
-                is_entry |= isinstance(_decoded(buffer), str) and name.lower() in text_names
+                value = _decoded(buffer)
+                is_entry |= isinstance(value, str) and name.lower() in text_names
+                holds_entries |= _names_a_text(value, text_names)
     if known := [name for name in lists if name.lower() in _LISTS_OF_QUOTATIONS]:
-        return frozenset(known)
+        return _Shape(frozenset(known))
     if is_entry or (first == "{" and not lists and _another_follows(buffer)):
-        return None
-    if not lists:
+        return _Shape(bare=True)
+    if not lists and not holds_entries:
         raise InvalidInputError("is not a list of quotations, nor an object that holds one")
-    return frozenset(lists)
+    return _Shape(frozenset(lists), members=not lists)
+
+
+def _names_a_text(value: Any, text_names: Collection[str]) -> bool:
+    return isinstance(value, dict) and any(str(name).lower() in text_names for name in cast("dict[str, Any]", value))
 
 
 def _another_follows(buffer: _Buffer) -> bool:
@@ -148,12 +164,15 @@ def _members(buffer: _Buffer) -> Iterator[tuple[str, str]]:
         yield name, buffer.peek()
 
 
-def _named_lists(buffer: _Buffer, wanted: Collection[str]) -> Iterator[Entry | BadEntry | Trouble]:
+def _of_members(buffer: _Buffer, shape: _Shape) -> Iterator[Entry | BadEntry | Trouble]:
     try:
         for name, sign in _members(buffer):
-            if sign != "[":
+            if sign == "{" and shape.members:
+                line = buffer.line
+                yield Entry(_decoded(buffer), line)
+            elif sign != "[":
                 _decoded(buffer)
-            elif name not in wanted:
+            elif name not in shape.lists:
                 _pass_over_list(buffer)
             else:
                 buffer.skip(1)

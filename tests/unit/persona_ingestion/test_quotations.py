@@ -70,6 +70,10 @@ ENTRIES = [{"text": f"quotation {number}", "author": "A"} for number in range(3_
         pytest.param(json.dumps(ENTRIES, indent=2), id="indented"),
         pytest.param(json.dumps({"version": 1, "name": "x", "quotes": ENTRIES}), id="inside an object"),
         pytest.param(json.dumps(ENTRIES).replace(" ", ""), id="no spaces"),
+        pytest.param(
+            json.dumps({"version": 1, **{f"q{number}": entry for number, entry in enumerate(ENTRIES)}}),
+            id="members of an object",
+        ),
     ],
 )
 def test_a_json_list_is_read_entry_by_entry(content: str) -> None:
