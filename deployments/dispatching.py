@@ -7,7 +7,7 @@ import time
 
 from spine.contracts.conversations import Dispatched, MessageRequest
 from spine.contracts.jobs import Job, JobStatus
-from spine.conversations import ConversationDesk, message_of, task_of
+from spine.conversations import ConversationDesk, is_of, message_of, task_of
 from spine.errors import ConflictError, ExternalServiceError, PermanentError
 from spine.jobs import JobLedger
 from spine.live_queues import LIMITS
@@ -37,7 +37,7 @@ class InPlaceDispatch:
         task = task_of(request)
         key = f"message:{idempotency_key}" if idempotency_key else None
         job, new = await self._desk.receive(message_of(request), task, idempotency_key=key)
-        if not new and job.params["message"]["text"] != request.user_message:
+        if not new and not is_of(job, request):
             raise ConflictError("This Idempotency-Key was used for another message.")
         if not job.status.is_final:
             await self._starter.start(job)

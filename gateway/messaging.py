@@ -6,8 +6,7 @@ from gateway.context import GatewayContext
 from gateway.problems import ProblemError
 from gateway.starting import hand_over
 from spine.contracts.conversations import Dispatched, MessageRequest
-from spine.contracts.jobs import Job
-from spine.conversations import ConversationDesk, check_request, message_of, task_of
+from spine.conversations import ConversationDesk, check_request, is_of, message_of, task_of
 
 
 async def dispatch(context: GatewayContext, request: MessageRequest, idempotency_key: str | None) -> Dispatched:
@@ -18,12 +17,7 @@ async def dispatch(context: GatewayContext, request: MessageRequest, idempotency
     desk = ConversationDesk(context.documents, context.ledger)
     key = f"message:{idempotency_key}" if idempotency_key else None
     job, new = await desk.receive(message_of(request), task_of(request), idempotency_key=key)
-    if not new and not _is_of(job, request):
+    if not new and not is_of(job, request):
         raise ProblemError(422, "idempotency_key_reused", "This Idempotency-Key was used for another message.")
     await hand_over(context, job)
     return Dispatched(queued=True, trace_id=job.trace_id, task_id=job.job_id, job_id=job.job_id)
-
-
-def _is_of(job: Job, request: MessageRequest) -> bool:
-    message = job.params.get("message") or {}
-    return (message.get("session_id"), message.get("text")) == (request.session_id, request.user_message)

@@ -141,6 +141,12 @@ def task_of(request: MessageRequest) -> TaskName:
     return TaskName.PROCESS_AND_RESPOND if sent else TaskName.PROCESS_MESSAGE
 
 
+def is_of(job: Job, request: MessageRequest) -> bool:
+    """Whether the job is this message's; otherwise its idempotency key was used for another one."""
+    message = job.params.get("message") or {}
+    return (message.get("session_id"), message.get("text")) == (request.session_id, request.user_message)
+
+
 def check_request(request: MessageRequest) -> None:
     """`InvalidInputError` for a reply that would have nowhere to go."""
     if task_of(request) is TaskName.PROCESS_AND_RESPOND and not request.chat_id:

@@ -82,8 +82,9 @@ async def test_the_same_key_gives_the_same_reply_without_another_run(place: InPl
     first, second = await place.say("hello", key="k"), await place.say("hello", key="k")
     assert (first.job_id, first.response) == (second.job_id, second.response)
     assert place.heard == ["hello"]
-    with pytest.raises(ConflictError):
-        await place.say("something else", key="k")
+    for text, session in (("something else", "s1"), ("hello", "s2")):
+        with pytest.raises(ConflictError):
+            await place.say(text, session, key="k")
 
 
 @pytest.mark.parametrize(
