@@ -13,8 +13,8 @@ from deployments import gateway_client
 from deployments.gateway_client import follow_job
 from deployments.stack.environment import load_environment, save_environment
 from deployments.stack.home import Home
-from deployments.stack.shell import marked
 from spine.errors import AuthenticationError, InvalidInputError
+from spine.evaluated_shell import marked
 from spine.settings import settings
 
 ENDED = {"job_id": "job_1", "status": "SUCCESS"}
