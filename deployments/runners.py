@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any, cast
@@ -28,13 +29,21 @@ Runner = Callable[[Job], Awaitable[Any]]
 _loaded: set[str] = set()
 """Modules of flows that this process has loaded."""
 
+_loading = threading.Lock()
+
 
 async def _load(*modules: str) -> None:
     """Beside the event loop: it takes a busy machine many seconds, and a loop that stands still so long is ended."""
     for module in modules:
         if module not in _loaded:
-            await asyncio.to_thread(import_module, module)
+            await asyncio.to_thread(_import, module)
             _loaded.add(module)
+
+
+def _import(module: str) -> None:
+    """One at a time: of two threads that import what imports each other, one would get a module that is half made."""
+    with _loading:
+        import_module(module)
 
 
 async def _book_review(job: Job) -> Any:
