@@ -23,10 +23,11 @@ from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobStatu
 from spine.contracts.timestamps import utc_now
 from spine.documents import GRAPH_JOBS, JOBS
 from spine.errors import ConflictError, DuplicateError, InvalidInputError, NotFoundError
-from spine.idempotency import digest, new_id, same_json
+from spine.idempotency import digest, new_id
 from spine.input_schemas import misfits
 from spine.jobs import JobLedger, from_document
 from spine.ports import Document, Documents
+from spine.strict_json import same_json
 
 MODULE_GRAPH: Final = "module_graph"
 QUEUE: Final = "graphs"

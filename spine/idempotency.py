@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import time
-from typing import Any, cast
+from typing import Any
 
 KEY_LENGTH = 32
 
@@ -15,19 +15,6 @@ def digest(*parts: Any) -> str:
     """A short stable hash of JSON-able values."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
-
-
-def same_json(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal: true is not 1, which Python says, and fields stand in any order."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        a, b = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
-        return a.keys() == b.keys() and all(same_json(a[name], b[name]) for name in a)
-    if isinstance(one, list) and isinstance(other, list):
-        c, d = cast("list[Any]", one), cast("list[Any]", other)
-        return len(c) == len(d) and all(map(same_json, c, d))
-    return one == other
 
 
 def new_id(prefix: str) -> str:

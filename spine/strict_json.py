@@ -1,10 +1,10 @@
-"""JSON from strangers, read strictly: what two readers could understand differently is refused (RFC 7493)."""
+"""JSON read and compared strictly: what two readers could understand differently is refused (RFC 7493)."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from spine.errors import InvalidInputError
 
@@ -33,6 +33,19 @@ def read_json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InvalidInputError("The body must be a JSON object.")
     return found
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal: true is not 1, which Python says, and fields stand in any order."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        a, b = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
+        return a.keys() == b.keys() and all(same_json(a[name], b[name]) for name in a)
+    if isinstance(one, list) and isinstance(other, list):
+        c, d = cast("list[Any]", one), cast("list[Any]", other)
+        return len(c) == len(d) and all(map(same_json, c, d))
+    return one == other
 
 
 class _UnsoundError(ValueError):

@@ -15,25 +15,25 @@ from functools import lru_cache
 from typing import Any, Final
 
 from spine.errors import InvalidInputError
+from spine.strict_json import same_json
 
 _CONSTANTS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None, "none": None}
 _LONGEST: Final = 500
 
 _COMPARE: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
-    ast.Eq: lambda left, right: _same(left, right),
-    ast.NotEq: lambda left, right: not _same(left, right),
+    ast.Eq: same_json,
+    ast.NotEq: lambda left, right: not same_json(left, right),
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
-    ast.In: lambda left, right: any(_same(left, item) for item in right) if isinstance(right, list) else left in right,
+    ast.In: lambda left, right: _is_in(left, right),
     ast.NotIn: lambda left, right: not _COMPARE[ast.In](left, right),
 }
 
 
-def _same(left: Any, right: Any) -> bool:
-    """Equality in which true is not 1, as in JSON."""
-    return isinstance(left, bool) == isinstance(right, bool) and left == right
+def _is_in(left: Any, right: Any) -> bool:
+    return any(same_json(left, item) for item in right) if isinstance(right, list) else left in right
 
 
 @lru_cache(maxsize=1024)

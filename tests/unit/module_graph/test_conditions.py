@@ -27,6 +27,7 @@ OUTPUT: dict[str, Any] = {
         ("answerable", True),
         ("not answerable", False),
         ("count == true", False),  # 1 is not true
+        ("[count] == [true]", False),
         ("score >= 0.5", True),
         ("score > 0.5 or category == 'order'", True),
         ('category in ["billing", "order"]', True),
