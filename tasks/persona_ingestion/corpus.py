@@ -9,6 +9,7 @@ from spine.contracts.personas import TRUST_OF, Chunk, Duplicate, PersonaId, Sour
 from spine.errors import MillraceError
 from tasks.persona_ingestion.chunk_ids import chunk_id, content_hash
 from tasks.persona_ingestion.chunking import ChunkSize, Piece, chunk_blocks
+from tasks.persona_ingestion.languages import passage_language
 from tasks.persona_ingestion.ledger import Ledger, Twin
 from tasks.persona_ingestion.reading.items import About, Block, Trouble
 from tasks.persona_ingestion.reading.kinds import READ_IN_ORDER, READERS
@@ -98,7 +99,7 @@ class Corpus:
             start=piece.start,
             end=piece.end,
             tokens=piece.tokens,
-            language=report.language,
+            language=passage_language(piece.text, report.language),
             content_hash=content_hash(piece.text),
             trust=TRUST_OF[report.collection],
             author=piece.author,

@@ -6,7 +6,9 @@ import re
 import unicodedata
 
 from spine.spelling import with_commas
+from tasks.persona_ingestion.languages import UNKNOWN, passage_language
 
+_CEDILLA = re.compile("[şŞţŢ]")
 _T_CEDILLA = re.compile("[ţŢ]")
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
@@ -20,11 +22,14 @@ _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 
 
 def normalise(text: str, language: str) -> str:
-    """The text as it is stored: lines stay, indentation, doubled spaces and blank lines do not."""
+    """The text as it is stored: lines stay, indentation, doubled spaces and blank lines do not.
+
+    `language` is that of its work.
+    """
     text = _LINE_ENDS.sub("\n", text)
     if not text.isascii():
         text = _LIGATURE.sub(lambda found: _LIGATURES[found[0]], unicodedata.normalize("NFC", text))
-        if is_romanian(text, language):
+        if _CEDILLA.search(text) and is_romanian(text, language):
             text = with_commas(text)
     lines = (" ".join(line.split()) for line in _visible(text).split("\n"))
     return "\n".join(filter(None, lines))
@@ -46,6 +51,7 @@ def _may_be_joined(sign: str) -> bool:
     return sign >= _FIRST_JOINED and unicodedata.category(sign)[0] in "LMS"
 
 
-def is_romanian(text: str, language: str) -> bool:
+def is_romanian(text: str, of_work: str) -> bool:
     """Turkish writes ş with a cedilla by right; hardly any other language writes ţ."""
-    return language == "ro" or (language == "und" and _T_CEDILLA.search(text) is not None)
+    language = passage_language(text, of_work)
+    return language == "ro" or (language == UNKNOWN and _T_CEDILLA.search(text) is not None)

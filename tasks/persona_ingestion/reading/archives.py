@@ -17,30 +17,38 @@ Element = Any
 """An lxml element; the library has no types."""
 
 LARGEST_MEMBER = 256 << 20  # bytes, unpacked, of a part that is streamed
+LARGEST_WHOLE = 1 << 30  # bytes, unpacked, of all parts that are read: a small file may name thousands of large ones
 _LARGEST_TABLE = 8 << 20  # bytes, unpacked, of a part that is held whole
 _PIECE = 1 << 16
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 """What `zipfile` raises for a damaged, truncated, encrypted or unknown part."""
 
 
-def open_archive(file: BinaryIO) -> zipfile.ZipFile:
+class Archive(zipfile.ZipFile):
+    """Knows how much may still be unpacked from it."""
+
+    left = LARGEST_WHOLE
+
+
+def open_archive(file: BinaryIO) -> Archive:
     try:
-        return zipfile.ZipFile(file)
+        return Archive(file)
     except BROKEN as error:
         raise InvalidInputError(f"cannot be opened, it is damaged or not of this kind ({error})") from error
 
 
-def unpacked(archive: zipfile.ZipFile, name: str) -> io.BufferedReader:
-    """The part as an open file that refuses to grow beyond `LARGEST_MEMBER`; `InvalidInputError` when it is missing."""
+def unpacked(archive: Archive, name: str) -> io.BufferedReader:
+    """The part as an open file that refuses to grow beyond `LARGEST_MEMBER`, or to take what was unpacked of the
+    archive beyond `LARGEST_WHOLE`; `InvalidInputError` when it is missing."""
     try:
-        return io.BufferedReader(_Limited(archive.open(name), name), _PIECE)
+        return io.BufferedReader(_Limited(archive, archive.open(name), name), _PIECE)
     except KeyError as error:
         raise InvalidInputError(f"has no part {name}") from error
     except BROKEN as error:
         raise InvalidInputError(f"part {name} cannot be unpacked ({error})") from error
 
 
-def table(archive: zipfile.ZipFile, name: str) -> Element:
+def table(archive: Archive, name: str) -> Element:
     """A small XML part as a tree; entities and addresses in it are not followed."""
     with unpacked(archive, name) as part:
         written = part.read(_LARGEST_TABLE + 1)
@@ -65,7 +73,8 @@ def elements(root: Element, tag: str) -> Iterator[Element]:
 class _Limited(io.RawIOBase):
     """Counts what a part unpacks to: its directory entry may lie."""
 
-    def __init__(self, part: IO[bytes], name: str) -> None:
+    def __init__(self, archive: Archive, part: IO[bytes], name: str) -> None:
+        self._archive = archive
         self._part = part
         self._name = name
         self._left = LARGEST_MEMBER
@@ -82,6 +91,9 @@ class _Limited(io.RawIOBase):
         self._left -= len(piece)
         if self._left < 0:
             raise InvalidInputError(f"part {self._name} unpacks to more than {LARGEST_MEMBER >> 20} MB")
+        self._archive.left -= len(piece)
+        if self._archive.left < 0:
+            raise InvalidInputError(f"part {self._name} takes what the file unpacks to beyond {LARGEST_WHOLE >> 20} MB")
         view[: len(piece)] = piece
         return len(piece)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import zipfile
 from collections.abc import Iterator
 from io import BufferedReader
 from typing import BinaryIO
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 from lxml.etree import LxmlError
 
 from spine.errors import InvalidInputError
-from tasks.persona_ingestion.reading.archives import Element, beside, elements, open_archive, table, unpacked
+from tasks.persona_ingestion.reading.archives import Archive, Element, beside, elements, open_archive, table, unpacked
 from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
 from tasks.persona_ingestion.reading.items import About, Item, Trouble
 from tasks.persona_ingestion.reading.markup import markup_blocks
@@ -37,7 +36,7 @@ def read_epub(file: BinaryIO) -> Iterator[Item]:
         yield from strip_gutenberg(_read_chapters(archive, chapters))
 
 
-def _package_name(archive: zipfile.ZipFile) -> str:
+def _package_name(archive: Archive) -> str:
     for rootfile in elements(table(archive, _CONTAINER), "rootfile"):
         if path := rootfile.get("full-path"):
             return beside("", path)
@@ -56,7 +55,7 @@ def _chapters(package: Element, package_name: str) -> list[str]:
     return list(dict.fromkeys(chapters))
 
 
-def _protected(archive: zipfile.ZipFile) -> set[str]:
+def _protected(archive: Archive) -> set[str]:
     """Parts that are encrypted; fonts often are, in books that can be read."""
     if _ENCRYPTION not in archive.namelist():
         return set()
@@ -69,7 +68,7 @@ def _said(package: Element, name: str) -> str | None:
     return next((text for text in texts if text), None)
 
 
-def _read_chapters(archive: zipfile.ZipFile, chapters: list[str]) -> Iterator[Item]:
+def _read_chapters(archive: Archive, chapters: list[str]) -> Iterator[Item]:
     for name in chapters:
         try:
             with unpacked(archive, name) as part:

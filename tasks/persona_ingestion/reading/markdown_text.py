@@ -23,6 +23,13 @@ _FRONT_TITLE = re.compile(r"title:\s*(.+)", re.IGNORECASE)
 _KEY = re.compile(r"[\w\"'][\w \"'./-]{0,60}:(?:\s|$)")
 _BELOW_A_KEY = re.compile(r"\s*$|\s+\S|#|-\s|-$|[]}]")
 _LONGEST_HEAD = 100  # lines
+_UNSEEN = re.compile(r" {0,3}<(!--|script\b|style\b)", re.IGNORECASE)
+_ENDS = {
+    "!--": re.compile("-->"),
+    "script": re.compile(r"</script\s*>", re.IGNORECASE),
+    "style": re.compile(r"</style\s*>", re.IGNORECASE),
+}
+_LONGEST_UNSEEN = 500  # lines
 _LINE_BREAK = re.compile(r"<br\b[^>]*>", re.IGNORECASE)
 _MARKDOWN = MarkdownIt("commonmark")
 
@@ -31,7 +38,7 @@ def read_markdown(file: BinaryIO) -> Iterator[Item]:
     """Blocks in order, read paragraph by paragraph, so links that are defined elsewhere stay as they are written."""
     encoding = detect_encoding(file)
     yield About(encoding=encoding)
-    for item in strip_gutenberg(paragraphs(_set_apart(_front_matter(read_lines(file, encoding))))):
+    for item in strip_gutenberg(paragraphs(_set_apart(_seen_lines(_front_matter(read_lines(file, encoding)))))):
         if isinstance(item, Block):
             yield from _rendered(item)
         else:
@@ -64,6 +71,29 @@ def _is_key(line: Line | Trouble) -> bool:
 def _titles(head: list[Line | Trouble]) -> list[Line | Trouble]:
     found = ((line, _FRONT_TITLE.match(line.text)) for line in head if isinstance(line, Line))
     return [Line(line.number, "# " + title[1].strip(" \"'")) for line, title in found if title]
+
+
+def _seen_lines(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
+    """Leave away what no reader sees and what may hold blank lines: comments, scripts, styles. One that does not end
+    within reach is text."""
+    for line in lines:
+        end = _end_of_unseen(line)
+        held = [line]
+        for further in islice(lines, _LONGEST_UNSEEN if end else 0):
+            held.append(further)
+            if end and isinstance(further, Line) and (found := end.search(further.text)):
+                held = [further._replace(text=further.text[found.end() :])]
+                break
+        yield from held
+
+
+def _end_of_unseen(line: Line | Trouble) -> re.Pattern[str] | None:
+    """How the unseen part ends that begins with this line and goes on after it."""
+    begun = _UNSEEN.match(line.text) if isinstance(line, Line) else None
+    if begun is None:
+        return None
+    end = _ENDS[begun[1].lower()]
+    return None if end.search(begun.string, begun.end()) else end
 
 
 def _set_apart(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from lxml.etree import XMLSyntaxError, iterparse
 
 from spine.errors import InvalidInputError
-from tasks.persona_ingestion.reading.archives import Element, elements, open_archive, table, unpacked
+from tasks.persona_ingestion.reading.archives import Archive, Element, elements, open_archive, table, unpacked
 from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble, bounded_text
 
 _DOCUMENT, _STYLES, _PROPERTIES = "word/document.xml", "word/styles.xml", "docProps/core.xml"
@@ -85,7 +84,7 @@ def _forget(paragraph: Element) -> None:
         del parent[0]
 
 
-def _heading_levels(archive: zipfile.ZipFile) -> dict[str, int]:
+def _heading_levels(archive: Archive) -> dict[str, int]:
     """Level by style id; ids are in the writer's language, names are not."""
     levels = {"Title": 1, **{f"Heading{level}": level for level in range(1, 7)}}
     if _STYLES not in archive.namelist():
@@ -99,7 +98,7 @@ def _heading_levels(archive: zipfile.ZipFile) -> dict[str, int]:
     return levels
 
 
-def _title(archive: zipfile.ZipFile) -> str | None:
+def _title(archive: Archive) -> str | None:
     if _PROPERTIES not in archive.namelist():
         return None
     return next(

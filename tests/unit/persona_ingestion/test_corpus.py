@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,6 +46,19 @@ def test_a_chunk_carries_all_that_a_search_hit_shows(tmp_path: Path) -> None:
     }
     assert chunks[0].text.startswith("Și dacă\n\nȘi dacă ramuri")
     assert (report.characters, report.encoding, report.language) == (104, "utf-8", "ro")
+
+
+def test_a_quotation_is_in_its_own_language_whatever_its_neighbours_are_in(tmp_path: Path) -> None:
+    said = (
+        "In the depth of winter, I finally learned that there was within me an invincible summer.",
+        "Nu credeam să-nvăţ a muri vrodată; pururi tânăr, înfăşurat în manta-mi, ochii mei nălţam visători la steaua.",
+        "Longtemps, je me suis couché de bonne heure, et parfois mes yeux se fermaient si vite.",
+        "Nevermore.",
+    )
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in said)
+    chunks, (report,) = ingest(put(tmp_path, {"quotes/many.jsonl": lines}), "quotes")
+    assert [chunk.language for chunk in chunks] == ["en", "ro", "fr", report.language]
+    assert "nvăț" in chunks[1].text
 
 
 def test_every_kind_of_work_gives_its_text(tmp_path: Path) -> None:

@@ -52,6 +52,20 @@ def test_markup_inside_markdown_gives_its_text_and_its_line_ends() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("one\n\n<!-- a note\n\nfor editors --> two\n\nthree", ["one", "two", "three"]),
+        ("<script>\nlet a\n\nlet b\n</SCRIPT>\n\none", ["one"]),
+        ("<style>\np {}\n\nb {}\n</style >\n\none", ["one"]),
+        ("<!-- one line --> one\n\ntwo", ["one", "two"]),
+        ("one\n\n<!-- never closed\n\ntwo", ["one", "two"]),
+    ],
+)
+def test_what_no_reader_of_markdown_sees_is_no_text_whatever_blank_lines_it_holds(text: str, seen: list[str]) -> None:
+    assert texts(read(read_markdown, text.encode())) == seen
+
+
+@pytest.mark.parametrize(
     ("head", "kept"),
     [
         ("title: A Life\ntags:\n- one\n- two\ntext: >\n  goes on\n\n# a comment\nlist: [\n]", ["A Life", "words"]),

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from tasks.persona_ingestion.languages import detect_language
+from tasks.persona_ingestion.languages import detect_language, passage_language
 from tasks.persona_ingestion.normalising import normalise
 
 
@@ -58,3 +58,35 @@ def test_the_language_is_told_from_the_text(text: str, language: str) -> None:
 
 def test_a_text_that_is_too_short_to_tell_is_in_the_language_that_its_file_declares() -> None:
     assert detect_language("Adio", declared="ro") == "ro"
+
+
+ROMANIAN = "Şi dacă ramuri bat în geam şi se cutremur plopii, e ca în minte să te am şi-ncet să te apropii."
+TURKISH = "Bu akşam deniz kıyısında oturup uzun uzun konuştuk, sonra şehre doğru yavaş yavaş yürüdük."
+ENGLISH = "Once upon a midnight dreary, while I pondered, weak and weary, over many a quaint volume of lore."
+CROATIAN = "Sva ljudska bića rađaju se slobodna i jednaka u dostojanstvu i pravima, obdarena razumom i sviješću."
+
+
+@pytest.mark.parametrize(
+    ("passage", "of_work", "language"),
+    [
+        pytest.param(ENGLISH, "en", "en", id="that of the work, mostly"),
+        pytest.param(ROMANIAN, "en", "ro", id="its own where it leaves no doubt"),
+        pytest.param(ENGLISH, "und", "en", id="its own where nobody knows the work's"),
+        pytest.param("Nevermore.", "ro", "ro", id="the work's where it is short"),
+        pytest.param("12345 67890 " * 4, "ro", "ro", id="the work's where it has no words"),
+        pytest.param(CROATIAN, "sr", "sr", id="the work's where the two are too alike to tell"),
+    ],
+)
+def test_a_passage_is_in_a_language_of_its_own(passage: str, of_work: str, language: str) -> None:
+    assert passage_language(passage, of_work) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "of_work", "normal"),
+    [
+        pytest.param(ROMANIAN, "en", ROMANIAN.replace("ş", "ș").replace("Ş", "Ș"), id="Romanian in an English work"),
+        pytest.param(TURKISH, "ro", TURKISH, id="Turkish in a Romanian work"),
+    ],
+)
+def test_a_passage_is_written_as_its_own_language_is(text: str, of_work: str, normal: str) -> None:
+    assert normalise(text, of_work) == normal

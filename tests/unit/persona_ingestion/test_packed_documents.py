@@ -212,3 +212,11 @@ def test_a_part_that_unpacks_to_more_than_the_limit_is_not_unpacked(monkeypatch:
     items = read(read_epub, epub({"bomb.xhtml": bomb, "two.xhtml": TWO}))
     assert "unpacks to more than" in troubles(items)[0].reason
     assert texts(items)[-1] == "It was the worst."
+
+
+def test_an_archive_of_many_large_parts_is_unpacked_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives.Archive, "left", 100_000)
+    chapters = {f"{number}.xhtml": page(f"<p>chapter {number} {'zero ' * 6_000}</p>") for number in range(9)}
+    items = read(read_epub, epub(chapters))
+    assert [text[:9] for text in texts(items) if text.startswith("chapter")] == ["chapter 0", "chapter 1", "chapter 2"]
+    assert {trouble.part for trouble in troubles(items)} >= {f"OEBPS/{number}.xhtml" for number in range(4, 9)}
