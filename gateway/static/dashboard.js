@@ -265,6 +265,10 @@ async function sendForChosen(button) {
     const address = button.dataset.bulk.replace("{id}", box.value).replace("{job}", box.dataset.ofJob);
     try {
       const answer = await fetch(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+      if (answer.status === 401) {
+        loggedOut();
+        break;
+      }
       if (answer.ok) box.checked = false;
       else refused.push(`${box.value}: ${reasonOf(await answer.json(), answer.status)}`);
     } catch {
