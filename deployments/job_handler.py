@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from deployments.lane_runs import Surround, plainly
 from deployments.runners import runner_for, tell_subject
 from deployments.suspects import WAIT_SECONDS, Trial
-from spine.contracts.jobs import Job, Usage
+from spine.contracts.jobs import Job
 from spine.errors import MillraceError
-from spine.jobs import describe
 from spine.progress import announce_state
-from spine.scarcity import is_scarcity
 from spine.services import Services
-from tasks.job_run import assigned, away_message, costs_an_attempt, is_prefect_away, later
+from tasks.failed_attempts import record_failure
+from tasks.job_run import assigned
 
 _logger = logging.getLogger("millrace.lane")
 
@@ -130,17 +129,10 @@ class JobHandler:
 
     async def _record(self, job: Job, error: Exception) -> None:
         """For errors from before the flow's own bookkeeping began; a job that was ended already is left alone."""
-        ledger, told = self.services.ledger, describe(error)
-        if is_prefect_away(error):
-            told = told.model_copy(update={"message": away_message(error)})
-        if is_prefect_away(error) or is_scarcity(error):
-            counted = costs_an_attempt(job, error)
-            ended = await ledger.retry_later(job, told, later(job.attempts), counted=counted)
-        else:
-            ended = await ledger.fail(job, told, Usage())
+        ended = await record_failure(self.services.ledger, job, error)
         if ended is None:
             return
-        await announce_state(self.services.progress, ended, told.message)
+        await announce_state(self.services.progress, ended, ended.error.message if ended.error else "")
         if ended.status.is_final:
             await tell_subject(self.services, ended)
 

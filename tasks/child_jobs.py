@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from spine.contracts.jobs import Job, JobStatus, Usage
+from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.timestamps import utc_now
 from spine.errors import MillraceError, RetryableError
-from spine.jobs import describe, is_due
+from spine.jobs import is_due
 from spine.progress import announce_state
-from spine.scarcity import is_scarcity
 from spine.services import Services
-from tasks.job_run import InLoopKeeper, costs_an_attempt, is_prefect_away, later
+from tasks.failed_attempts import record_failure
+from tasks.job_run import InLoopKeeper
 
 T = TypeVar("T")
 
@@ -53,16 +53,10 @@ async def _run_leased(services: Services, job: Job, run: RunJob) -> None:
     try:
         with keeper.kept(job):  # until its flow does so itself: Prefect's server may make it wait
             await run(job)
-    except MillraceError as error:
-        await services.ledger.fail(job, describe(error), Usage())  # unless it has recorded its own end
     except Exception as error:
-        if is_prefect_away(error) or is_scarcity(error):
-            _logger.warning("job %s is tried again later: %s", job.job_id, str(error) or type(error).__name__)
-            counted = costs_an_attempt(job, error)
-            await services.ledger.retry_later(job, describe(error), later(job.attempts), counted=counted)
-            return
-        _logger.exception("job %s met an unexpected error", job.job_id)
-        await services.ledger.fail(job, describe(error), Usage())
+        if not isinstance(error, MillraceError):
+            _logger.warning("job %s met an error that is none of ours", job.job_id, exc_info=True)
+        await record_failure(services.ledger, job, error)  # unless it has recorded its own end
 
 
 @dataclass(frozen=True)

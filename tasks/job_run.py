@@ -12,26 +12,20 @@ from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
-import httpx
-from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run as prefect_flow_run
 
 from spine.contracts.jobs import Job, JobStatus, Usage
-from spine.contracts.timestamps import utc_now
-from spine.error_texts import said
 from spine.errors import ConflictError, JobCancelledError, MillraceError, RetryableError, TimeLimitError
-from spine.jobs import JobLedger, describe
+from spine.jobs import JobLedger
 from spine.progress import ProgressReporter
-from spine.scarcity import is_scarcity
 from spine.services import Services
+from tasks.failed_attempts import Backoff, record_failure
 from tasks.prefect_cancels import is_process_cancelled
 
 _logger = logging.getLogger("millrace.jobs")
 _SPREAD = random.SystemRandom()
-_PATIENCE = timedelta(hours=1)
 _assigned: ContextVar[_Assignment | None] = ContextVar("millrace_job", default=None)
 
 
@@ -41,22 +35,6 @@ class TimeLimits:
 
     soft: float
     hard: float
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds before the job's next attempt after a passing fault: doubling, spread by jitter, at least what the
-    service asked for."""
-
-    first: float = 1.0
-    longest: float = 60.0
-    jitter: float = 0.2
-
-    def delay(self, attempt: int, error: BaseException, spread: float) -> float:
-        """After `attempt` (from 1) ended with `error`; `spread` is drawn from -1 to 1."""
-        grown = min(self.longest, self.first * 2.0 ** max(0, attempt - 1))
-        asked = getattr(error, "retry_after", None) or 0.0
-        return max(float(asked), grown * (1 + self.jitter * spread))
 
 
 @dataclass(slots=True)
@@ -185,54 +163,18 @@ async def job_run(
             await watch
 
 
-def is_prefect_away(error: BaseException) -> bool:
-    """Whether it was Prefect's own client that got no answer: our adapters translate the errors of all others."""
-    if isinstance(error, PrefectHTTPStatusError):
-        return error.response.status_code >= 500
-    # A process that has not met the server yet is told so with no class of its own.
-    unmet = isinstance(error, RuntimeError) and "Failed to reach API" in said(error)
-    return unmet or isinstance(error, httpx.TransportError)
-
-
-def away_message(error: BaseException) -> str:
-    return f"the Prefect server does not answer ({type(error).__name__})"
-
-
-def costs_an_attempt(job: Job, error: BaseException) -> bool:
-    """Whether an attempt that met this error of Prefect's or of its process's counts.
-
-    A server that cannot be reached may be away for longer than all attempts last, and is nobody's fault. After an hour
-    it counts nevertheless: a job must end.
-    """
-    reachable = isinstance(error, PrefectHTTPStatusError) or not is_prefect_away(error)
-    return reachable or utc_now() - job.created > _PATIENCE
-
-
-def later(attempt: int) -> float:
-    """Seconds until the next attempt of a job that was not to blame for the last: 5, 10, 20, … at most two minutes."""
-    return min(120.0, 5.0 * 2 ** max(0, attempt - 1))
-
-
 async def _failed(run: JobRun, error: Exception, backoff: Backoff | None) -> None:
-    attempt, run.ending = run.job.attempts, True
-    if is_prefect_away(error):
-        await _try_later(run, error, later(attempt), away_message(error))
-    elif is_scarcity(error):
-        await _try_later(
-            run, error, later(attempt), f"its process is out of something ({said(error) or type(error).__name__})"
+    job, run.ending = run.job, True
+    delay = None
+    if backoff is not None and isinstance(error, RetryableError):
+        delay = backoff.delay(job.attempts, error, _SPREAD.uniform(-1, 1))
+    ended = await record_failure(run.services.ledger, job, error, delay=delay, step=run.current_step, usage=run.usage)
+    if ended is None:
+        _logger.warning(
+            "job %s had been ended or taken over when this attempt met %s", job.job_id, type(error).__name__
         )
-    elif backoff is not None and isinstance(error, RetryableError):
-        await _try_later(run, error, backoff.delay(attempt, error, _SPREAD.uniform(-1, 1)), said(error))
-    else:
-        await _end(run, JobStatus.FAILURE, error)
-
-
-async def _try_later(run: JobRun, error: Exception, delay: float, told: str) -> None:
-    counted = costs_an_attempt(run.job, error)
-    met = describe(error, run.current_step)
-    ended = await run.services.ledger.retry_later(run.job, met, delay, run.usage, counted=counted)
-    if ended is not None:
-        await run.reporter.state(ended.status, told)
+        return
+    await run.reporter.state(ended.status, ended.error.message if ended.error else "")
 
 
 async def _watch(run: JobRun, block: asyncio.Task[Any]) -> None:
@@ -293,20 +235,15 @@ async def _revoked(run: JobRun) -> JobCancelledError:
     return JobCancelledError(f"Job {run.job.job_id} was cancelled.")
 
 
-async def _end(run: JobRun, status: JobStatus, error: Exception | None = None) -> None:
+async def _end(run: JobRun, status: JobStatus) -> None:
     """Record the outcome first, then tell it: a watcher that hears of the end finds the record complete."""
     ledger, job = run.services.ledger, run.job
-    if status is JobStatus.SUCCESS:
-        ended = await ledger.succeed(job, run.result, run.usage)
-    elif status is JobStatus.REVOKED:
-        ended = await ledger.revoke(job, run.usage)
-    else:
-        assert error is not None
-        ended = await ledger.fail(job, describe(error, run.current_step), run.usage)
+    succeeded = status is JobStatus.SUCCESS
+    ended = await (ledger.succeed(job, run.result, run.usage) if succeeded else ledger.revoke(job, run.usage))
     if ended is None:
         _logger.warning("job %s had been ended or taken over when this attempt came to %s", job.job_id, status)
         return
-    await run.reporter.state(status, said(error) if error else "")
-    if status is JobStatus.SUCCESS and job.attempts == 1:  # a later attempt is spared what the first one has done
+    await run.reporter.state(status)
+    if succeeded and job.attempts == 1:  # a later attempt is spared what the first one has done
         with suppress(MillraceError):  # an estimate; the job's end stands already
             await run.services.step_times.remember(job.pipeline, run.reporter.begun, run.reporter.elapsed)

@@ -18,7 +18,8 @@ from spine.errors import AgentFailedError, MillraceError, RetryableError
 from spine.progress import announce_state
 from spine.scarcity import is_scarcity
 from spine.services import Services
-from tasks.job_run import Backoff, JobRun, TimeLimits, adopt_job, assigned_job, is_prefect_away, job_run
+from tasks.failed_attempts import Backoff, is_prefect_away
+from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
 
 _logger = logging.getLogger("millrace.cards")
 

@@ -20,7 +20,8 @@ from tasks.conversation.asking import tallying
 from tasks.conversation.sending import say_still_working
 from tasks.conversation.starting import waiting_children
 from tasks.conversation.summarizing import is_long, start_summary
-from tasks.job_run import Backoff, JobRun, TimeLimits, job_run
+from tasks.failed_attempts import Backoff
+from tasks.job_run import JobRun, TimeLimits, job_run
 from tasks.quoted import quoted
 
 _logger = logging.getLogger("millrace.conversation")

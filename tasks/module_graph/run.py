@@ -13,7 +13,8 @@ from spine.errors import InvalidInputError
 from spine.graphs import MODULE_GRAPH, QUEUE, GraphDesk
 from spine.idempotency import stage_key
 from spine.services import Services
-from tasks.job_run import Backoff, JobRun, TimeLimits, adopt_job, assigned_job, job_run
+from tasks.failed_attempts import Backoff
+from tasks.job_run import JobRun, TimeLimits, adopt_job, assigned_job, job_run
 from tasks.module_graph.execution import GraphExecution
 from tasks.module_graph.shelf import DeclaredGraphs
 from tasks.module_graph.steps import deliver_result, task_for

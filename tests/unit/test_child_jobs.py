@@ -19,7 +19,7 @@ from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_pages import MemoryPages
 from spine.testing.memory_progress import MemoryProgressLog
 from spine.testing.scripted_models import ScriptedModels
-from tasks import child_jobs
+from tasks import failed_attempts
 from tasks.child_jobs import run_to_end
 
 
@@ -47,7 +47,7 @@ async def run_with(services: Services, *errors: Exception, age: timedelta = time
 async def test_a_prefect_server_that_is_away_for_a_moment_delays_a_child_and_does_not_fail_it(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child_jobs, "later", lambda attempt: 0.0)
+    monkeypatch.setattr(failed_attempts, "_later", lambda attempt: 0.0)
     ended = await run_with(services, httpx.ConnectError("refused"), RuntimeError("Failed to reach API at x"))
     assert (ended.status, ended.attempts) == (JobStatus.SUCCESS, 1)
 
@@ -55,7 +55,7 @@ async def test_a_prefect_server_that_is_away_for_a_moment_delays_a_child_and_doe
 async def test_a_prefect_server_that_stays_away_for_hours_ends_a_child_after_its_attempts(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child_jobs, "later", lambda attempt: 0.0)
+    monkeypatch.setattr(failed_attempts, "_later", lambda attempt: 0.0)
     ended = await run_with(services, *[httpx.ConnectError("refused")] * 3, age=timedelta(hours=2))
     assert (ended.status, ended.attempts) == (JobStatus.DEAD, 3)
 

@@ -18,7 +18,8 @@ from spine.services import Services
 from spine.step_times import StepTimes
 from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.memory_progress import MemoryProgressLog
-from tasks.job_run import Backoff, TimeLimits, job_run
+from tasks.failed_attempts import Backoff
+from tasks.job_run import TimeLimits, job_run
 
 RUN = "0b7cdd49-0000-4000-8000-000000000001"
 LIMITS = TimeLimits(soft=60, hard=60)
