@@ -6,7 +6,7 @@ import hashlib
 
 from spine.contracts.personas import CollectionName
 
-_VERSION = "chunk-1"
+_VERSION = "chunk-2"
 """Part of every id: a new way to name chunks would not be taken for the old one."""
 
 _SEPARATOR = "\x1f"
@@ -17,13 +17,14 @@ def content_hash(text: str) -> str:
     return _digest(" ".join(text.split()))
 
 
-def chunk_id(persona_id: str, collection: CollectionName, work: str, path: tuple[str, ...], text: str) -> str:
-    """32 hexadecimal digits from persona, collection, work, headings and the exact text, so one id has one vector.
+def chunk_id(persona_id: str, collection: CollectionName, text: str) -> str:
+    """32 hexadecimal digits from persona, collection and the exact text, so one id has one vector.
 
-    The place in the work is no part of it: what stands before a chunk may change without touching it. Nor is there a
-    number for repeated texts: a repeated text is an exact duplicate and is not stored.
+    Where the text stands is no part of it: a file, a title or a heading may get another name, and a chunk may move,
+    without a new vector. Nor is there a number for repeated texts: a repeated text is an exact duplicate and is not
+    stored.
     """
-    return _digest(_SEPARATOR.join((_VERSION, persona_id, collection, work, *path, text)))
+    return _digest(_SEPARATOR.join((_VERSION, persona_id, collection, text)))
 
 
 def _digest(text: str) -> str:

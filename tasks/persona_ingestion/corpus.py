@@ -88,7 +88,7 @@ class Corpus:
 
     def _chunk(self, piece: Piece, report: SourceReport) -> Chunk:
         return Chunk(
-            id=chunk_id(self.persona_id, report.collection, report.work, piece.path, piece.text),
+            id=chunk_id(self.persona_id, report.collection, piece.text),
             persona_id=self.persona_id,
             collection=report.collection,
             file=report.file,

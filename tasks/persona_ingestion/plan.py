@@ -20,8 +20,9 @@ class Changes:
 def plan_batch(wanted: Sequence[Chunk], stored: Mapping[str, str | None]) -> Changes:
     """What to do about `wanted`, given `{id: fingerprint}` of those of them that are stored.
 
-    The fingerprint is the one in `Chunk.metadata()`. It differs where a chunk has moved in its work, or a title or
-    the language is told otherwise; its text, and so its vector, cannot differ under the same id.
+    The fingerprint is the one in `Chunk.metadata()`. It differs where a chunk has moved, in its work or to another one,
+    or where a title, a heading or the language is told otherwise; its text, and so its vector, cannot differ under the
+    same id.
     """
     return Changes(
         add=tuple(chunk for chunk in wanted if chunk.id not in stored),

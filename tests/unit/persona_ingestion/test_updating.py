@@ -91,6 +91,31 @@ async def test_what_no_file_gives_any_more_goes_and_the_rest_is_kept(folder: Pat
     assert await (await opened(stores)).count() == second.total_vectors
 
 
+@pytest.mark.parametrize("change", ["the file", "the title", "the folder"])
+async def test_what_only_has_another_name_keeps_its_vectors_and_the_rest_is_as_in_a_clean_run(
+    tmp_path: Path, stores: PassageStores, change: str
+) -> None:
+    work = tmp_path / "works" / "early" / "a.txt"
+    work.parent.mkdir(parents=True)
+    body = "\n\n".join(f"Passage {n} tells of {n * 7} ravens and of what they said." for n in range(200))
+    work.write_text(f"THE RAVENS\n\n\n{body}")
+    first, _ = await update(tmp_path, stores)
+    if change == "the title":
+        work.write_text(f"THE MANY RAVENS\n\n\n{body}")
+    elif change == "the file":
+        work.rename(work.with_name("b.txt"))
+    else:
+        work.parent.rename(tmp_path / "works" / "late")
+    second, _ = await update(tmp_path, stores)
+    embedded = 1 if change == "the title" else 0  # the chunk that holds it has another text
+    assert (second.embedded, second.removed, second.kept) == (embedded, embedded, 0)
+    assert second.refreshed + embedded == second.total_vectors == first.stored
+    clean = PassageStores(HashingEmbedder(), MemoryVectors(), MemoryKeywords())
+    await update(tmp_path, clean)
+    ids = [one async for page in (await opened(clean)).id_pages() for one in page]
+    assert await (await opened(stores)).get(ids) == await (await opened(clean)).get(ids)
+
+
 class DeepInAFile:
     """A corpus whose only item takes until `read` is set."""
 
