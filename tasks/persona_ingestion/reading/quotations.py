@@ -18,6 +18,7 @@ _TEXT_NAMES = ("text", "quote", "quotation", "content", "body", "citat")
 _AUTHOR_NAMES = ("author", "attribution", "by", "autor")
 _DELIMITERS = ",;\t|"
 _IN_NO_TEXT = "\x1f"
+_IN_MARKS = re.compile(r'"[^"]*+(?:""[^"]*+)*+" *')
 _TOLD_DELIMITER = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 """The line before the heading that Excel writes and reads."""
 
@@ -77,7 +78,7 @@ def read_csv(file: BinaryIO) -> Iterator[Item]:
         yield from feed.take_troubles()
         if row is None:
             return
-        if feed.ran_out:
+        if feed.ran_out or _swallows_rows(feed.text, delimiter, len(names)):
             yield Trouble("opens a quotation mark that is never closed", line=feed.row)
             feed.go_back()
         elif any(cell.strip() for cell in row):
@@ -91,6 +92,36 @@ def _heading(feed: _CsvLines) -> tuple[list[str], str]:
     heading = next(feed, "") if told else heading
     delimiter = told[1] if told else _delimiter(heading)
     return [name.strip().lower() for name in next(csv.reader([heading], delimiter=delimiter), [])], delimiter
+
+
+def _swallows_rows(text: str, delimiter: str, columns: int) -> bool:
+    """Whether the row opens a mark too many, and what closed it is a mark of a later row.
+
+    A mark that closes a cell has the delimiter or the line's end after it; inside a row of one line it does no harm.
+    One that has not is another cell's when it stands where a cell begins, or when the row was whole on its first line.
+    """
+    first, _, others = text.partition("\n")
+    if not others or '"' not in others:
+        return False
+    wrong = _wrong_mark(text, delimiter)
+    if wrong is None or wrong <= len(first):
+        return False
+    before = text[:wrong].rstrip('"').rstrip(" ")
+    return before.endswith(("\n", delimiter)) or sum(bool(cell.strip()) for cell in first.split(delimiter)) == columns
+
+
+def _wrong_mark(text: str, delimiter: str) -> int | None:
+    """Where the first cell in marks ends with neither the delimiter nor the line's end after it."""
+    at = 0
+    while at < len(text):
+        if cell := _IN_MARKS.match(text, at):
+            at = cell.end()
+            if at < len(text) and text[at] not in (delimiter, "\n"):
+                return text.rindex('"', 0, at)
+        while at < len(text) and text[at] not in (delimiter, "\n"):
+            at += 1
+        at += 1
+    return None
 
 
 def _of_row(names: list[str], row: list[str], line: int | None) -> Block | Trouble:
@@ -138,6 +169,10 @@ def _delimiter(heading: str) -> str:
     return found if found in heading else _IN_NO_TEXT
 
 
+def _as_read(line: Line) -> str:
+    return line.text + "\n" if line.ends else line.text
+
+
 class _CsvLines:
     """Feeds lines to the CSV reader, keeps count of them and sets aside those that cannot be decoded.
 
@@ -158,6 +193,11 @@ class _CsvLines:
         """The line on which the present row begins."""
         return self._row[0].number if self._row else None
 
+    @property
+    def text(self) -> str:
+        """The lines of the present row."""
+        return "".join(map(_as_read, self._row))
+
     def begin_row(self) -> None:
         self._row, self.ran_out = [], False
 
@@ -177,7 +217,7 @@ class _CsvLines:
             self.ran_out = bool(self._row)
             raise StopIteration
         self._row.append(line)
-        return line.text + "\n" if line.ends else line.text
+        return _as_read(line)
 
     def _next_line(self) -> Line | None:
         for line in self._lines:

@@ -220,19 +220,45 @@ def test_the_rest_of_a_row_that_is_too_long_is_not_taken_for_rows() -> None:
         (["one,A", "never \N{EN DASH} closed,A", 'two,"B', "three,C"], ["one", "never \N{EN DASH} closed", "three"], 4),
         (["one,A", '"never closed,B'], ["one"], 3),
         (["one,A", '"never closed,B', *(f"number {n},C" for n in range(20_000))], None, 3),
-        (['"never closed,A', '"two', 'lines",B', "three,C"], None, None),
+        (['"never closed,A', '"two', 'lines",B', "three,C"], ["two\nlines", "three"], 2),
+        (['"never closed,A', "two,B", '"three, too",C', "four,D"], ["two", "three, too", "four"], 2),
+        (['"never closed,A', "two,B", '"three",C'], ["two", "three"], 2),
+        (['never closed,"A', '"two",B', "three,C"], ["two", "three"], 2),
+        (['"never closed,A', 'two,"B"', "three,C"], ["two", "three"], 2),
+        (['"never closed,A', '"""two"", three",B'], ['"two", three'], 2),
+        (['"never closed,A', 'so "two" says,B', "three,C"], ['so "two" says', "three"], 2),
+        (['"never closed,A', '"never again,B', '"three",C'], ["three"], [2, 3]),
     ],
-    ids=["the first row", "the second column", "the last row", "before more than a field may hold", "before another"],
+    ids=[
+        *("the first row", "the second column", "the last row", "before more than a field may hold"),
+        *("before a cell of two lines", "before a text with commas", "before a cell in marks", "at the author"),
+        *("before an author in marks", "before marks in marks", "before marks within a text", "two of them"),
+    ],
 )
 def test_a_mark_that_is_never_closed_costs_its_own_row(
-    rows: list[str], kept: list[str] | None, bad_line: int | None
+    rows: list[str], kept: list[str] | None, bad_line: int | list[int]
 ) -> None:
     items = read(read_csv, "\n".join(["quote,author", *rows]).encode())
-    if bad_line is None:  # the next mark closes it: two rows become one, and nothing is lost
-        assert "two" in " ".join(texts(items)) and texts(items)[-1] == "three"
-        return
     assert texts(items) == (kept or ["one", *(f"number {n}" for n in range(20_000))])
-    assert lines_left_out(items) == [bad_line]
+    assert lines_left_out(items) == ([bad_line] if isinstance(bad_line, int) else bad_line)
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ('"one,\ntwo",A', "one,\ntwo"),
+        ('"one\n\n""two"" and\nthree",A', 'one\n\n"two" and\nthree'),
+        ('"one\ntwo" ,A', "one\ntwo"),
+        ('"""one""\ntwo","A"', '"one"\ntwo'),
+        ('"one, two\n""three""",A', 'one, two\n"three"'),
+        ('"one\nand "two" words",A', 'one\nand two" words"'),
+    ],
+    ids=["commas", "marks", "a space after it", "marks first", "marks last", "marks that are not doubled"],
+)
+def test_a_cell_of_several_lines_is_one_text(row: str, text: str) -> None:
+    items = read(read_csv, f"quote,author\n{row}\nlast,B\n".encode())
+    assert [(item.text, item.author) for item in items if isinstance(item, Block)] == [(text, "A"), ("last", "B")]
+    assert not troubles(items)
 
 
 def test_lines_read_again_keep_their_numbers_and_are_reported_once() -> None:
