@@ -64,8 +64,8 @@ def find_sources(folder: Path, collection: CollectionName) -> Sources:
     """The files of `collection` below `folder`, in an order that does not depend on the machine.
 
     `works` are in `works/`, `quotes` in `quotes/`, a profile is `profile.md` and `profile/`. Files that lie loose in
-    the folder come after these and are works or quotes by their kind. Hidden files are not looked at. The letter case
-    of these names does not matter. What else is a folder is named once, with the works.
+    the folder come after these and are works or quotes by their kind. Hidden files and editors' leftovers are not
+    looked at. The letter case of these names does not matter. What else is a folder is named once, with the works.
     """
     folder = folder.resolve()
     files: list[SourceFile] = []
@@ -121,7 +121,12 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
 def _listed(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted((path for path in folder.iterdir() if path.name[0] not in ".~"), key=lambda path: path.name)
+    return sorted((path for path in folder.iterdir() if not _is_leftover(path.name)), key=lambda path: path.name)
+
+
+def _is_leftover(name: str) -> bool:
+    """Hidden, or what an editor keeps beside a file: its lock, or the text before the last edit."""
+    return name.startswith((".", "~$")) or name.endswith("~")
 
 
 def _look_at(path: Path, folder: Path, collection: CollectionName) -> SourceFile | str:

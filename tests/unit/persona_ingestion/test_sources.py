@@ -47,6 +47,28 @@ def test_a_collection_reads_its_folder_first_and_then_what_lies_loose(
     assert found.size == 5 * len(names)
 
 
+@pytest.mark.parametrize(
+    ("name", "is_read"),
+    [
+        ("~ tilde poem.txt", True),
+        ("~about~ you.txt", True),
+        ("$5.txt", True),
+        (".hidden.txt", False),
+        (".~lock.report.odt#", False),
+        ("~$report.docx", False),
+        ("report.txt~", False),
+        (".report.txt.swp", False),
+    ],
+)
+def test_hidden_files_and_editors_leftovers_are_passed_over_and_nothing_else(
+    tmp_path: Path, name: str, is_read: bool
+) -> None:
+    put(tmp_path, f"works/{name}", name)
+    found = find_sources(tmp_path, "works")
+    assert [file.name for file in found.files] == ([f"works/{name}", name] if is_read else [])
+    assert not found.left_out
+
+
 def test_the_order_of_files_does_not_depend_on_how_the_folder_lists_them(tmp_path: Path) -> None:
     put(tmp_path, "works/c.txt", "works/a.txt", "works/b/z.txt", "aa.txt")
     assert [file.name for file in find_sources(tmp_path, "works").files] == [
