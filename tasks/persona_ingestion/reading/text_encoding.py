@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from charset_normalizer import from_bytes
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.multibyte_text import multibyte_encoding
+from tasks.persona_ingestion.reading.other_scripts import page_of_other_script
 from tasks.persona_ingestion.reading.text_lines import DAMAGED
 from tasks.persona_ingestion.reading.unmarked_utf16 import utf16_without_mark
 
@@ -26,21 +27,45 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MOST_CONTROLS = 0.01  # of the head, in a text
-_FOREIGN = re.compile(rb"[^\n]{0,40}[\x80-\xff][^\n]{0,40}")
+_FOREIGN = re.compile(rb"[^\n]{0,40}[\x80-\xff][^\n]{0,40}\S{0,40}")  # ends with a word's end
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 
 # Letters beyond a–z by language. A text in one language holds hardly any others, which tells the code pages apart.
-_ALPHABETS = (
+_WESTERN = (
     *("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíóúüñ", "àèéìíîòóùú", "àáâãçéêíóôõúü", "àáèéëïíóöúü"),  # fr de es it pt nl
-    *("åæøéäö", "áæéíðóþúýö"),  # Nordic, Icelandic
-    *("ăâîşţ", "ąćęłńóśźż", "áéíóöőúüű", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "čćđšž"),  # ro pl hu cs sk hr/sl
+    *("àçèéíïòóúü·", "åæøéäö", "äöõüåšž", "áæéíðóþúýö"),  # Catalan, Nordic, Estonian and Finnish, Icelandic
 )
-_CODE_PAGES = ("cp1252", "iso8859_2", "cp1250")
-_MARKS = "«»„“”‘’‚–—…·°§©®¿¡\u00a0\u00ad€£"
-_ORDINALS = re.compile(r"(?<=[\d.])[ºª]")
-"""Marks too, after a figure or a point. Beside letters, these bytes are the ş of the other code pages."""
+_CENTRAL = (
+    *("ăâîşţ", "ąćęłńóśźż", "áéíóöőúüű", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "čćđšž"),  # ro pl hu cs sk hr/sl
+    *("äöüß", "ëç"),  # German, Albanian
+)
+_BALTIC = ("ąčęėįšųūž", "āčēģīķļņšūž", "äöõüšž")  # Lithuanian, Latvian, Estonian
+_TURKISH = ("çğıöşüâîû\u0307",)  # the last one is what the small letter of İ has beside its i
+_CODE_PAGES = {
+    "cp1252": _WESTERN,
+    "iso8859_2": _CENTRAL,
+    "cp1250": _CENTRAL,
+    "iso8859_15": _WESTERN,
+    "cp1254": _TURKISH,
+    "cp1257": _BALTIC,
+    "iso8859_13": _BALTIC,
+}
+"""Of those that explain as much, the first is taken: the letters are the same ones then, nearly always."""
+_LAST_GUESSES = [
+    *(*_CODE_PAGES, "cp1251", "koi8_r", "koi8_u", "iso8859_5", "cp866", "cp1253", "iso8859_7", "cp1255", "cp1256"),
+    *("cp874", "cp1258", "cp437", "cp850", "cp852", "mac_roman", "gb18030", "big5", "euc_jp", "cp932", "cp949"),
+]
+"""Not those that nobody writes: among all that there are, one always fits by chance."""
+_MARKS = "«»„“”‘’‚‹›–—…·°§©®¿¡´\u00a0\u00ad€£"
+_ORDINALS = re.compile(r"(?<=[\d.])[ºª]|(?<=\bn)º|º(?=[cf]\b)")
+"""Marks too, as in 2.ª, nº 5 and 21 ºC. Beside other letters, these bytes are the ş of the other code pages."""
+_FRACTIONS = re.compile(r"(?<![^\W\d_])[¼½¾](?![^\W\d_])")
+_LETTERS_ALONE = re.compile(r"(?<![^\W\d_])[œÿş](?![^\W\d_])")
+"""Fractions and ordinals of another page: these letters stand in words only."""
+_OF_OTHER_SCRIPTS = re.compile(r"(?<![^\W\d_])[^\W\d_a-z]{4,}(?![^\W\d_])")
+"""A word of such letters alone is no Latin one."""
 _CLEAR = 0.97  # share of foreign letters that one alphabet explains
 _MOST_BROKEN = 0.2  # of the foreign letters, in a text whose lines with broken ones are left out
 
@@ -99,7 +124,13 @@ def _by_foreign_letters(file: BinaryIO) -> str:
     stray = len(_HIGH.findall(_UTF8_LETTER.sub(b"", foreign)))
     if fitting > 9 * stray:
         return "utf-8"
-    return _code_page(foreign) or multibyte_encoding(_from_first_foreign(file)) or _guessed(foreign)
+    return (
+        _of_one_language(foreign)
+        or multibyte_encoding(_from_first_foreign(file))
+        or page_of_other_script(foreign)
+        or _of_one_region(foreign)
+        or _guessed(foreign)
+    )
 
 
 def _foreign(file: BinaryIO) -> bytes:
@@ -128,27 +159,39 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _code_page(foreign: bytes) -> str | None:
+def _of_one_language(foreign: bytes) -> str | None:
     """Broken letters count at first: where they are whole under another page, it is that one."""
     for ignoring_broken in (False, True):
-        shares = [_explained(foreign, name, ignoring_broken) for name in _CODE_PAGES]
-        if max(shares) >= _CLEAR:
-            return _CODE_PAGES[shares.index(max(shares))]
+        if found := _clearest(foreign, _CODE_PAGES, ignoring_broken):
+            return found
     return None
 
 
+def _of_one_region(foreign: bytes) -> str | None:
+    """A text in several languages that share a code page, or with names from its neighbours."""
+    return _clearest(foreign, {name: ("".join(alphabets),) for name, alphabets in _CODE_PAGES.items()}, True)
+
+
+def _clearest(foreign: bytes, pages: Mapping[str, tuple[str, ...]], ignoring_broken: bool) -> str | None:
+    shares = {name: _explained(foreign, name, alphabets, ignoring_broken) for name, alphabets in pages.items()}
+    best = max(shares, key=lambda name: shares[name])
+    return best if shares[best] >= _CLEAR else None
+
+
 def _guessed(foreign: bytes) -> str:
-    guess = from_bytes(foreign).best()
-    return guess.encoding if guess else max(_CODE_PAGES, key=lambda name: _explained(foreign, name))
+    guess = from_bytes(foreign, cp_isolation=_LAST_GUESSES).best()
+    return guess.encoding if guess else max(_CODE_PAGES, key=lambda name: _explained(foreign, name, _CODE_PAGES[name]))
 
 
-def _explained(foreign: bytes, code_page: str, ignoring_broken: bool = False) -> float:
+def _explained(foreign: bytes, page: str, alphabets: tuple[str, ...], ignoring_broken: bool = False) -> float:
     """Share of the letters beyond ASCII that belong to the one alphabet that explains most of them."""
-    text = _ORDINALS.sub("°", foreign.decode(code_page, errors="replace").lower())
+    text = _ORDINALS.sub("°", foreign.decode(page, errors="replace").lower())
+    text = _LETTERS_ALONE.sub("¤", _FRACTIONS.sub("°", text))
+    text = _OF_OTHER_SCRIPTS.sub(lambda word: "¤" * len(word[0]), text)
     letters = [char for char in text if char > "\x7f"]
     if ignoring_broken and letters.count(DAMAGED) <= _MOST_BROKEN * len(letters):
         letters = [char for char in letters if char != DAMAGED]
     of_words = [char for char in letters if char not in _MARKS]
     if not of_words:
         return 1.0 if len(letters) else 0.0
-    return max(sum(char in alphabet for char in of_words) for alphabet in _ALPHABETS) / len(of_words)
+    return max(sum(char in alphabet for char in of_words) for alphabet in alphabets) / len(of_words)
