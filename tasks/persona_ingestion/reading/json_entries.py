@@ -20,6 +20,12 @@ _BETWEEN = re.compile(r"[\s,]*")
 _AFTER_OBJECT = re.compile(r"\n\s*(?=\{)|\}\s*,\s*(?=\{\s*\")")
 _AFTER_OTHER = re.compile(r"\n|,\s*(?=[{\"\]])")
 _LISTS_OF_QUOTATIONS = frozenset(("quotes", "quotations", "citate", "entries", "items", "results", "data", "rows"))
+_NO_PERSONS = _LISTS_OF_QUOTATIONS | frozenset(
+    (
+        *("quote", "text", "texts", "list", "all", "content", "contents", "records", "values", "collection", "result"),
+        *("sayings", "aphorisms", "proverbs", "response", "tags", "categories", "topics", "more", "others", "various"),
+    )
+)
 
 Lines = Generator[Line | Trouble]
 
@@ -28,6 +34,8 @@ Lines = Generator[Line | Trouble]
 class Entry:
     value: Any
     line: int
+    under: str | None = None
+    """The name of the list or object that holds it, where that names a person rather than a collection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def json_entries(read_anew: Callable[[], Lines], text_names: Collection[str]) ->
             yield from _entries(buffer)
             yield from _ending(buffer, "]")
         else:
-            yield from _of_members(buffer, shape)
+            yield from _of_members(buffer, shape, text_names)
         yield from buffer.take_troubles()
 
 
@@ -132,7 +140,7 @@ def _shape(buffer: _Buffer, text_names: Collection[str]) -> _Shape:
             else:
                 value = _decoded(buffer)
                 is_entry |= isinstance(value, str) and name.lower() in text_names
-                holds_entries |= _names_a_text(value, text_names)
+                holds_entries |= bool(_held(value, text_names))
     if known := [name for name in lists if name.lower() in _LISTS_OF_QUOTATIONS]:
         return _Shape(frozenset(known))
     if is_entry or (first == "{" and not lists and _another_follows(buffer)):
@@ -142,8 +150,28 @@ def _shape(buffer: _Buffer, text_names: Collection[str]) -> _Shape:
     return _Shape(frozenset(lists), members=not lists)
 
 
+def _held(value: Any, text_names: Collection[str]) -> list[Any]:
+    """The quotations in a member of an object: itself, those of its lists, or its own members."""
+    if not isinstance(value, dict):
+        return []
+    members = {str(name).lower(): held for name, held in cast("dict[Any, Any]", value).items()}
+    lists = [held for name, held in members.items() if isinstance(held, list) and name in _NO_PERSONS]
+    if any(name in text_names and not isinstance(held, list) for name, held in members.items()):
+        return [value]
+    if lists:
+        return [entry for held in lists for entry in cast("list[Any]", held)]
+    return [held for held in members.values() if _names_a_text(held, text_names)]
+
+
 def _names_a_text(value: Any, text_names: Collection[str]) -> bool:
-    return isinstance(value, dict) and any(str(name).lower() in text_names for name in cast("dict[str, Any]", value))
+    return isinstance(value, dict) and any(str(name).lower() in text_names for name in cast("dict[Any, Any]", value))
+
+
+def _person(name: str) -> str | None:
+    """The name, unless it is that of a collection, a topic or a number: persons are written with a capital."""
+    name = name.strip()
+    is_person = name[:1].isalpha() and not name[0].islower() and name.lower() not in _NO_PERSONS
+    return name if is_person and not any(char.isdigit() for char in name) else None
 
 
 def _another_follows(buffer: _Buffer) -> bool:
@@ -164,19 +192,21 @@ def _members(buffer: _Buffer) -> Iterator[tuple[str, str]]:
         yield name, buffer.peek()
 
 
-def _of_members(buffer: _Buffer, shape: _Shape) -> Iterator[Entry | BadEntry | Trouble]:
+def _of_members(buffer: _Buffer, shape: _Shape, text_names: Collection[str]) -> Iterator[Entry | BadEntry | Trouble]:
     try:
         for name, sign in _members(buffer):
             if sign == "{" and shape.members:
                 line = buffer.line
-                yield Entry(_decoded(buffer), line)
+                value = _decoded(buffer)
+                for entry in _held(value, text_names) or [value]:
+                    yield Entry(entry, line, _person(name))
             elif sign != "[":
                 _decoded(buffer)
             elif name not in shape.lists:
                 _pass_over_list(buffer)
             else:
                 buffer.skip(1)
-                yield from _entries(buffer)
+                yield from _entries(buffer, under=_person(name))
                 _close_list(buffer)
     except _NotJsonError as error:
         yield Trouble(f"{error}, from here on", line=buffer.line)
@@ -196,9 +226,9 @@ def _close_list(buffer: _Buffer) -> None:
         buffer.skip(1)
 
 
-def _entries(buffer: _Buffer, until: str = "]") -> Iterator[Entry | BadEntry | Trouble]:
+def _entries(buffer: _Buffer, until: str = "]", under: str | None = None) -> Iterator[Entry | BadEntry | Trouble]:
     while (sign := buffer.peek()) and sign != until:
-        yield _next_entry(buffer)
+        yield _next_entry(buffer, under)
         yield from buffer.take_troubles()
 
 
@@ -215,10 +245,10 @@ def _ending(buffer: _Buffer, sign: str) -> Iterator[Trouble]:
             yield Trouble("goes on after the end of its list; that is not read", line=buffer.line)
 
 
-def _next_entry(buffer: _Buffer) -> Entry | BadEntry:
+def _next_entry(buffer: _Buffer, under: str | None) -> Entry | BadEntry:
     line = buffer.line
     try:
-        return Entry(_decoded(buffer), line)
+        return Entry(_decoded(buffer), line, under)
     except _NotJsonError as error:
         _resume(buffer)
         return BadEntry(str(error), line)

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Generator, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Block, Item, Trouble
@@ -15,7 +15,8 @@ from tasks.persona_ingestion.reading.text_encoding import detect_encoding
 from tasks.persona_ingestion.reading.text_lines import Line, read_lines
 
 _TEXT_NAMES = ("text", "quote", "quotation", "content", "body", "citat")
-_AUTHOR_NAMES = ("author", "attribution", "by", "autor")
+_AUTHOR_NAMES = ("author", "attribution", "by", "autor", "authors", "autori")
+_PERSON_NAMES = ("name", "fullname", "full_name", "nume", "author")
 _DELIMITERS = ",;\t|"
 _IN_NO_TEXT = "\x1f"
 _IN_MARKS = re.compile(r'"[^"]*+(?:""[^"]*+)*+" *')
@@ -54,7 +55,7 @@ def read_json_array(file: BinaryIO) -> Iterator[Item]:
         elif isinstance(entry, BadEntry):
             yield Trouble(entry.reason, line=entry.line, part=f"entry {number}")
         else:
-            yield quotation(entry.value, line=entry.line, part=f"entry {number}")
+            yield quotation(entry.value, line=entry.line, part=f"entry {number}", author=entry.under)
 
 
 def read_csv(file: BinaryIO) -> Iterator[Item]:
@@ -131,8 +132,10 @@ def _of_row(names: list[str], row: list[str], line: int | None) -> Block | Troub
     return quotation(dict(zip(names, row, strict=False)), line=line)
 
 
-def quotation(entry: Any, *, line: int | None = None, part: str | None = None) -> Block | Trouble:
-    """A quotation, or what is wrong with the entry."""
+def quotation(
+    entry: Any, *, line: int | None = None, part: str | None = None, author: str | None = None
+) -> Block | Trouble:
+    """A quotation, or what is wrong with the entry. `author` is whose it is where the entry names nobody."""
     if isinstance(entry, str):
         entry = {"text": entry}
     if not isinstance(entry, dict):
@@ -143,7 +146,7 @@ def quotation(entry: Any, *, line: int | None = None, part: str | None = None) -
         return Trouble(f"has no {_either(_TEXT_NAMES)} with a text in it", line=line, part=part)
     if len(text) > LONGEST_BLOCK:
         return Trouble(f"is longer than {LONGEST_BLOCK} characters", line=line, part=part)
-    return Block(text, line=line, alone=True, author=_first(fields, _AUTHOR_NAMES))
+    return Block(text, line=line, alone=True, author=_author(fields) or author)
 
 
 def _parsed(line: Line) -> Block | Trouble:
@@ -157,6 +160,24 @@ def _parsed(line: Line) -> Block | Trouble:
 def _first(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
     values = (fields.get(name) for name in names)
     return next((value.strip() for value in values if isinstance(value, str) and value.strip()), None)
+
+
+def _author(fields: dict[str, Any]) -> str | None:
+    named = (_name_of(fields.get(name)) for name in _AUTHOR_NAMES)
+    return next((name for name in named if name), None)
+
+
+def _name_of(author: Any) -> str | None:
+    """Of a text, of an object with a name, or of several of these in a list."""
+    if isinstance(author, str):
+        return author.strip() or None
+    if isinstance(author, dict):
+        fields = {str(name).lower(): value for name, value in cast("dict[Any, Any]", author).items()}
+        return _first(fields, _PERSON_NAMES)
+    if isinstance(author, list):
+        named = (_name_of(one) for one in cast("list[Any]", author) if not isinstance(one, list))
+        return ", ".join(name for name in named if name) or None
+    return None
 
 
 def _either(names: tuple[str, ...]) -> str:

@@ -22,6 +22,11 @@ from tests.unit.persona_ingestion.source_files import lines_left_out, read, text
         ({"quotation": "x", "author": ""}, "x", None),
         ({"content": "x", "text": ""}, "x", None),
         ({"citat": "x", "autor": "C"}, "x", "C"),
+        ({"text": "x", "author": {"name": "D", "born": 1850}}, "x", "D"),
+        ({"text": "x", "author": ["A. One", {"Name": "B. Two"}]}, "x", "A. One, B. Two"),
+        ({"text": "x", "authors": ["E"]}, "x", "E"),
+        ({"text": "x", "author": {"id": 5}, "by": "F"}, "x", "F"),
+        ({"text": "x", "author": [7, None, [["G"]]]}, "x", None),
     ],
 )
 def test_a_quotation_is_found_under_the_names_that_collections_use(
@@ -120,6 +125,27 @@ def test_a_json_file_gives_its_quotations_and_nothing_else_and_names_what_is_los
     items = read(read_json_array, content.encode())
     assert texts(items) == kept
     assert lines_left_out(items) == bad
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ('{"A. Einstein": ["one"], "Poe": [{"text": "two"}]}', [("one", "A. Einstein"), ("two", "Poe")]),
+        ('{"Albert Einstein": [{"text": "one", "author": "A. E."}]}', [("one", "A. E.")]),
+        ('{"Poe": {"quotes": ["one", "two"], "born": 1809}}', [("one", "Poe"), ("two", "Poe")]),
+        ('{"Poe": {"a": {"text": "one"}, "b": {"text": "two"}}}', [("one", "Poe"), ("two", "Poe")]),
+        ('{"Poe": {"text": "one"}, "q2": {"text": "two"}}', [("one", "Poe"), ("two", None)]),
+        ('{"老子": ["one"]}', [("one", "老子")]),
+        ('{"Quotes": ["one"]}', [("one", None)]),
+        ('{"data": {"Results": ["one"]}}', [("one", None)]),
+        ('{"Sayings": ["one"], "wisdom": ["two"], "1850": ["three"]}', [("one", None), ("two", None), ("three", None)]),
+    ],
+)
+def test_a_list_under_a_persons_name_holds_that_persons_quotations(
+    content: str, found: list[tuple[str, str | None]]
+) -> None:
+    items = read(read_json_array, content.encode())
+    assert [(item.text, item.author) for item in items if isinstance(item, Block)] == found
 
 
 @pytest.mark.parametrize(
