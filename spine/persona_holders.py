@@ -15,10 +15,10 @@ from spine.jobs import JobLedger
 from spine.lease_watch import SILENT, is_plausible
 
 
-async def refuse_while_held(ledger: JobLedger, persona: Persona, mine: Collection[str]) -> None:
+async def refuse_while_held(ledger: JobLedger, persona: Persona, mine: Collection[str], *, swept: bool) -> None:
     """`ConflictError` with `.job_id` while a job that is none of `mine` holds the persona."""
     for job_id in _holders(persona):
-        if job_id not in mine and (job := await still_alive(ledger, job_id)) is not None:
+        if job_id not in mine and (job := await still_alive(ledger, job_id, swept=swept)) is not None:
             raise ConflictError(
                 f"{persona.persona_id} is being ingested by job {job_id} ({job.status}): "
                 "wait for its end, or cancel it.",
@@ -26,13 +26,17 @@ async def refuse_while_held(ledger: JobLedger, persona: Persona, mine: Collectio
             )
 
 
-async def still_alive(ledger: JobLedger, job_id: str) -> Job | None:
-    """The job while it may still do something. One whose process is gone is ended here."""
+async def still_alive(ledger: JobLedger, job_id: str, *, swept: bool) -> Job | None:
+    """The job while it may still do something.
+
+    Where jobs are `swept`, one whose process is gone may: the sweeper gives it its next attempt, or its end. Lanes that
+    stay away longer than a lease must not cost an accepted ingestion. Elsewhere it is ended here.
+    """
     try:
         job = await ledger.get(job_id)
     except NotFoundError:
         return None
-    is_over = job.status in RUNNING_STATUSES and not _is_leased(job, ledger.lease)
+    is_over = not swept and job.status in RUNNING_STATUSES and not _is_leased(job, ledger.lease)
     if is_over and await outlasts(ledger, job_id):  # a clock that jumps ends leases, and no process
         await ledger.fail(job, _lost(job), Usage())
         job = await ledger.get(job_id)

@@ -46,12 +46,15 @@ class PersonaDesk:
 
     A persona is ingested by one job at a time. Who that is stands in the persona's own record (`job_id`, and one for
     each collection), and is changed only together with the proof that the one before has ended: a job that is
-    finished, or whose lease ran out.
+    finished, or, where nobody sweeps, whose lease ran out.
     """
 
-    def __init__(self, documents: Documents, ledger: JobLedger) -> None:
+    def __init__(self, documents: Documents, ledger: JobLedger, *, swept: bool = True) -> None:
+        """`swept`: somebody takes a job up again that lost its process (the lanes' sweeper, or the gateway's where
+        there is no queue). A plain Python call without a stack has nobody, and ends such a job itself."""
         self._documents = documents
         self._ledger = ledger
+        self._swept = swept
 
     async def get(self, persona_id: str) -> Persona:
         document = await self._documents.get(PERSONAS, persona_id)
@@ -71,7 +74,8 @@ class PersonaDesk:
         params = ingestion_params(persona_id, request)
         known = await self._ledger.by_key(key) if key else None
         if known is None:
-            await refuse_while_held(self._ledger, await self._found_or_made(persona_id), ())
+            persona = await self._found_or_made(persona_id)
+            await refuse_while_held(self._ledger, persona, (), swept=self._swept)
         job, new = await self._ledger.create(
             PERSONA_INGESTION, persona_id, idempotency_key=key, params=params, queue=QUEUE
         )
@@ -107,7 +111,7 @@ class PersonaDesk:
         mine = {parent.job_id, *(job.job_id for job in jobs.values())}
         while True:
             persona = await self._found_or_made(parent.subject_id)
-            await refuse_while_held(self._ledger, persona, mine)
+            await refuse_while_held(self._ledger, persona, mine, swept=self._swept)
             document = await self._documents.update(
                 PERSONAS,
                 {"_id": persona.persona_id, **held_by(persona)},

@@ -77,14 +77,15 @@ async def open_ingestion(
 
     `ConflictError` with `.job_id` while another job ingests the persona.
     """
-    desk = PersonaDesk(services.documents, services.ledger)
     given = assigned_job()
+    alone = given is None and services.starter is None  # neither run by a lane nor called beside lanes
+    desk = PersonaDesk(services.documents, services.ledger, swept=not alone)
     job = given or await _adopted(services, persona_id, source, collections)
     run: JobRun | None = None
     try:
         async with job_run(services, job, LIMITS) as run:
             jobs = await _jobs_to_do(services, desk, job)
-            await (desk.claim(job, jobs) if given else _claim_patiently(desk, job, jobs))
+            await (_claim_patiently(desk, job, jobs) if alone else desk.claim(job, jobs))
             async with _watched(Ingestion(run, desk, jobs)) as ingestion:
                 yield ingestion
     except Exception as error:
@@ -126,7 +127,7 @@ async def _jobs_to_do(services: Services, desk: PersonaDesk, job: Job) -> dict[C
 
 
 async def _claim_patiently(desk: PersonaDesk, job: Job, jobs: dict[CollectionName, Job]) -> None:
-    """A run that was started by hand gets over one that was killed, as soon as its lease has run out."""
+    """A call without a stack gets over one that was killed, as soon as its lease has run out."""
     while True:
         try:
             await desk.claim(job, jobs)

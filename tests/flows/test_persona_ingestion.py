@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import AsyncMock
 from uuid import uuid4
@@ -22,6 +23,7 @@ from spine.documents import JOBS, PERSONAS
 from spine.errors import ConflictError, InvalidInputError
 from spine.jobs import describe, from_document
 from spine.passages_port import PassageStores
+from spine.personas import Accepted
 from spine.services import using
 from spine.settings import Settings
 from spine.testing.chroma_server import chroma_server
@@ -291,12 +293,26 @@ async def test_a_call_from_python_is_refused_while_another_one_ingests(world: Pe
     assert persona.status == "active" and persona.total_vectors == world.embedder.embedded
 
 
-async def test_an_ingestion_whose_process_is_gone_stands_in_nobodys_way(world: PersonaWorld) -> None:
-    fill(world)
+async def killed_ingestion(world: PersonaWorld) -> Accepted:
     killed = await world.accept()
     await world.services.ledger.begin(killed.job.job_id, "lane:killed")
     long_ago = {"lease_until": "2020-01-01T00:00:00.000Z"}
     await world.services.documents.update(JOBS, {"_id": killed.job.job_id}, set=long_ago)
+    return killed
+
+
+async def test_a_call_from_python_beside_lanes_leaves_them_what_they_will_go_on_with(world: PersonaWorld) -> None:
+    fill(world)
+    killed = await killed_ingestion(world)
+    with using(replace(world.services, starter=AsyncMock())), pytest.raises(ConflictError) as refused:
+        await persona_ingestion(persona_id=world.persona_id)
+    assert refused.value.details["job_id"] == killed.job.job_id
+    assert (await world.services.ledger.get(killed.job.job_id)).status is JobStatus.STARTED
+
+
+async def test_an_ingestion_whose_process_is_gone_stands_in_nobodys_way_without_a_stack(world: PersonaWorld) -> None:
+    fill(world)
+    killed = await killed_ingestion(world)
     for child in killed.jobs.values():
         await world.services.ledger.cancel(child.job_id)
     with using(world.services):

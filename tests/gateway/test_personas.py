@@ -78,6 +78,19 @@ async def test_a_second_one_is_refused_with_the_job_that_runs(client: httpx.Asyn
     assert first["job_id"] in refused.json()["detail"]
 
 
+async def test_an_ingestion_whose_lanes_are_away_goes_on_later_and_refuses_a_second_one_at_once(
+    desk: Desk, client: httpx.AsyncClient
+) -> None:
+    first = (await client.post("/api/personas/poe/ingest")).json()
+    for job_id in (first["job_id"], first["jobs"]["works"]):
+        assert await desk.context.ledger.begin(job_id, "lane:killed") is not None
+        await desk.documents.update(JOBS, {"_id": job_id}, set={"lease_until": "2020-01-01T00:00:00.000Z"})
+    refused = await client.post("/api/personas/poe/ingest")
+    assert refused.status_code == 409 and refused.json()["job_id"] == first["job_id"]
+    swept = await desk.context.ledger.sweep()
+    assert {job.job_id for job in swept.restart} >= {first["job_id"], first["jobs"]["works"]}, "nothing of it is lost"
+
+
 async def test_the_same_key_gives_the_same_jobs(client: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "monday"}
     first = (await client.post("/api/personas/poe/ingest", headers=key)).json()

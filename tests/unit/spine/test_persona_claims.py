@@ -54,8 +54,8 @@ def renewed(documents: MemoryDocuments, job: Job) -> Iterator[None]:
         renewing.cancel()
 
 
-async def alive(documents: MemoryDocuments, job: Job) -> bool:
-    return await persona_holders.still_alive(JobLedger(documents), job.job_id) is not None
+async def alive(documents: MemoryDocuments, job: Job, *, swept: bool = False) -> bool:
+    return await persona_holders.still_alive(JobLedger(documents), job.job_id, swept=swept) is not None
 
 
 @pytest.mark.parametrize("lease", [-HOUR, HOUR, timedelta(seconds=10)], ids=["over", "far ahead", "as usual"])
@@ -75,3 +75,25 @@ async def test_one_that_is_gone_gives_it_up_whatever_its_lease_says(
     job = await held(documents, lease)
     assert not await alive(documents, job)
     assert (await JobLedger(documents).get(job.job_id)).status is JobStatus.FAILURE
+
+
+SWEPT_LATER: list[tuple[str, timedelta, dict[str, object]]] = [
+    ("its lease is over", -HOUR, {}),
+    ("its lease is far ahead", HOUR, {}),
+    ("it has no attempt left", -HOUR, {"attempts": 3}),
+    ("it is to be cancelled", -HOUR, {"cancel_requested": True}),
+]
+
+
+@pytest.mark.parametrize(("lease", "more"), [case[1:] for case in SWEPT_LATER], ids=[case[0] for case in SWEPT_LATER])
+async def test_one_that_is_gone_keeps_its_persona_where_a_sweeper_takes_it_up_or_ends_it(
+    documents: MemoryDocuments, monkeypatch: pytest.MonkeyPatch, lease: timedelta, more: dict[str, object]
+) -> None:
+    async def waits(*_: object) -> bool:
+        raise AssertionError("whoever asks is answered at once")
+
+    monkeypatch.setattr(persona_holders, "outlasts", waits)
+    job = await held(documents, lease)
+    await documents.update(JOBS, {"_id": job.job_id}, set=more)
+    assert await alive(documents, job, swept=True)
+    assert (await JobLedger(documents).get(job.job_id)).status is JobStatus.STARTED
