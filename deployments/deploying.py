@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import sys
 from functools import lru_cache
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import yaml
 
+from deployments.kept_schedules import SCHEDULES_LABEL, are_edited, label_of, schedules_to_register
 from deployments.prefect_address import WORK_POOL, prefect_client
 from deployments.stack.step_process import log_on_stderr
 from spine.errors import ExternalServiceError
@@ -25,12 +27,16 @@ from spine.settings import settings
 if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
 
 _logger = logging.getLogger("millrace.register")
 ROOT = Path(__file__).resolve().parents[1]
 DECLARATION = ROOT / "prefect.yaml"
 _AT_ONCE = 4
 """Registrations that the server is asked for at the same time: it has one core."""
+
+_DECLARED_LABEL = "millrace.declared"
+"""Of a deployment: the fingerprint of what was registered."""
 
 _OF_FILE = {"name", "prefect-version", "definitions", "deployments"}
 _OF_ENTRY = {"name", "entrypoint", "description", "tags", "work_pool", "concurrency_limit", "schedules"}
@@ -85,40 +91,69 @@ def is_plain(text: str) -> bool:
 
 def declared(text: str) -> list[str]:
     """`flow/deployment` of every entry, as Prefect names them."""
-    return [f"{entry['entrypoint'].rpartition(':')[2]}/{entry['name']}" for entry in declarations(text)]
+    return [_full_name(entry) for entry in declarations(text)]
+
+
+def _full_name(entry: dict[str, Any]) -> str:
+    return f"{entry['entrypoint'].rpartition(':')[2]}/{entry['name']}"
 
 
 def fingerprint() -> str:
     """Changes when the declaration or a flow does (its parameters are part of a deployment)."""
-    files = [DECLARATION, *sorted((ROOT / "flows").glob("*.py"))]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files) + str(ROOT).encode()).hexdigest()
+    return _digest(DECLARATION, *sorted((ROOT / "flows").glob("*.py")))
+
+
+def entry_fingerprint(entry: dict[str, Any]) -> str:
+    """The same for one deployment."""
+    return _digest(ROOT / entry["entrypoint"].partition(":")[0], more=json.dumps(entry, sort_keys=True))
+
+
+def _digest(*files: Path, more: str = "") -> str:
+    content = b"\0".join(path.read_bytes() for path in files)
+    return hashlib.sha256(content + more.encode() + str(ROOT).encode()).hexdigest()
 
 
 async def deploy_all(client: PrefectClient, remembered: Path) -> bool:
-    """Register every deployment unless the server has it as it is declared now; says whether it had to.
+    """Register every deployment that the server does not have as it is declared now; says whether there was any.
 
     It leaves what `prefect deploy --all` leaves (but a version made of the flow's file, not of the last commit), which
     would start another interpreter and open a client for each deployment, and does for a declaration that is not plain.
+    Unlike that it leaves alone what an operator paused or edited. `remembered` keeps what the command registered last.
     """
     current, text = fingerprint(), DECLARATION.read_text()
+    if is_plain(text):
+        changed = await _deploy_here(client, declarations(text), anew=_read(remembered) is not None)
+        _forget(remembered)
+        return changed
     if _read(remembered) == current and await _all_known():
         return False
-    if is_plain(text):
-        await _deploy_here(client, declarations(text))
-    else:
-        await _deploy_by_command()
+    await _deploy_by_command()
     _write(remembered, current)
     return True
 
 
-async def _deploy_here(client: PrefectClient, entries: list[dict[str, Any]]) -> None:
+async def _deploy_here(client: PrefectClient, entries: list[dict[str, Any]], *, anew: bool) -> bool:
+    """With `anew` also what has not changed: the command that registered it last leaves no label."""
     places = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(entry: dict[str, Any]) -> None:
+    async def one(entry: dict[str, Any]) -> bool:
         async with places:
-            await _deploy_one(client, entry)
+            found = await _find(client, entry)
+            if not anew and found is not None and found.labels.get(_DECLARED_LABEL) == entry_fingerprint(entry):
+                return False
+            await _deploy_one(client, entry, found)
+            return True
 
-    await asyncio.gather(*(one(entry) for entry in entries))
+    return any(await asyncio.gather(*(one(entry) for entry in entries)))
+
+
+async def _find(client: PrefectClient, entry: dict[str, Any]) -> DeploymentResponse | None:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return await client.read_deployment_by_name(_full_name(entry))
+    except ObjectNotFound:
+        return None
 
 
 async def _deploy_by_command() -> None:
@@ -134,28 +169,39 @@ async def _deploy_by_command() -> None:
         raise ExternalServiceError(f"prefect deploy failed: {told.decode(errors='replace')[-800:]}", service="prefect")
 
 
-async def _deploy_one(client: PrefectClient, entry: dict[str, Any]) -> None:
-    from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.client.schemas.schedules import CronSchedule
+async def _deploy_one(client: PrefectClient, entry: dict[str, Any], found: DeploymentResponse | None) -> None:
+    from prefect.client.schemas.actions import DeploymentCreate
     from prefect.utilities.callables import parameter_schema
 
-    flow = _flow(entry["entrypoint"])
-    await client.create_deployment(
+    flow, declared = _flow(entry["entrypoint"]), entry["schedules"]
+    labels = dict(found.labels) if found else {}
+    registered = labels.get(SCHEDULES_LABEL)
+    last = None if registered is None else str(registered)
+    if found and are_edited(declared, found.schedules, last):
+        _logger.info("%s keeps schedules that prefect.yaml does not declare", _full_name(entry))
+    deployment = DeploymentCreate(
         flow_id=await client.create_flow(flow),
         name=entry["name"],
         version=flow.version,
         description=entry["description"],
         tags=entry["tags"],
+        labels={**labels, _DECLARED_LABEL: entry_fingerprint(entry), SCHEDULES_LABEL: label_of(declared)},
         work_pool_name=entry["work_pool"]["name"],
         work_queue_name=entry["work_pool"]["work_queue_name"],
         concurrency_limit=entry["concurrency_limit"],
         entrypoint=entry["entrypoint"],
-        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+        path=None,
+        parameters={},
+        job_variables={},
+        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),  # pyright: ignore[reportArgumentType]
         enforce_parameter_schema=flow.should_validate_parameters,
         pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
-        paused=False,
-        schedules=[DeploymentScheduleCreate(schedule=CronSchedule(**given)) for given in entry["schedules"]],
+        paused=found.paused if found else False,
+        schedules=schedules_to_register(declared, found.schedules if found else None, last),
     )
+    # The client's own method takes no labels. What is not named stays as it is.
+    given = deployment.model_dump(mode="json", include=deployment.model_fields_set)
+    await client.request("POST", "/deployments/", json=given)
 
 
 def _flow(entrypoint: str) -> Flow[..., Any]:
@@ -170,6 +216,10 @@ def _read(file: Path) -> str | None:
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
+
+
+def _forget(file: Path) -> None:
+    file.unlink(missing_ok=True)
 
 
 async def _all_known() -> bool:
