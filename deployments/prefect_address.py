@@ -38,9 +38,12 @@ async def prefect_answers(client: httpx.AsyncClient) -> None:
 
 
 async def prefect_workers(client: httpx.AsyncClient) -> list[dict[str, Any]]:
-    """The workers of our pool: `{name, pool, status, last_seen}` each."""
+    """The workers of our pool: `{name, pool, status, last_seen}` each; none where there is no pool yet."""
     try:
-        answer = (await client.post(f"/work_pools/{WORK_POOL}/workers/filter", json={"limit": 50})).raise_for_status()
+        answer = await client.post(f"/work_pools/{WORK_POOL}/workers/filter", json={"limit": 50})
+        if answer.status_code == 404:
+            return []
+        answer.raise_for_status()
     except httpx.HTTPError as error:
         raise ExternalServiceError("The Prefect server does not answer.", service="prefect") from error
     return [

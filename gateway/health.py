@@ -19,6 +19,9 @@ PROBE_SECONDS = 2.0
 KEPT_SECONDS = 1.0
 """A report is given to everyone who asks within this time: asking often costs the dependencies nothing."""
 
+WORKERS_KEPT_SECONDS = 60.0
+"""How long the last list of Prefect's workers is shown while a slow server gives no new one."""
+
 SILENT_SCHEDULER_SECONDS = 120.0
 DEPENDENCIES: tuple[str, ...] = ("redis", "prefect", "documents", "vectors")
 
@@ -52,7 +55,9 @@ class HealthReport(Liveness):
     vectors: DependencyHealth
     lanes: list[LaneStatus]
     unserved_queues: list[str] = Field(description="queues in which jobs wait that no lane serves")
-    workers: list[dict[str, Any]]
+    workers: list[dict[str, Any]] = Field(
+        description="Prefect's; while its server is slow the last known for a minute, then none, and `prefect` says so"
+    )
     scheduler_tick_age: float | None = Field(description="seconds since the sweeper's last round")
     active_websockets: int
     execution_mode: str
@@ -81,6 +86,7 @@ class HealthDesk:
         self._context = context
         self._lock = asyncio.Lock()
         self._last: tuple[float, HealthReport] | None = None
+        self._workers: tuple[float, list[dict[str, Any]]] | None = None
 
     async def report(self, active_websockets: int) -> HealthReport:
         async with self._lock:
@@ -93,9 +99,12 @@ class HealthDesk:
         (redis, prefect, documents, vectors), lanes, workers, tick_age = await asyncio.gather(
             asyncio.gather(*(ask(context.probes.get(name)) for name in DEPENDENCIES)),
             _or_else(context.presence.lanes(), list[LaneStatus]()),
-            _or_else(context.workers(), list[dict[str, Any]]()),
+            _or_else(context.workers(), None),
             _or_else(context.presence.tick_age(), None),
         )
+        known = self._known_workers(workers)
+        if known is None and prefect.status == "healthy":  # no worker is something else than no answer
+            prefect = DependencyHealth(status="unhealthy", error="WorkersUnknown")
         unserved = await _or_else(unserved_queues(context, lanes), list[str]())
         found = dict(zip(DEPENDENCIES, (redis, prefect, documents, vectors), strict=True))
         return HealthReport(
@@ -107,11 +116,20 @@ class HealthDesk:
             vectors=vectors,
             lanes=lanes,
             unserved_queues=unserved,
-            workers=workers,
+            workers=known or [],
             scheduler_tick_age=tick_age,
             active_websockets=0,
             execution_mode=context.execution_mode,
         )
+
+    def _known_workers(self, answer: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        """The answer, else the last one for a while; None when nothing is known."""
+        now = time.monotonic()
+        if answer is not None:
+            self._workers = (now, answer)
+        elif self._workers is not None and now - self._workers[0] > WORKERS_KEPT_SECONDS:
+            self._workers = None
+        return self._workers[1] if self._workers else None
 
 
 async def ask(probe: Probe | None) -> DependencyHealth:

@@ -94,6 +94,47 @@ async def test_a_dependency_that_hangs_or_fails_is_shown_and_holds_nobody_up(mon
     assert "password" not in answer.text
 
 
+WORKER = {"name": "one", "pool": "millrace", "status": "online", "last_seen": None}
+
+LISTS: list[tuple[str, list[list[dict[str, Any]] | None], float, list[dict[str, Any]], str | None]] = [
+    # what the server gives, one after the other (None: nothing) · how long one is kept · shown · `prefect`'s error
+    ("an answer", [[WORKER]], 60, [WORKER], None),
+    ("no worker is there", [[]], 60, [], None),
+    ("slow once", [[WORKER], None], 60, [WORKER], None),
+    ("the worker left", [[WORKER], []], 60, [], None),
+    ("slow from the start", [None], 60, [], "WorkersUnknown"),
+    ("slow for long", [[WORKER], None], -1, [], "WorkersUnknown"),
+    ("slow, then not", [None, [WORKER]], 60, [WORKER], None),
+]
+
+
+@pytest.mark.parametrize(("lists", "kept", "shown", "error"), [one[1:] for one in LISTS], ids=[one[0] for one in LISTS])
+async def test_an_empty_list_of_workers_means_that_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+    lists: list[list[dict[str, Any]] | None],
+    kept: float,
+    shown: list[dict[str, Any]],
+    error: str | None,
+) -> None:
+    monkeypatch.setattr(health, "KEPT_SECONDS", -1)
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(health, "WORKERS_KEPT_SECONDS", kept)
+    left = iter(lists)
+
+    async def workers() -> list[dict[str, Any]]:
+        if (found := next(left)) is None:
+            await asyncio.sleep(60)
+        return found or []
+
+    async def well() -> None: ...
+
+    desk = await open_desk(probes={"prefect": well}, workers=workers)
+    async with desk.client() as client:
+        told = [(await client.get("/health")).json() for _ in lists][-1]
+    assert (told["workers"], told["prefect"]["error"]) == (shown, error)
+    assert told["status"] == ("degraded" if error else "healthy")
+
+
 async def test_a_gateway_that_can_store_nothing_answers_503() -> None:
     async def fails() -> None:
         raise OSError
