@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tarfile
 import zlib
 from pathlib import Path
+from typing import Final, Self
 
 from deployments.stack.home import PRIVATE_FILE
 from spine.errors import ConflictError, InvalidInputError
+
+_BLOCK: Final = 1024 * 1024
+_ENDS: Final = frozenset({"EOFHeaderError", "EmptyHeaderError"})
+"""What `tarfile` raises, and does not export, where an archive ends as it should."""
 
 
 def pack(folder: Path, file: Path) -> None:
@@ -48,13 +54,45 @@ def unpack(file: Path, folder: Path) -> None:
     if not file.is_file():
         raise InvalidInputError(f"There is no backup {file}.")
     try:
-        with tarfile.open(file, mode="r:*") as archive:
+        with tarfile.open(file, mode="r:*", tarinfo=_Member) as archive:
             archive.extractall(folder, filter=_plain)  # noqa: S202 - every member goes through the filter
+            _read_to_the_end(archive)
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # a full disk is not the archive's fault
             raise
-        reason = (str(error).splitlines() or ["it is damaged"])[0].rstrip(":")  # tarfile tells each way that it tried
-        raise InvalidInputError(f"{file} cannot be unpacked: {reason}. Nothing was restored from it.") from error
+        raise InvalidInputError(
+            f"{file} cannot be unpacked: {_reason(error)}. Nothing was restored from it."
+        ) from error
+
+
+class _Member(tarfile.TarInfo):
+    """A header that says so when it is none: `tarfile` takes one that is damaged for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:  # pyright: ignore[reportIncompatibleMethodOverride]
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.HeaderError as error:
+            if archive.offset == 0 or type(error).__name__ in _ENDS:
+                raise  # at its beginning it may be no archive at all, or one that is compressed in another way
+            raise DamagedError(str(error)) from error
+
+
+class DamagedError(tarfile.TarError):
+    """Something in the middle of an archive is no part of one."""
+
+
+def _read_to_the_end(archive: tarfile.TarFile) -> None:
+    """What follows the last file holds the checksum of the whole."""
+    while archive.fileobj.read(_BLOCK):
+        pass
+
+
+def _reason(error: Exception) -> str:
+    said = (str(error).splitlines() or [""])[0].rstrip(":.")  # tarfile tells each way that it tried
+    if isinstance(error, (DamagedError, zlib.error, EOFError, gzip.BadGzipFile)):
+        return f"it is damaged ({said})"
+    return said or "it is damaged"
 
 
 def _plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:

@@ -134,6 +134,36 @@ def test_an_archive_reaches_nothing_outside_its_folder(tmp_path: Path, hostile: 
     assert sorted(os.listdir(tmp_path)) == ["backup.tar", "in"]
 
 
+@pytest.mark.parametrize("place", range(5, 100, 10), ids=lambda place: f"at {place} %")
+def test_an_archive_with_bytes_overwritten_is_told_as_damaged(saved: Path, tmp_path: Path, place: int) -> None:
+    for number in range(20):
+        (saved / "home" / f"text-{number}").write_text("".join(f"{number * line} lines, " for line in range(2_000)))
+    file, folder = tmp_path / "backup.tar.gz", tmp_path / "folder"
+    pack(saved, file)
+    content = bytearray(file.read_bytes())
+    at = len(content) * place // 100
+    content[at : at + 64] = b"\xa5" * 64
+    file.write_bytes(content)
+    folder.mkdir()
+    with pytest.raises(InvalidInputError, match=r"is damaged .*Nothing was restored"):
+        unpack(file, folder)
+        verify(folder, read_manifest(folder))
+
+
+@pytest.mark.parametrize("damaged", [0, 1, 2])
+def test_a_file_that_is_none_in_the_middle_of_an_archive_is_not_its_end(tmp_path: Path, damaged: int) -> None:
+    file = tmp_path / "backup.tar"
+    with tarfile.open(file, "w") as archive:
+        for name in ("documents", MANIFEST, "vectors"):
+            archive.addfile(member(name), io.BytesIO())
+    content = bytearray(file.read_bytes())
+    content[512 * damaged : 512 * damaged + 64] = b"\xa5" * 64
+    file.write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InvalidInputError, match="it is damaged" if damaged else "cannot be unpacked"):
+        unpack(file, tmp_path / "folder")
+
+
 def test_half_an_archive_is_refused(saved: Path, tmp_path: Path) -> None:
     (saved / "home" / "large").write_bytes(os.urandom(200_000))
     file, half = tmp_path / "backup.tar.gz", tmp_path / "half.tar.gz"
