@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from deployments.cli.application import print_json
-from spine.errors import InvalidInputError
+from spine.errors import InvalidInputError, NotFoundError
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -68,11 +68,14 @@ def purge(
     """Revoke every job that waits in a queue. Jobs that run go on; revoked ones cannot be put back to work."""
     from deployments.gateway_client import gateway
 
-    if not yes and not _agreed(queue):
-        print("Nothing was changed.", file=sys.stderr)
-        raise typer.Exit(1)
     with gateway() as client:
-        purged = client.post(f"/api/queues/{queue}/purge", timeout=300).json()
+        if not yes and not _agreed(client, queue):
+            print("Nothing was changed.", file=sys.stderr)
+            raise typer.Exit(1)
+        try:
+            purged = client.post(f"/api/queues/{queue}/purge", timeout=300).json()
+        except NotFoundError as error:
+            raise _no_queue(queue) from error
     if json:
         print_json(purged)
     else:
@@ -104,10 +107,16 @@ def _failure(job: dict[str, Any]) -> str:
     return f"{job['job_id']} ended as {job['status']}: {error.get('message', 'no reason was recorded')}"
 
 
-def _agreed(queue: str) -> bool:
+def _agreed(client: Any, queue: str) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - `<&-` closes it
+        if all(one["queue"] != queue for one in client.get("/api/queues").json()["items"]):
+            raise _no_queue(queue)
         raise InvalidInputError("There is nobody to ask: `millrace purge --yes` does not ask.")
     return typer.confirm(f"Revoke everything that waits in {queue}?", default=False)
+
+
+def _no_queue(queue: str) -> NotFoundError:
+    return NotFoundError(f"There is no queue of jobs {queue!r}; `millrace queues` lists them.")
 
 
 def _row(one: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import typer
 
 from deployments.cli.application import print_json
 from deployments.cli.review_commands import Json
+from spine.errors import InvalidInputError
 
 tokens = typer.Typer(no_args_is_help=True, help="Access tokens for people and programs.", rich_markup_mode=None)
 
@@ -26,6 +27,8 @@ def create(
     """Make a token; it is shown this once."""
     from deployments.gateway_client import gateway
 
+    if days < 0:
+        raise InvalidInputError(f"--days is {days}: give 0 (no end) or more.")
     with gateway() as client:
         made = client.post("/api/tokens", json={"name": name, "role": role, "days": days or None}).json()
     print_json(made) if json else print(made["token"])

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from deployments.cli import conversation_commands
-from spine.errors import InvalidInputError
+from spine.errors import InvalidInputError, NotFoundError
 from tests.unit.deployments.command_line import Answer, run_command
 
 
@@ -68,6 +68,8 @@ def test_a_purge_happens_only_when_it_is_meant(monkeypatch: pytest.MonkeyPatch) 
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"items": [{"queue": "llm"}]})
         asked.append(request.url.path)
         return httpx.Response(200, json={"queue": "llm", "revoked": 4})
 
@@ -75,3 +77,17 @@ def test_a_purge_happens_only_when_it_is_meant(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(refused.exception, InvalidInputError) and "--yes" in refused.exception.message and asked == []
     done = run(monkeypatch, answer, "purge", "llm", "--yes")
     assert done.exit_code == 0 and asked == ["/api/queues/llm/purge"] and "4 jobs" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["purge", "nosuch"], ["purge", "nosuch", "--yes"]], ids=" ".join)
+def test_a_queue_that_there_is_not_is_named_with_the_command_that_lists_them(
+    monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"items": [{"queue": "llm"}]})
+        raise NotFoundError("There is no queue 'nosuch'; `GET /api/queues` lists them.")
+
+    refused = run(monkeypatch, answer, *words)
+    assert isinstance(refused.exception, NotFoundError)
+    assert "'nosuch'" in refused.exception.message and "`millrace queues`" in refused.exception.message
