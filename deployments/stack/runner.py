@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deployments.stack import processes
+from deployments.stack.ended_tasks import end_task
 from deployments.stack.environment import settled
 from deployments.stack.gate import Gate, NeedsMet
 from deployments.stack.home import Home
@@ -129,8 +130,7 @@ class PartRunner:
                 await self._end(process, self.part.stop_seconds)
             code = await process.wait()
         finally:
-            watcher.cancel()
-            await asyncio.gather(watcher, return_exceptions=True)
+            await end_task(watcher)
         self._clear_remains(process.pid)
         lived = None if self._healthy_since is None else time.monotonic() - self._healthy_since
         return Ending(code=code, healthy_seconds=lived, asked=self._asked_to_end)
