@@ -2,7 +2,7 @@
 
 A template is text with `{{ path }}` in it, a path being names and list places joined by dots (`data.items.0.url`).
 Nothing is evaluated. `{{ path? }}` may be missing: alone in its text it leaves the parameter out, inside a longer
-text it is empty.
+text it is empty, as is null. Without the question mark null stands for itself, and has no place inside a longer text.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def rule_for(rules: Sequence[WebhookRule], event: str) -> WebhookRule | None:
 def rendered(params: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters with every template filled in. A template that is a text's only content keeps its value's type.
 
-    Raises `InvalidInputError` that names each parameter whose value the payload lacks, or cannot be put into a text.
+    Raises `InvalidInputError` that names each parameter whose value the payload lacks, or cannot be put into a text:
+    an object, a list, null.
     """
     problems: list[FieldError] = []
     made = _filled(dict(params), payload, "", problems)
@@ -71,6 +72,9 @@ def _text(text: str, payload: Mapping[str, Any], place: str, problems: list[Fiel
         value = _value(found, payload, place, problems)
         if isinstance(value, dict | list):
             problems.append(FieldError(place, f"{found['path']} is no single value that could stand in a text"))
+        if value is None and not found["optional"]:
+            # Nothing in its place would make one name of many: every order without an id the same conversation.
+            problems.append(FieldError(place, f"{found['path']} is null in the payload"))
         return "" if value is NOTHING or value is None else _written(value)
 
     return _TEMPLATE.sub(put_in, text)[:_LONGEST_TEXT]

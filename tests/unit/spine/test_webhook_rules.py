@@ -36,6 +36,7 @@ PAYLOAD: dict[str, Any] = {
         pytest.param("{{ data.author }}", {"name": "M. Hale"}, id="an object stays one"),
         pytest.param("{{ data.pages }} pages at {{ data.price }}", "312 pages at 12.5", id="inside a text"),
         pytest.param("signed: {{ data.signed }}{{ data.none? }}", "signed: false", id="an optional one inside a text"),
+        pytest.param("gone: {{ data.gone? }}.", "gone: .", id="an optional null inside a text"),
         pytest.param("no template", "no template", id="plain text"),
         pytest.param(7, 7, id="a plain number"),
         pytest.param({"a": ["{{ data.pages }}"]}, {"a": [312]}, id="inside lists and objects"),
@@ -59,6 +60,7 @@ def test_an_optional_value_that_is_missing_leaves_its_parameter_out() -> None:
         ),
         pytest.param({"a": {"b": ["{{ data.links.9 }}"]}}, r"params\.a\.b\.0: .* data\.links\.9", id="behind the list"),
         pytest.param({"a": "by {{ data.author }}"}, "no single value", id="an object inside a text"),
+        pytest.param({"a": "order:{{ data.gone }}"}, r"params\.a: data\.gone is null", id="null inside a text"),
         pytest.param({"a": "{{ data.url.x }}"}, r"no data\.url\.x", id="below a text"),
     ],
 )
