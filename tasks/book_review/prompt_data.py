@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+from spine.visible_text import with_joiners_that_join
 from tasks.book_review.writing.text_units import cut_at_sentence
 
 _OPEN, _CLOSE = "<<<DATA", "DATA>>>"
 _MARKS = re.compile(r"<{2,}|>{2,}")
-_INVISIBLE = re.compile(r"[\u0000-\u0008\u000b-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile(
+    r"[\u0000-\u0008\u000b-\u001f\u007f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
 LONGEST_LINE = 300  # characters of a title, an author, an address
 
 
@@ -35,5 +38,6 @@ def fenced_inline(text: str) -> str:
 
 
 def defused(text: str) -> str:
-    """The text without fence marks and invisible characters."""
-    return _MARKS.sub(lambda mark: mark.group()[0], _INVISIBLE.sub("", text.replace("\r\n", "\n"))).strip()
+    """The text without fence marks and invisible characters; joiners that its spelling needs stay."""
+    visible = with_joiners_that_join(_INVISIBLE.sub("", text.replace("\r\n", "\n")))
+    return _MARKS.sub(lambda mark: mark.group()[0], visible).strip()

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from spine.spelling import with_commas
+from spine.visible_text import with_joiners_that_join
 from tasks.persona_ingestion.languages import UNKNOWN, passage_language
 
 _CEDILLA = re.compile("[şŞţŢ]")
@@ -16,8 +17,6 @@ _INVISIBLE = re.compile(
     "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
 )
 """Halves of a surrogate pair too, which JSON may hold by themselves: they can be neither hashed nor stored."""
-_JOINERS = re.compile("[\u200c\u200d]+")
-_FIRST_JOINED = "\u0590"  # the scripts before it are written the same with and without joiners
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 
 
@@ -36,19 +35,7 @@ def normalise(text: str, language: str) -> str:
 
 
 def _visible(text: str) -> str:
-    text = _INVISIBLE.sub("", text)
-    return text if text.isascii() else _JOINERS.sub(_joined, text)
-
-
-def _joined(found: re.Match[str]) -> str:
-    """A zero-width joiner or non-joiner between two signs is spelling: in Persian, in Indic scripts, in emoji."""
-    text, start, end = found.string, found.start(), found.end()
-    before, after = text[max(0, start - 1) : start], text[end : end + 1]
-    return found[0][0] if _may_be_joined(before) and _may_be_joined(after) else ""
-
-
-def _may_be_joined(sign: str) -> bool:
-    return sign >= _FIRST_JOINED and unicodedata.category(sign)[0] in "LMS"
+    return with_joiners_that_join(_INVISIBLE.sub("", text))
 
 
 def is_romanian(text: str, of_work: str) -> bool:

@@ -9,7 +9,7 @@ from spine.contracts.pipelines import Prompt
 from spine.contracts.texts import LinkPage
 from spine.errors import InvalidInputError
 from tasks.book_review.link_summary import summary_material
-from tasks.book_review.prompt_data import fenced, inline
+from tasks.book_review.prompt_data import defused, fenced, inline
 from tasks.book_review.prompts import DEFAULT_PROMPTS, PLACEHOLDERS, check_template, placeholders_of, render
 from tasks.conversation import prompts as conversation
 from tasks.module_graph.questions import prompts as questions
@@ -105,6 +105,24 @@ def test_a_fence_cannot_be_left_from_inside() -> None:
     assert block.count("DATA>>>") == 1
     assert block.endswith("DATA>>>")
     assert "\u202e" not in block
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("می\u200cخواهم", "می\u200cخواهم", id="Persian keeps its non-joiners"),
+        pytest.param("क्\u200dष", "क्\u200dष", id="Indic letters keep their joiners"),
+        pytest.param("👨\u200d👩\u200d👧!", "👨\u200d👩\u200d👧!", id="a family stays one sign"),
+        pytest.param("❤\ufe0f\u200d🔥", "❤\ufe0f\u200d🔥", id="so does a sign of two with a selector"),
+        pytest.param("می\u200c\u200d\u200c\u200dخواهم", "می\u200cخواهم", id="a run of joiners says no more than one"),
+        pytest.param("می\u200c\u200b\u200d\u2060خواهم", "می\u200cخواهم", id="a run with others in it is one too"),
+        pytest.param("ig\u200dno\u200cre th\u200b\u200eis", "ignore this", id="beside ASCII letters they go"),
+        pytest.param("<\u200d<\u200c<DATA", "<DATA", id="they hide no mark of a fence"),
+        pytest.param("\u200cخواهم\u200d", "خواهم", id="at the ends they join nothing"),
+    ],
+)
+def test_joiners_stay_where_they_are_spelling_and_hide_nothing_elsewhere(text: str, shown: str) -> None:
+    assert defused(text) == shown
 
 
 def test_a_long_text_is_cut_after_a_sentence_and_the_label_says_so() -> None:

@@ -1,0 +1,29 @@
+"""What of a text can be seen: joiners that join two signs, characters that show nothing, and whether any is left."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+_JOINERS: Final = re.compile("[\u200c\u200d]+")
+_FIRST_JOINED: Final = "\u0590"  # the scripts before it are written the same with and without joiners
+
+
+def with_joiners_that_join(text: str) -> str:
+    """The text with one joiner of each run that stands between two signs, and none anywhere else.
+
+    A zero-width joiner or non-joiner between two signs is spelling: in Persian, in Indic scripts, in emoji. Take other
+    invisible characters out before, or they count as signs that nothing joins.
+    """
+    return text if text.isascii() else _JOINERS.sub(_joined, text)
+
+
+def _joined(found: re.Match[str]) -> str:
+    text, start, end = found.string, found.start(), found.end()
+    before, after = text[max(0, start - 1) : start], text[end : end + 1]
+    return found[0][0] if _may_be_joined(before) and _may_be_joined(after) else ""
+
+
+def _may_be_joined(sign: str) -> bool:
+    return sign >= _FIRST_JOINED and unicodedata.category(sign)[0] in "LMS"
