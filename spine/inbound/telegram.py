@@ -19,6 +19,7 @@ from spine.inbound.reading import (
     text_at,
 )
 from spine.inbound.telegram_content import content_text
+from spine.inbound.telegram_references import reference_notes
 from spine.telegram_address import TelegramAddress
 
 UPDATE_KINDS: Final = frozenset(
@@ -63,7 +64,7 @@ def _said(update: dict[str, Any], bot: str, kind: str) -> Reading:
         if not (text_at(message, "text") or text_at(message, "caption")):
             return Ignored(kind)
         text = f"[edited] {text}"
-    return _heard(update, bot, message, text, sender=inner(message, "from"))
+    return _heard(update, bot, message, " ".join([*reference_notes(message), text]), sender=inner(message, "from"))
 
 
 def _pressed(update: dict[str, Any], bot: str) -> Reading:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
+from spine.message_notes import own_words
 from spine.words import words
 
 LANGUAGES = ("en", "pt", "ro", "uk", "de", "es", "fr", "it")
@@ -68,6 +69,7 @@ def speech(language: str) -> Speech:
 
 def language_of(text: str, declared: str) -> str:
     """The language of a message, ISO 639-1: what its words tell, else what is `declared`, else English."""
+    text = own_words(text)
     said = words(text)
     if _UKRAINIAN & set(text):
         return "uk"
@@ -83,15 +85,17 @@ def language_of(text: str, declared: str) -> str:
 
 def greets(text: str) -> bool:
     """Whether the message is a greeting and nothing more."""
-    return _greeted_in(tuple(words(text)), "") is not None
+    return _greeted_in(tuple(words(own_words(text))), "") is not None
 
 
 def decision(text: str) -> Decision:
     """What a message says to a question that is answered with yes or no.
 
     Only a message that holds nothing besides such words is clear: "yes, but two of them" is not. Two ways to say no are
-    clear where a plain no stands by itself, as in "no, cancel it"; "do not cancel it" says the opposite of both.
+    clear where a plain no stands by itself, as in "no, cancel it"; "do not cancel it" says the opposite of both. A note
+    on what the message refers to says nothing: a yes in it is somebody else's, a question in it makes no yes unclear.
     """
+    text = own_words(text)
     opening = _NO_BY_ITSELF.match(text)
     answers = _answers(tuple(words(text[opening.end() :] if opening else text)))
     if answers is None or _asks(text) or len(answers & _all("no")) > 1:

@@ -43,6 +43,15 @@ DECISIONS = [
     ("Nein. Bitte stornieren!", Decision.NO),
     ("no, no", Decision.NO),
     ("cancel, please cancel", Decision.NO),
+    # what a message refers to is not what it says
+    ("[in reply to: Shall I place it?] yes", Decision.YES),
+    ("[in reply to: Do not cancel it!] [link: https://no.example] Sim.", Decision.YES),
+    ("[in reply to: yes] no", Decision.NO),
+    ("[in reply to: yes please] hm", Decision.UNCLEAR),
+    ("[in reply to: yes please]", Decision.UNCLEAR),
+    ("[in reply to: 👍] what is it?", Decision.UNCLEAR),
+    ("[edited] yes", Decision.UNCLEAR),
+    ("[photo] yes", Decision.UNCLEAR),
     # a no to the no
     ("do not cancel the order", Decision.UNCLEAR),
     ("dont cancel it", Decision.UNCLEAR),
@@ -121,6 +130,8 @@ LANGUAGE_OF = [
     ("Bună ziua!", "en", "ro"),
     ("Servus", "de", "de"),
     ("Servus", "ro", "ro"),
+    # in that of the person's own words, whatever they refer to
+    ("[in reply to: Bună ziua, mulțumesc pentru comandă] thank you very much", "und", "en"),
 ]
 
 
@@ -133,7 +144,15 @@ def test_a_message_is_in_the_language_of_its_words_else_in_the_declared_one(
 
 @pytest.mark.parametrize(
     ("text", "is_one"),
-    [("Hello!", True), ("hi there", True), ("Olá, bom dia", True), ("hello, where is my order", False), ("", False)],
+    [
+        ("Hello!", True),
+        ("hi there", True),
+        ("Olá, bom dia", True),
+        ("hello, where is my order", False),
+        ("", False),
+        ("[in reply to: our news] hi there", True),
+        ("[in reply to: hi] which one?", False),
+    ],
 )
 def test_a_greeting_is_a_greeting_and_nothing_more(text: str, is_one: bool) -> None:
     assert greets(text) is is_one
