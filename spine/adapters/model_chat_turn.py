@@ -21,6 +21,7 @@ from spine.errors import ContentFilteredError, InvalidModelOutputError, Millrace
 from spine.model_chain import Attempt
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential
+from spine.visible_text import shows_something, without_controls
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
@@ -89,9 +90,9 @@ class ConversationTurn:
         return InvalidModelOutputError(f"{self._choice.provider}: still no words after {self.attempt.reasks + 1} asks")
 
     def _said(self, reply: WireReply) -> Said | MillraceError | None:
-        """The words of a reply; None when there are none."""
-        text = without_thoughts(reply.text)
-        if text and written_call(text, self._tool_names) is None:
+        """The words of a reply; None when there are none that anybody could see."""
+        text = without_controls(without_thoughts(reply.text)).strip()
+        if shows_something(text) and written_call(text, self._tool_names) is None:
             return Said(text=text, tools=tuple(self.uses))
         if reply.finish_reason == "content_filter":
             return ContentFilteredError(f"{self._choice.provider} refused to answer", service=self._choice.provider)

@@ -1,4 +1,7 @@
-"""Bringing our words to the person: at most once, one at a time per account, with what is known of their arrival."""
+"""Bringing our words to the person: at most once, one at a time per account, with what is known of their arrival.
+
+No control character goes along, wherever the words come from: a model's, an order's note, a caller of the API.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from spine.effects import EffectLedger, Outcome
 from spine.idempotency import effect_key
 from spine.inline_replies import InlineReplies
 from spine.services import Services
+from spine.visible_text import without_controls
 from tasks.conversation.language import language_of, speech
 
 
@@ -36,7 +40,7 @@ async def send_once(
     async def make() -> Outcome:
         if before is not None:
             await before()
-        receipt = await services.messengers(platform, account).send(chat_id, text)
+        receipt = await services.messengers(platform, account).send(chat_id, without_controls(text))
         return {"message_ids": ",".join(receipt.message_ids)}
 
     effects = EffectLedger(services.documents, job_id=job.job_id, lease=services.ledger.lease)
@@ -48,7 +52,7 @@ async def deliver_reply(
     services: Services, job: Job, platform: Platform, account: str, chat_id: str, text: str
 ) -> Delivery:
     """The reply of a message's job: carried by the request that waits for it, else sent."""
-    if await InlineReplies(services.documents).deliver(job, text):
+    if await InlineReplies(services.documents).deliver(job, without_controls(text)):
         return Delivery.INLINE
     return await send_once(services, job, reply_key(job.job_id), platform, account, chat_id, text)
 

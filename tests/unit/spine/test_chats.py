@@ -183,11 +183,37 @@ async def test_a_server_that_refuses_tools_is_asked_without_them(serve: Serve, a
     assert (reply.text, len(reply.attempts)) == ("No idea.", 1)
 
 
-async def test_an_empty_answer_is_asked_again_and_then_counts_as_the_providers_failure(serve: Serve, ask: Ask) -> None:
-    silent, spoken = serve([text("<think>hm</think>  ")]), serve([text("Rainy.")])
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        pytest.param("<think>hm</think>  ", id="thoughts alone"),
+        pytest.param("  \n \u200b ", id="a space of no width"),
+        pytest.param("\ufeff\u2060\u200d\u00ad", id="other characters that nobody sees"),
+        pytest.param("\x00\x1b", id="control characters"),
+        pytest.param("\u3164\u2800\ufe0f", id="signs that are blank"),
+    ],
+)
+async def test_an_empty_answer_is_asked_again_and_then_counts_as_the_providers_failure(
+    serve: Serve, ask: Ask, nothing: str
+) -> None:
+    silent, spoken = serve([text(nothing)]), serve([text("Rainy.")])
     reply = await ask(question(), silent, spoken)
     assert (silent.count, reply.text, reply.provider) == (2, "Rainy.", "p1")
     assert reply.fallback_reason is not None and "p0 failed (InvalidModelOutputError" in reply.fallback_reason
+
+
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        pytest.param("Ra\x00iny\x07.\x1b", "Rainy.", id="control characters go"),
+        pytest.param("a\tb\nc", "a\tb\nc", id="tabs and line feeds stay"),
+        pytest.param("a\r\nb\rc\x85d", "a\nb\nc\nd", id="line ends are line feeds"),
+        pytest.param("می\u200cخواهم 👨\u200d👩\u200d👧", "می\u200cخواهم 👨\u200d👩\u200d👧", id="joiners stay"),
+        pytest.param("👍", "👍", id="a sign is an answer"),
+    ],
+)
+async def test_an_answer_comes_without_control_characters(serve: Serve, ask: Ask, answered: str, said: str) -> None:
+    assert (await ask(question(), serve([text(answered)]))).text == said
 
 
 FAULTS = {
