@@ -141,7 +141,13 @@ class Turn(BaseModel):
     role: Literal["user", "assistant", "followup"]
     text: str
     job_id: str = ""
-    delivery: Delivery | None = Field(default=None, description="of what we said")
+    delivery: Delivery | None = Field(
+        default=None, description="of what we said; null until it is known to have arrived"
+    )
+    ahead: list[str] = Field(
+        default_factory=list[str],
+        description="with an order: jobs of messages that were there before it went out, so none of them answers it",
+    )
     tokens: int = 0
     archived: bool = Field(default=False, description="covered by the session's summary; kept for reading")
     reply: Reply | None = Field(default=None, description="of what we said: where it comes from")

@@ -30,8 +30,9 @@ from tasks.book_review.prompt_data import fenced, fenced_inline
 from tasks.conversation.asking import Asking, asking_for
 from tasks.conversation.history import shown_summary, shown_turns
 from tasks.conversation.language import Decision, Speech, greets, language_of, speech
-from tasks.conversation.order_talk import answer_to_order, order_text, order_tool, proposal_in, was_shown
+from tasks.conversation.order_talk import answer_to_order, asks_about, order_text, order_tool, proposal_in
 from tasks.conversation.passages import PersonaSearch, quoted_passages, shown_passages
+from tasks.conversation.sending import has_arrived, messages_ahead
 from tasks.conversation.starting import start_task
 from tasks.conversation.template import REPLY
 from tasks.conversation.transcript import Transcript, reply_turn_id, user_turn_id
@@ -97,6 +98,8 @@ async def _reply_turn(
         role="assistant",
         text=reply.text,
         job_id=job.job_id,
+        delivery=Delivery.KEPT if job.params.get("task") == TaskName.PROCESS_MESSAGE else None,
+        ahead=await messages_ahead(services, job) if reply.order_id is not None else [],
         reply=reply,
     )
     return await transcript.append(said, after=heard.seq), session
@@ -125,7 +128,7 @@ class _Answer:
         order = await self._order_in_question()
         if order is None:
             return await self._agent(None)
-        shown = self._is_theirs(order) and was_shown(order, await self.transcript.last_said())
+        shown = await self._was_shown(order)
         said = await answer_to_order(self.asking, order, self.heard.text, self._speech) if shown else Decision.UNCLEAR
         if said is Decision.YES or order.confirmed_by == self.heard.message_id:
             return await self._confirmed(order)
@@ -142,6 +145,13 @@ class _Answer:
         order = await self._orders.get(self.session.pending_order_id)
         ours = order.confirmed_by == self.heard.message_id  # confirmed by this message, before a crash
         return order if ours or order.status is OrderStatus.PROPOSED else None
+
+    async def _was_shown(self, order: Order) -> bool:
+        """Whether the message can be an answer: who ordered wrote it after our last words, with this order, arrived."""
+        last_said = await self.transcript.last_said() if self._is_theirs(order) else None
+        if last_said is None or not asks_about(last_said, order, self.job.job_id):
+            return False
+        return await has_arrived(self.asking.services, last_said)
 
     def _is_theirs(self, order: Order) -> bool:
         """Whether who writes may be who ordered; in a group, others say yes to other things."""
@@ -225,7 +235,7 @@ class _Answer:
     def _open_order(self, order: Order | None) -> str:
         if order is None:
             return ""
-        told = "This order waits for the customer's yes and is shown again below your answer:"
+        told = "This order is not placed: it waits for the customer's yes and is shown again below your answer:"
         return f"{told}\n{fenced('order', order_text(order, self._speech), _LONGEST_ORDER)}"
 
     @property

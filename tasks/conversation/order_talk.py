@@ -56,9 +56,9 @@ def order_text(order: Order, speech: Speech) -> str:
     return "\n".join([*lines, "", speech.say("order_ask")])
 
 
-def was_shown(order: Order, last_said: Turn | None) -> bool:
-    """Whether the customer's message answers the question about this very order."""
-    return last_said is not None and last_said.reply is not None and last_said.reply.order_id == order.order_id
+def asks_about(last_said: Turn, order: Order, job_id: str) -> bool:
+    """Whether our last words put this very order to the customer, before the message of that job was there."""
+    return last_said.reply is not None and last_said.reply.order_id == order.order_id and job_id not in last_said.ahead
 
 
 async def answer_to_order(asking: Asking, order: Order, text: str, speech: Speech) -> Decision:

@@ -17,7 +17,7 @@ from spine.services import current_services
 from tasks.conversation.answering import Answered, answer_message
 from tasks.conversation.crm_orders import create_crm_order as create_order
 from tasks.conversation.following_up import send_followup as follow_up
-from tasks.conversation.sending import deliver_reply
+from tasks.conversation.sending import deliver_reply, messages_ahead
 from tasks.conversation.summarizing import summarize
 from tasks.conversation.transcript import Transcript, reply_turn_id
 from tasks.conversation.worker_health import WorkerHealth, check_worker
@@ -40,7 +40,8 @@ async def process_and_respond(job: Job, message: InboundMessage, making: Abstrac
     """
     async with making:
         answered = await answer_message(current_services(), job, message)
-    return answered.delivered(await _deliver(job, message, answered.reply.text))
+    reply = answered.reply
+    return answered.delivered(await _deliver(job, message, reply.text, shows_order=reply.order_id is not None))
 
 
 @task(name=TaskName.SEND_RESPONSE.value, task_run_name="send to {job.subject_id}", **UNKEPT)
@@ -49,12 +50,18 @@ async def send_response(job: Job, message: InboundMessage, text: str) -> Deliver
     return await _deliver(job, message, text)
 
 
-async def _deliver(job: Job, message: InboundMessage, text: str) -> Delivery:
+async def _deliver(job: Job, message: InboundMessage, text: str, *, shows_order: bool = False) -> Delivery:
     """At most once per job; what is known of it stands on the stored turn too."""
     services = current_services()
-    delivery = await deliver_reply(services, job, message.platform, message.account, message.chat_id, text)
-    transcript = Transcript(services.documents, message.session_id)
-    await transcript.note(reply_turn_id(job.job_id), delivery=str(delivery))
+    transcript, turn_id = Transcript(services.documents, message.session_id), reply_turn_id(job.job_id)
+
+    async def note_who_is_ahead() -> None:
+        """A send may have to wait long for its turn, or for another attempt."""
+        await transcript.note(turn_id, ahead=await messages_ahead(services, job))
+
+    before = note_who_is_ahead if shows_order else None
+    delivery = await deliver_reply(services, job, message, text, before=before)
+    await transcript.note(turn_id, delivery=str(delivery))
     return delivery
 
 

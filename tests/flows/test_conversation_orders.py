@@ -11,15 +11,16 @@ from pydantic import SecretStr
 from spine.adapters.model_chat import PydanticAiChats
 from spine.adapters.model_wire import ModelWire
 from spine.chat_port import ChatRequest
-from spine.contracts.conversations import Order, OrderStatus
+from spine.contracts.conversations import Order, OrderStatus, TaskName
 from spine.contracts.jobs import JobStatus
 from spine.conversations import order_from
-from spine.documents import JOBS, ORDERS
-from spine.errors import ExternalServiceError, PermanentError
+from spine.documents import JOBS, MESSAGES, ORDERS
+from spine.errors import DatabaseError, ExternalServiceError, PermanentError, RateLimitError
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential
 from spine.testing.openai_server import OpenAiServer, text, tool
 from spine.testing.scripted_chats import Scripted, UsesTools
+from tasks.conversation import steps
 from tests.flows.conversation_world import ConversationWorld, open_world
 
 RIBBONS = {
@@ -135,6 +136,98 @@ async def test_a_yes_to_something_else_confirms_no_order() -> None:
     world = await open_world(shopkeeper())
     await world.say("yes")
     assert (await orders(world), world.crm.calls) == ([], 0)
+
+
+NOT_ARRIVED: dict[str, tuple[Any, JobStatus]] = {
+    # what the platform answers to the proposal, how its job ends
+    "the platform refused it": (PermanentError("Forbidden: bot was blocked by the user"), JobStatus.FAILURE),
+    "nobody knows whether it arrived": (
+        ExternalServiceError("cut", service="telegram", delivered=None),
+        JobStatus.SUCCESS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "status"), NOT_ARRIVED.values(), ids=NOT_ARRIVED)
+async def test_a_yes_to_a_proposal_that_is_not_known_to_have_arrived_shows_it_again(
+    answer: Any, status: JobStatus
+) -> None:
+    world = await open_world(shopkeeper())
+    world.messenger.refuse = lambda chat, text: answer
+    assert (await world.run(await world.receive("I want to buy two ribbons"))).status is status
+    world.messenger.refuse = lambda chat, text: None
+    reply = await world.say("yes")
+    (order,) = await orders(world)
+    assert (order.status, world.crm.calls) == (OrderStatus.PROPOSED, 0)
+    assert "Total: 28.00 EUR" in world.sent[-1] and reply.order_id == order.order_id
+    await world.say("yes")
+    assert [order.status for order in await orders(world)] == [OrderStatus.CREATED]
+
+
+READ_BY_WHO_ASKED: dict[str, dict[str, Any]] = {
+    "from the job": {"task": TaskName.PROCESS_MESSAGE, "platform": "api"},
+    "from the transcript": {"platform": "web"},
+}
+
+
+@pytest.mark.parametrize("where", READ_BY_WHO_ASKED.values(), ids=READ_BY_WHO_ASKED)
+async def test_a_proposal_that_is_only_kept_was_shown_to_who_reads_it(where: dict[str, Any]) -> None:
+    world = await open_world(shopkeeper())
+    await world.say("I want to buy two ribbons", **where)
+    await world.say("yes", **where)
+    assert [order.status for order in await orders(world)] == [OrderStatus.CREATED]
+
+
+async def test_a_proposal_whose_arrival_was_recorded_by_the_send_alone_was_shown() -> None:
+    """The process died between the send and the note on the turn, and the job was not run again."""
+    world = await open_world(shopkeeper())
+    await world.say("I want to buy two ribbons")
+    await world.services.documents.update(MESSAGES, {"role": "assistant"}, set={"delivery": None})
+    await world.say("yes")
+    assert [order.status for order in await orders(world)] == [OrderStatus.CREATED]
+
+
+@pytest.mark.parametrize("task", [TaskName.PROCESS_AND_RESPOND, TaskName.PROCESS_MESSAGE])
+@pytest.mark.parametrize("answer", ["yes", "no"])
+async def test_what_was_written_before_the_order_was_there_is_no_answer_to_it(answer: str, task: TaskName) -> None:
+    world = await open_world(shopkeeper())
+    burst = [await world.receive(text, task=task) for text in ("hi", "I want to buy two ribbons", answer)]
+    for job in burst:
+        await world.run(job)
+    (order,) = await orders(world)
+    assert (order.status, world.crm.calls) == (OrderStatus.PROPOSED, 0)
+    assert "Total: 28.00 EUR" in (await world.turns())[-1].text
+    await world.say("yes", task=task)
+    assert [order.status for order in await orders(world)] == [OrderStatus.CREATED]
+
+
+async def test_what_was_written_while_the_order_waited_to_be_sent_is_no_answer_to_it() -> None:
+    world = await open_world(shopkeeper())
+    refusals = [RateLimitError("slow down", retry_after=0.0, service="telegram")]
+    world.messenger.refuse = lambda chat, text: refusals.pop() if refusals else None
+    wish = await world.run(await world.receive("I want to buy two ribbons"))
+    yes = await world.receive("yes")
+    await world.services.documents.update(JOBS, {"_id": wish.job_id}, set={"run_after": None})
+    for job in (wish, yes):
+        await world.run(job)
+    assert ([order.status for order in await orders(world)], world.crm.calls) == ([OrderStatus.PROPOSED], 0)
+
+
+async def test_a_store_that_fails_just_before_the_send_leaves_the_order_to_be_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await open_world(shopkeeper())
+
+    async def away(*_: Any) -> list[str]:
+        raise DatabaseError("away")
+
+    monkeypatch.setattr(steps, "messages_ahead", away)
+    job = await world.run(await world.receive("I want to buy two ribbons"))
+    assert (job.status, world.sent) == (JobStatus.RETRY, [])
+    monkeypatch.undo()
+    await world.services.documents.update(JOBS, {"_id": job.job_id}, set={"run_after": None})
+    assert (await world.run(job)).status is JobStatus.SUCCESS
+    assert len(world.sent) == 1
 
 
 async def test_a_new_proposal_takes_the_place_of_the_one_before() -> None:
