@@ -24,7 +24,7 @@ def answer_error(
 
     `said` is the service's own explanation, which must hold no secret.
     """
-    told = f": {' '.join(said.split())[:_SHOWN]}" if said else ""
+    told = told_of(said)
     status = answer.status
     if status == 429:
         wait = retry_after if retry_after is not None else retry_after_seconds(answer.retry_after)
@@ -40,6 +40,11 @@ def answer_error(
             delivered=None if unknown else False,
         )
     return PermanentError(f"{service} refused it (HTTP {status}){told}.")
+
+
+def told_of(said: str) -> str:
+    """A service's explanation as it ends a sentence of ours; empty when it gave none."""
+    return f": {' '.join(said.split())[:_SHOWN]}" if said else ""
 
 
 def unreadable(service: str, answer: WireAnswer) -> ExternalServiceError:

@@ -6,10 +6,11 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from spine.adapters.account_answers import answer_error, unreadable
+from spine.adapters.account_answers import answer_error, told_of, unreadable
 from spine.adapters.account_wire import AccountWire, WireAnswer
 from spine.adapters.crm_orders import found_under, id_in, order_fields
 from spine.contracts.conversations import Order
+from spine.errors import ExternalServiceError
 
 SERVICE = "The CRM"
 
@@ -33,10 +34,19 @@ class SnitkixCrm:
         return found_under(answer.parsed, key)
 
     async def create_order(self, order: Order, key: str) -> str:
+        """The id of the order that is there now. A 409 may mean that an earlier request made it, or is making it yet:
+        what is not found under the key then is an `ExternalServiceError` with the status 409, for a later try."""
         answer = await self._wire.post("/orders", order_fields(order, key), Idempotency_Key=key)
         made = id_in(answer.body)
-        if answer.status == 409 and made:  # it is there already, under this very key
-            return made
+        if answer.status == 409 and (there := made or await self.find_order(key)):
+            return there
+        if answer.status == 409:
+            raise ExternalServiceError(
+                f"{SERVICE} refused it (HTTP 409){told_of(_said(answer))}. No order is found under its key.",
+                service=SERVICE,
+                status=409,
+                delivered=None,
+            )
         _check(answer)
         if made is None:
             raise unreadable(SERVICE, answer)
@@ -48,5 +58,10 @@ class SnitkixCrm:
 
 def _check(answer: WireAnswer) -> None:
     if not 200 <= answer.status < 300:
-        said = answer.body.get("message") or answer.body.get("detail") or answer.body.get("error") or ""
-        raise answer_error(answer, SERVICE, said if isinstance(said, str) else "")
+        raise answer_error(answer, SERVICE, _said(answer))
+
+
+def _said(answer: WireAnswer) -> str:
+    """The CRM's own explanation; empty when there is none."""
+    said = answer.body.get("message") or answer.body.get("detail") or answer.body.get("error") or ""
+    return said if isinstance(said, str) else ""

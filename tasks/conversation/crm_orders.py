@@ -6,13 +6,16 @@ from spine.contracts.conversations import Order, OrderStatus, Reply, Session, Tu
 from spine.contracts.jobs import Job
 from spine.contracts.timestamps import iso
 from spine.effects import EffectLedger, Outcome
-from spine.errors import ConflictError, NotConfiguredError, PermanentError
+from spine.errors import ConflictError, ExternalServiceError, NotConfiguredError, PermanentError
 from spine.idempotency import effect_key
 from spine.orders import OrderDesk
 from spine.services import Services
 from tasks.conversation.language import speech
 from tasks.conversation.sending import send_once
 from tasks.conversation.transcript import Transcript, reply_turn_id
+
+_CONFLICT = 409
+"""The CRM knows the key already, or makes the order of an earlier request yet, or refuses it for its own reasons."""
 
 
 async def create_crm_order(services: Services, job: Job) -> dict[str, str]:
@@ -43,7 +46,12 @@ async def _created(services: Services, job: Job, order: Order) -> Order:
     crm = services.crm(name)
 
     async def make() -> Outcome:
-        return {"crm_order_id": await crm.create_order(order, key)}
+        try:
+            return {"crm_order_id": await crm.create_order(order, key)}
+        except ExternalServiceError as error:
+            if error.status == _CONFLICT and job.attempts >= job.max_attempts:  # so it was about something else
+                raise ConflictError(error.message) from error
+            raise
 
     async def find() -> Outcome | None:
         found = await crm.find_order(key)

@@ -13,8 +13,9 @@ from spine.adapters.model_wire import ModelWire
 from spine.chat_port import ChatRequest
 from spine.contracts.conversations import Order, OrderStatus, TaskName
 from spine.contracts.jobs import JobStatus
+from spine.contracts.timestamps import iso, utc_now
 from spine.conversations import order_from
-from spine.documents import JOBS, MESSAGES, ORDERS
+from spine.documents import EFFECTS, JOBS, MESSAGES, ORDERS
 from spine.errors import DatabaseError, ExternalServiceError, PermanentError, RateLimitError
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential
@@ -291,6 +292,29 @@ async def test_an_order_that_the_crm_refuses_is_told_to_the_customer_and_can_be_
     (order,) = await orders(world)
     assert (order.status, order.error) == (OrderStatus.CREATED, None)
     assert "crm-1" in world.sent[-1]
+
+
+@pytest.mark.parametrize("conflicts", [1, 2, 3])
+async def test_a_conflict_in_the_crm_is_tried_again_and_a_refusal_in_the_last_attempt(conflicts: int) -> None:
+    """Some CRMs answer 409 while they still work on the first request."""
+    world = await open_world(shopkeeper())
+    refusals: list[Any] = [ExternalServiceError("in progress", service="crm", status=409)] * conflicts
+    world.crm.refuse = lambda order: refusals.pop() if refusals else None
+    await world.say("I want to buy two ribbons")
+    await world.say("yes")
+    for _ in range(2):
+        (job,) = await world.services.documents.find(JOBS, {"queue": "crm"})
+        await _end_the_waits(world, job["_id"])
+        await world.run(await world.services.ledger.get(job["_id"]))
+    (order,) = await orders(world)
+    assert order.status is (OrderStatus.FAILED if conflicts == 3 else OrderStatus.CREATED)
+    assert ("could not be placed" if conflicts == 3 else "crm-1") in world.sent[-1]
+
+
+async def _end_the_waits(world: ConversationWorld, job_id: str) -> None:
+    """As if the waits after an attempt, the job's and that of its call's record, were over."""
+    await world.services.documents.update(JOBS, {"_id": job_id}, set={"run_after": None})
+    await world.services.documents.update(EFFECTS, {"state": "begun"}, set={"lease_until": iso(utc_now())})
 
 
 async def test_a_confirmed_order_of_an_account_without_a_crm_waits_as_confirmed() -> None:

@@ -50,6 +50,28 @@ async def test_an_order_that_was_made_before_the_line_broke_is_found() -> None:
         await crm.close()
 
 
+async def test_an_order_that_the_crm_knows_already_is_looked_up_by_its_key() -> None:
+    with LoopbackCrm() as server:
+        crm = SnitkixCrm(server.url, SecretStr("crm-key"))
+        made = await crm.create_order(ORDER, "key-1")
+        refusal = ApiAnswer(409, {"message": "external_id has already been taken"})
+        server.fault = lambda call: refusal if call.method == "POST" else None
+        assert await crm.create_order(ORDER, "key-1") == made
+        server.fault = lambda call: ApiAnswer(409, {"id": made}) if call.method == "POST" else None
+        assert await crm.create_order(ORDER, "key-1") == made
+        await crm.close()
+
+
+async def test_a_conflict_about_an_order_that_is_not_there_yet_may_be_tried_again() -> None:
+    with LoopbackCrm() as server:
+        server.fault = lambda call: ApiAnswer(409, {"message": "in progress"}) if call.method == "POST" else None
+        crm = SnitkixCrm(server.url, SecretStr("crm-key"))
+        with pytest.raises(ExternalServiceError, match="in progress") as found:
+            await crm.create_order(ORDER, "key-1")
+        await crm.close()
+    assert (found.value.retryable, found.value.status, found.value.delivered) == (True, 409, None)
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
