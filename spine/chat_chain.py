@@ -51,6 +51,16 @@ async def walk_chat(request: ChatRequest, chain: Sequence[ModelChoice], ask: Ask
     )
 
 
+async def use_tools(tools: Sequence[ChatTool], calls: Sequence[tuple[str, object]]) -> list[ToolUse]:
+    """Run what one answer of the model asks for, `(name, arguments)` each; a result for every call, in order."""
+    single = {tool.name: tool.one_at_a_time for tool in tools if tool.one_at_a_time}
+    uses: list[ToolUse] = []
+    for name, arguments in calls:
+        again = name in single and any(use.name == name for use in uses)
+        uses.append(ToolUse(name, single[name]) if again else await use_tool(tools, name, arguments))
+    return uses
+
+
 async def use_tool(tools: Sequence[ChatTool], name: str, arguments: object) -> ToolUse:
     """Run the tool that the model asked for; what does not fit is told to the model instead."""
     tool = next((tool for tool in tools if tool.name == name), None)

@@ -33,12 +33,16 @@ class ChatTool:
     `run` gets valid input and gives what the model is told; it touches nothing outside that it could not do twice,
     for a model may ask again and a chain may begin anew with another provider. An `InvalidInputError` that it raises
     is told to the model, which may then correct itself; every other error ends the question.
+
+    `one_at_a_time`, when given, is what the model is told of every further call of the tool in the same answer; only
+    the first is run.
     """
 
     name: str
     description: str
     input: type[BaseModel]
     run: Callable[[Any], Awaitable[str]]
+    one_at_a_time: str = ""
 
     @property
     def schema(self) -> dict[str, Any]:

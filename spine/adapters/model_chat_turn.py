@@ -15,7 +15,7 @@ from spine.adapters.model_answers import ToolCall, without_thoughts, written_cal
 from spine.adapters.model_errors import error_from_exception, redact
 from spine.adapters.model_prices import price_usd
 from spine.adapters.model_wire import ModelWire, WireReply, import_sdk, read_response
-from spine.chat_chain import Said, chat_texts, use_tool
+from spine.chat_chain import Said, chat_texts, use_tools
 from spine.chat_port import ChatRequest, ToolUse
 from spine.errors import ContentFilteredError, InvalidModelOutputError, MillraceError, RateLimitError
 from spine.model_chain import Attempt
@@ -108,7 +108,7 @@ class ConversationTurn:
 
     async def _used(self, heard: _Heard, calls: Sequence[ToolCall]) -> list[ModelMessage]:
         """Run the tools; the exchange as the model is reminded of it."""
-        results = [await use_tool(self.request.tools, call.name, call.arguments) for call in calls[:_MOST_CALLS]]
+        results = await use_tools(self.request.tools, [(call.name, call.arguments) for call in calls[:_MOST_CALLS]])
         self.uses += results
         return _exchange(heard.response, results) if heard.reply.tool_calls else _retold(heard.reply.text, results)
 

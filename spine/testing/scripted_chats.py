@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spine.chat_chain import Said, chat_texts, use_tool, walk_chat
+from spine.chat_chain import Said, chat_texts, use_tools, walk_chat
 from spine.chat_port import ChatReply, ChatRequest
 from spine.errors import MillraceError
 from spine.model_chain import Attempt
@@ -16,7 +16,7 @@ from spine.ports import ModelChoice
 
 @dataclass(frozen=True, slots=True)
 class UsesTools:
-    """A provider that calls tools, `(name, arguments)` each, and then says `text`."""
+    """A provider that calls tools in one answer, `(name, arguments)` each, and then says `text`."""
 
     calls: Sequence[tuple[str, Mapping[str, Any]]]
     text: str
@@ -51,5 +51,5 @@ class ScriptedChats:
             attempt.answered(len(" ".join(chat_texts(request)).split()), len(said.split()), 0.0)
         if isinstance(scripted, str):
             return Said(text=scripted)
-        uses = [await use_tool(request.tools, name, arguments) for name, arguments in scripted.calls]
+        uses = await use_tools(request.tools, scripted.calls)
         return Said(text=said, tools=tuple(uses))

@@ -21,7 +21,13 @@ ORDER_TOOL = "propose_order"
 _ABOUT = """\
 Propose an order to the customer, when every item with its quantity and price and the customer's name and contact are \
 known. It is checked and shown to the customer, who then confirms or declines it. Nothing is created by this."""
-_ACCEPTED = "The order adds up. It is added to your answer, with the question whether to place it; do not repeat it."
+_ACCEPTED = """\
+The order adds up. It is added to your answer, with the question whether to place it; do not repeat it. Another \
+propose_order call takes its place: if there is more to order, propose everything again in one call with all items."""
+_ONE_AT_A_TIME = """\
+Not proposed: one order at a time can be proposed, and only the first call of an answer counts. Call propose_order \
+once more, with all items in one order. What cannot be in one order, such as items in another currency or for another \
+customer, has to wait until the customer has answered: say so."""
 _LONGEST = 4_000  # characters of an order or an answer in a prompt
 
 _MEANING = {"confirmed": Decision.YES, "declined": Decision.NO, "other": Decision.UNCLEAR}
@@ -34,11 +40,11 @@ class OrderAnswer(BaseModel):
 
 
 def order_tool() -> ChatTool:
-    return ChatTool(ORDER_TOOL, _ABOUT, OrderProposal, _checked)
+    return ChatTool(ORDER_TOOL, _ABOUT, OrderProposal, _checked, one_at_a_time=_ONE_AT_A_TIME)
 
 
 def proposal_in(uses: Sequence[ToolUse]) -> OrderProposal | None:
-    """The last proposal that stood the check."""
+    """The last proposal that stood the check: a later answer corrects an earlier one."""
     valid = [use.input for use in uses if use.name == ORDER_TOOL and isinstance(use.input, OrderProposal)]
     return valid[-1] if valid else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from spine.documents import EFFECTS, JOBS, MESSAGES, ORDERS
 from spine.errors import DatabaseError, ExternalServiceError, PermanentError, RateLimitError
 from spine.ports import ModelChoice
 from spine.provider_keys import ProviderCredential
-from spine.testing.openai_server import OpenAiServer, text, tool
+from spine.testing.openai_server import Answer, OpenAiServer, text, tool
 from spine.testing.scripted_chats import Scripted, UsesTools
 from tasks.conversation import steps
 from tests.flows.conversation_world import ConversationWorld, open_world
@@ -339,6 +340,55 @@ async def test_a_proposal_over_the_real_wire_is_worded_by_code_and_confirmed_by_
     assert offered == {"propose_order"}
     assert reply.text.startswith("Please have a look.") and "Total: 28.00 EUR" in reply.text
     assert [order.status for order in await orders(world)] == [OrderStatus.CREATED]
+
+
+CARD = {**RIBBONS, "items": [RIBBONS["items"][1]], "total": "3.00"}  # type: ignore[index]
+BOTH_AT_ONCE = {
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "tool_calls",
+            "message": {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {"id": id, "type": "function", "function": {"name": "propose_order", "arguments": json.dumps(one)}}
+                    for id, one in (("call_1", RIBBONS), ("call_2", CARD))
+                ],
+            },
+        }
+    ],
+    "id": "completion",
+    "object": "chat.completion",
+    "created": 0,
+    "model": "model",
+}
+MERGED = {
+    **RIBBONS,
+    "items": [RIBBONS["items"][0], {"name": "Gift card", "quantity": 2, "unit_price": "3"}],  # type: ignore[index]
+    "total": "31.00",
+}
+AFTERWARDS: dict[str, tuple[list[Answer], str]] = {
+    # what the model says next, the order's total
+    "it merges them": ([tool(MERGED, "propose_order"), text("Please have a look.")], "31.00"),
+    "it leaves it at that": ([text("Please have a look; the card comes later.")], "28.00"),
+}
+
+
+@pytest.mark.parametrize(("then", "total"), AFTERWARDS.values(), ids=AFTERWARDS)
+async def test_of_two_orders_in_one_answer_the_model_is_told_that_the_second_was_not_proposed(
+    then: list[Answer], total: str
+) -> None:
+    wire = ModelWire()
+    with OpenAiServer([Answer(body=BOTH_AT_ONCE), *then]) as server:
+        world = await open_world()
+        key = ProviderCredential(SecretStr("sk-canary-0123456789abcdef"), server.base_url)
+        world.services.chats = PydanticAiChats(wire, lambda provider, name: key)
+        await world.say("I want to buy two ribbons, and a card besides")
+        told = [message["content"] for message in server.calls[1].body["messages"] if message["role"] == "tool"]
+    await wire.close()
+    assert [one.split(":")[0].split(".")[0] for one in told] == ["The order adds up", "Not proposed"]
+    assert [order.proposal.total for order in await orders(world)] == [total]
 
 
 async def test_in_a_group_nobody_but_who_ordered_can_confirm_or_decline() -> None:
