@@ -6,7 +6,7 @@ The stored reply makes this repeatable: it is looked up first, and the model is 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spine.chat_port import ChatReply
 from spine.contracts.conversations import (
@@ -27,7 +27,7 @@ from spine.idempotency import digest
 from spine.orders import OrderDesk
 from spine.services import Services
 from tasks.book_review.prompt_data import fenced, fenced_inline
-from tasks.conversation.asking import Asking, asking_for
+from tasks.conversation.asking import Asking, asking_for, models_failed
 from tasks.conversation.history import shown_summary, shown_turns
 from tasks.conversation.language import Decision, Speech, greets, language_of, speech
 from tasks.conversation.order_talk import answer_to_order, asks_about, order_text, order_tool, proposal_in
@@ -214,6 +214,8 @@ class _Answer:
             [*search.tools(), order_tool()],
             lambda: self._speech.say("greeting") if greets(self.heard.text) else quoted_passages(hits, self._speech),
         )
+        if models_failed(said) and not hits and not greets(self.heard.text):
+            said = replace(said, text=self._speech.say("cannot_answer"))
         return await self._with_order(said, order, search)
 
     async def _with_order(self, said: ChatReply, order: Order | None, search: PersonaSearch) -> Reply:
@@ -228,7 +230,7 @@ class _Answer:
             model_id=said.model_id,
             passages=[*search.found],
             order_id=order.order_id if order is not None else None,
-            open_question=bool(_ASKS.search(said.text)),
+            open_question=said.provider != "extractive" and bool(_ASKS.search(said.text)),  # our own sentence is none
             note="; ".join(filter(None, [search.trouble, said.fallback_reason])),
         )
 

@@ -121,6 +121,12 @@ async def asking_for(services: Services, slug: str, session_id: str, job_id: str
         yield asking
 
 
+def models_failed(said: ChatReply) -> bool:
+    """Whether it was said without a model though there is one, which was asked and did not answer."""
+    asked = (attempt for attempt in said.attempts if attempt["outcome"] == "failed")
+    return said.provider == "extractive" and any(one["error_class"] != NotConfiguredError.__name__ for one in asked)
+
+
 async def _spent_by(services: Services, session_id: str, job_id: str) -> Spend:
     found = await services.documents.find(USAGE, {"submission_id": session_id, "job_id": job_id})
     return sum((Spend(one["input_tokens"] + one["output_tokens"], one["cost_usd"] or 0.0) for one in found), Spend())

@@ -201,6 +201,37 @@ async def test_without_a_key_and_without_a_fitting_passage_it_says_so() -> None:
     assert "no passage" in reply.text
 
 
+OUTAGE = ExternalServiceError("away", service="groq")
+FALLBACKS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    # providers with a key, what the person says, which sentence answers
+    "no model": ((), "What does a ticket to Mars cost?", "nothing_found"),
+    "no model, a greeting": ((), "hello", "greeting"),
+    "a model that is away": (("groq",), "What does a ticket to Mars cost?", "cannot_answer"),
+    "a model that is away, a greeting": (("groq",), "hello", "greeting"),
+    "a model that is away, in Romanian": (("groq",), "Bună ziua, cât costă un bilet pentru Marte?", "cannot_answer"),
+}
+
+
+@pytest.mark.parametrize(("providers", "text", "sentence"), FALLBACKS.values(), ids=FALLBACKS)
+async def test_what_we_say_in_place_of_a_model_is_honest_and_is_no_open_question(
+    providers: tuple[str, ...], text: str, sentence: str
+) -> None:
+    from tasks.conversation.language import speech
+
+    world = await open_world(lambda request, choice: OUTAGE, providers=providers)
+    reply = await world.say(text)
+    session = await world.session()
+    assert reply.text == speech(session.language).say(sentence)
+    assert (reply.open_question, session.open_question) == (False, False)
+
+
+async def test_a_persona_is_quoted_while_the_models_are_away() -> None:
+    world = await open_world(lambda request, choice: OUTAGE)
+    await give_persona(world, PERSONA, the_raven=RAVEN)
+    reply = await world.say("who pondered weak and weary at midnight?", persona_id=PERSONA)
+    assert RAVEN in reply.text and not reply.open_question
+
+
 async def test_passages_that_cannot_be_searched_are_noted_and_the_answer_comes_all_the_same() -> None:
     world = await open_world()
     reply = await world.say("hello raven", persona_id="nobody")
