@@ -47,7 +47,7 @@ from tasks.conversation.history import shown_summary, shown_transcript
 from tasks.conversation.language import Speech, speech
 from tasks.conversation.order_talk import order_text
 from tasks.conversation.sending import send_once
-from tasks.conversation.silence import after_quiet_hours, followup_due, reason_of
+from tasks.conversation.silence import after_quiet_hours, followup_due, reason_of, writable_until
 from tasks.conversation.starting import start_task
 from tasks.conversation.template import FOLLOWUP
 from tasks.conversation.transcript import Transcript, reply_turn_id
@@ -80,6 +80,8 @@ async def start_due_followups(services: Services, now: datetime) -> dict[str, in
             continue
         if due is None or due > now or after_quiet_hours(now, policy) > now:
             continue
+        if (until := writable_until(session)) is not None and until <= now:
+            continue  # nobody looked in time, and the platform takes nothing any more
         counts["due"] += 1
         counts["started"] += await _start(services, session, due)
     return counts

@@ -6,8 +6,15 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from spine.contracts.conversations import AccountPolicy, Session
+from spine.contracts.conversations import AccountPolicy, Platform, Session
 from spine.errors import NotConfiguredError
+
+_WINDOWS: dict[Platform, timedelta] = {"manychat": timedelta(hours=24)}
+"""How long after the person's last message a platform takes one of ours."""
+_MARGIN = timedelta(hours=1)
+"""Before the end of that time; also the least silence before a follow-up that is brought forward."""
+_MET_WITHIN = timedelta(minutes=20)
+"""Due follow-ups are looked for every 15 minutes."""
 
 Reason = Literal["open_question", "unconfirmed_order"]
 
@@ -23,12 +30,33 @@ def followup_due(session: Session, policy: AccountPolicy) -> datetime | None:
     """When the next follow-up is due (UTC); None when there is nothing to follow up, or enough were sent.
 
     The silence begins with the last thing that either side said, so a second follow-up waits as long as the first.
-    Nothing is due in quiet hours: it is put off to their end.
+    Nothing is due in quiet hours: it is put off to their end. Where the platform lets us write for a while only
+    (`writable_until`), the first one is brought forward into that time, and what does not fit into it is never due.
     """
     if reason_of(session) is None or session.followups_sent >= policy.followup_limit or session.last_reply_at is None:
         return None
     silent_since = max(filter(None, [session.last_user_at, session.last_reply_at]))
-    return after_quiet_hours(silent_since + timedelta(hours=policy.followup_after_hours), policy)
+    due = after_quiet_hours(silent_since + timedelta(hours=policy.followup_after_hours), policy)
+    until = writable_until(session)
+    if until is None or due <= until - _MARGIN:
+        return due
+    return _brought_forward(silent_since, until, policy) if session.followups_sent == 0 else None
+
+
+def writable_until(session: Session) -> datetime | None:
+    """The end of the time in which the platform takes a message for this person; None: it always does."""
+    window = _WINDOWS.get(session.platform)
+    return session.last_user_at + window if window is not None and session.last_user_at is not None else None
+
+
+def _brought_forward(silent_since: datetime, until: datetime, policy: AccountPolicy) -> datetime | None:
+    """The latest hour before the end that the schedule can meet outside of quiet hours; None when there is none."""
+    due = until - _MARGIN
+    while due >= silent_since + _MARGIN:
+        if not is_quiet(due, policy) and not is_quiet(due + _MET_WITHIN, policy):
+            return due.astimezone(UTC)
+        due -= timedelta(hours=1)
+    return None
 
 
 def is_quiet(moment: datetime, policy: AccountPolicy) -> bool:

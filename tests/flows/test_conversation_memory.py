@@ -210,6 +210,14 @@ async def test_nobody_is_written_to_in_quiet_hours() -> None:
     assert (await start_due_followups(world.services, now + timedelta(hours=6)))["due"] == 1
 
 
+@pytest.mark.parametrize(("hours", "due"), [(22.5, 0), (23.5, 1), (24.5, 0)])
+async def test_manychat_is_followed_up_inside_of_its_day_or_not_at_all(hours: float, due: int) -> None:
+    world = await open_world(clerk, **NEVER_QUIET)
+    await world.say("Hello you", platform="manychat")
+    await silent(world, hours)
+    assert (await start_due_followups(world.services, utc_now()))["due"] == due
+
+
 async def test_where_nothing_can_be_sent_nothing_is_followed_up() -> None:
     world = await open_world(clerk, **NEVER_QUIET)
     await world.say("Hello you", platform="api")

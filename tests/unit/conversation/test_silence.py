@@ -100,6 +100,45 @@ def test_a_follow_up_is_due_when_something_open_has_been_silent_long_enough(
     assert due == (local(expected) if expected else None)
 
 
+NEVER = {"quiet_from": "00:00", "quiet_until": "00:00"}
+WINDOW: dict[str, tuple[str, str, dict[str, Any], dict[str, Any], str | None]] = {
+    # the person's last message, our last words, the session, the policy, when a follow-up is due
+    "an hour before the window ends": ("01T12:00", "01T12:00", {}, {}, "02T11:00"),
+    "we answered late": ("01T12:00", "01T18:00", {}, {}, "02T11:00"),
+    "an account that waits less": ("01T12:00", "01T12:00", {}, {"followup_after_hours": 4}, "01T16:00"),
+    "an account that waits longer": ("01T12:00", "01T12:00", {}, {"followup_after_hours": 48}, "02T11:00"),
+    "put off to the morning, in the window": ("01T14:00", "01T14:00", {}, {"followup_after_hours": 8}, "02T09:00"),
+    "the last hour is at night": ("01T23:30", "01T23:30", {}, {}, "02T20:30"),
+    "so near to the night that nobody would look": ("01T22:40", "01T22:40", {}, {}, "02T19:40"),
+    "quiet but for the hour in which they wrote": (
+        "01T12:00",
+        "01T12:00",
+        {},
+        {"quiet_from": "12:30", "quiet_until": "12:00"},
+        None,
+    ),
+    "we answered as the window ended": ("01T12:00", "02T11:30", {}, NEVER, None),
+    "a second one outside of it": ("01T12:00", "02T11:00", {"followups_sent": 1}, NEVER, None),
+    "a second one inside of it": (
+        "01T12:00",
+        "01T16:00",
+        {"followups_sent": 1},
+        {"followup_after_hours": 4},
+        "01T20:00",
+    ),
+}
+
+
+@pytest.mark.parametrize(("theirs", "ours", "fields", "bounds", "expected"), WINDOW.values(), ids=WINDOW)
+def test_a_platform_that_takes_messages_for_a_day_only_has_its_follow_up_within_it(
+    theirs: str, ours: str, fields: dict[str, Any], bounds: dict[str, Any], expected: str | None
+) -> None:
+    said = {"last_user_at": local(f"2026-06-{theirs}"), "last_reply_at": local(f"2026-06-{ours}")}
+    session = {"session_id": "ana", "platform": "manychat", "open_question": True, **said, **fields}
+    due = followup_due(Session.model_validate(session), policy(**bounds))
+    assert due == (local(f"2026-06-{expected}") if expected else None)
+
+
 def test_a_time_zone_that_there_is_not_is_named() -> None:
     with pytest.raises(NotConfiguredError, match="Mars/Olympus"):
         is_quiet(NOON, AccountPolicy(time_zone="Mars/Olympus"))
