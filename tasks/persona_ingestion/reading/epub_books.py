@@ -13,6 +13,7 @@ from lxml.etree import LxmlError
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.archives import Archive, Element, beside, elements, open_archive, table, unpacked
+from tasks.persona_ingestion.reading.character_data import escaped_sections
 from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
 from tasks.persona_ingestion.reading.items import About, Item, Trouble
 from tasks.persona_ingestion.reading.markup import markup_blocks
@@ -80,7 +81,7 @@ def _read_chapters(archive: Archive, chapters: list[str]) -> Iterator[Item]:
 def _read_chapter(part: BufferedReader) -> Iterator[Item]:
     """A chapter's own title repeats its heading or the book's, so it is not asked."""
     encoding = _encoding(part.peek(_HEAD))
-    return mended(markup_blocks(pieces(part, encoding)), encoding)
+    return mended(markup_blocks(escaped_sections(pieces(part, encoding))), encoding)
 
 
 def _encoding(head: bytes) -> str:

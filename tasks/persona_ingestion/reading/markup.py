@@ -17,13 +17,19 @@ _UNREAD = frozenset(
         *("object", "iframe", "audio", "video", "canvas"),
     )
 )
-_INLINE = frozenset(
+_ANNOTATIONS = frozenset(("rp", "rt", "rtc"))
+"""How the text of a `ruby` is pronounced, beside that text."""
+_BLOCKS = frozenset(
     (
-        *("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"),
-        *("img", "ins", "kbd", "label", "mark", "q", "ruby", "rp", "rt", "s", "samp", "small", "span", "strike"),
-        *("strong", "sub", "sup", "time", "tt", "u", "var", "wbr"),
+        *_HEADINGS,
+        *("html", "head", "body", "frameset", "noframes", "address", "article", "aside", "footer", "header", "hgroup"),
+        *("main", "search", "section", "blockquote", "center", "dd", "details", "dialog", "dir", "div", "dl", "dt"),
+        *("figcaption", "figure", "hr", "li", "listing", "menu", "ol", "p", "plaintext", "pre", "summary", "ul", "xmp"),
+        *("caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "datalist", "fieldset"),
+        *("form", "legend", "optgroup", "option"),
     )
 )
+"""Every other element stands inside a line, those included that HTML does not know, such as Word's `st1:City`."""
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -40,13 +46,15 @@ class _Blocks:
         self._preformatted = 0
 
     def start(self, tag: Any, attributes: Any) -> None:
-        if self._unread or tag in _UNREAD:
+        if self._unread and self._unread[0] in _ANNOTATIONS and (tag == "rb" or tag in _BLOCKS):
+            self._unread.clear()  # the end of an annotation may be left out
+        if self._unread or tag in _UNREAD or tag in _ANNOTATIONS:
             self._unread.append(tag)
         elif tag == "title":
             self._title = []
         elif tag == "br":
             self._add("\n")
-        elif tag not in _INLINE:
+        elif tag in _BLOCKS:
             self._close_block()
             self._heading = _HEADINGS.get(tag, 0)
             self._preformatted += tag == "pre"
@@ -59,7 +67,7 @@ class _Blocks:
                     pass
         elif tag == "title":
             self._take_title()
-        elif tag not in _INLINE and tag != "br":
+        elif tag in _BLOCKS:
             self._close_block()
             self._heading = 0
             self._preformatted -= tag == "pre" and self._preformatted > 0

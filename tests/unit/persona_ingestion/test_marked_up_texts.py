@@ -115,6 +115,37 @@ def test_a_page_that_is_one_form_gives_its_text_without_the_controls() -> None:
     assert texts(read(read_web_page, page.encode())) == ["Luceafărul", "A fost odată"]
 
 
+@pytest.mark.parametrize(
+    ("markup", "seen"),
+    [
+        ("went to <st1:City>London</st1:City> by <o:p></o:p>train", ["went to London by train"]),
+        ("a <my-word>word</my-word>, <nobr>un<x>known</x></nobr> ones", ["a word, unknown ones"]),
+        ("one<meter>2</meter> <output>three</output><bdi>4</bdi>", ["one2 three4"]),
+        ("<section>one</section>two<hr>three<table><tr><td>4<td>5</table>", ["one", "two", "three", "4", "5"]),
+        ("<unknown><p>one<p>two</unknown>", ["one", "two"]),
+    ],
+)
+def test_only_elements_that_html_sets_apart_end_a_line(markup: str, seen: list[str]) -> None:
+    assert texts(list(markup_blocks([markup]))) == seen
+
+
+@pytest.mark.parametrize(
+    ("markup", "seen"),
+    [
+        ("<ruby><rb>吾輩</rb><rp>（</rp><rt>わがはい</rt><rp>）</rp></ruby>は猫である", ["吾輩は猫である"]),
+        ("<ruby>吾輩<rp>（</rp><rt>わが<b>はい</b></rt><rp>）</rp></ruby>は猫である", ["吾輩は猫である"]),
+        ("<ruby>吾<rt>わが</rt>輩<rt>はい</rt></ruby>は", ["吾輩は"]),
+        # ends that are left out
+        ("<ruby>吾<rp>(<rt>わが<rp>)</ruby>は", ["吾は"]),
+        ("<ruby><rb>吾<rt>わが<rb>輩<rt>はい</ruby>は", ["吾輩は"]),
+        ("<ruby>吾輩<rtc><rt>わがはい<rtc>I</ruby>は", ["吾輩は"]),
+        ("<p>吾輩<ruby>は<rt>わ<p>猫である", ["吾輩は", "猫である"]),
+    ],
+)
+def test_text_with_its_pronunciation_beside_it_is_read_alone(markup: str, seen: list[str]) -> None:
+    assert texts(list(markup_blocks([markup]))) == seen
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_page_reads_the_same_in_pieces_of_any_size(size: int) -> None:
     text = PAGE.format(meta="")

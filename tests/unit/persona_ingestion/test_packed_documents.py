@@ -6,6 +6,7 @@ import pytest
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading import archives
+from tasks.persona_ingestion.reading.character_data import escaped_sections
 from tasks.persona_ingestion.reading.epub_books import read_epub
 from tasks.persona_ingestion.reading.items import About, Reader
 from tasks.persona_ingestion.reading.pdf_documents import read_pdf
@@ -65,6 +66,28 @@ def test_a_chapter_in_another_encoding_says_so_itself() -> None:
 def test_a_chapter_in_an_encoding_that_nobody_knows_is_taken_as_utf_8() -> None:
     chapter = '<?xml version="1.0" encoding="x-klingon"?><html><body><p>țară</p></body></html>'
     assert texts(read(read_epub, epub({"one.xhtml": chapter}))) == ["țară"]
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("x <![CDATA[raw <b> ]]> y", "x raw <b> y"),
+        ("<![CDATA[&amp; ]] ]> > <!-- ]]>z<![CDATA[]]>", "&amp; ]] ]> > <!-- z"),
+        ("x<!-- <![CDATA[ --> y <!-- ]]> -->z", "x y z"),
+        ("1 &lt; 2 <![CDATA", "1 < 2"),
+        ("never <![CDATA[<i>closed", "never <i>closed</p></body></html>"),
+    ],
+)
+def test_character_data_of_a_chapter_is_text(written: str, seen: str) -> None:
+    chapter = page(f"<style><![CDATA[ p > b {{}} ]]></style><p>{written}</p>")
+    assert texts(read(read_epub, epub({"one.xhtml": chapter}))) == [seen]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+def test_character_data_is_found_wherever_a_piece_ends(size: int) -> None:
+    text = "a<![CDATA[<b>]]]]><!-- <![CDATA[ --]]> -->c<!<![CDATA[&]]>"
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert "".join(escaped_sections(pieces)) == "a&lt;b&gt;]]<!-- <![CDATA[ --]]> -->c<!&amp;"
 
 
 def test_a_protected_epub_is_refused_and_one_with_hidden_fonts_is_read() -> None:
