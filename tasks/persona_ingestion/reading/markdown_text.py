@@ -10,6 +10,7 @@ from typing import BinaryIO
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from tasks.persona_ingestion.reading.fenced_code import Fences
 from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
 from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble
 from tasks.persona_ingestion.reading.markup import markup_blocks
@@ -17,7 +18,6 @@ from tasks.persona_ingestion.reading.paragraphs import paragraphs
 from tasks.persona_ingestion.reading.text_encoding import detect_encoding
 from tasks.persona_ingestion.reading.text_lines import Line, read_lines
 
-_FENCE = re.compile(r" {0,3}(```|~~~)")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
 _FRONT_TITLE = re.compile(r"title:\s*(.+)", re.IGNORECASE)
 _KEY = re.compile(r"[\w\"'][\w \"'./-]{0,60}:(?:\s|$)")
@@ -75,16 +75,19 @@ def _titles(head: list[Line | Trouble]) -> list[Line | Trouble]:
 
 def _seen_lines(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
     """Leave away what no reader sees and what may hold blank lines: comments, scripts, styles. One that does not end
-    within reach is text."""
+    within reach, or stands in code, is text. Code between fences becomes indented code."""
+    fences = Fences()
     for line in lines:
-        end = _end_of_unseen(line)
-        held = [line]
+        read = fences.read(line)
+        end = _end_of_unseen(line) if read is line else None
+        held = [read]
         for further in islice(lines, _LONGEST_UNSEEN if end else 0):
             held.append(further)
             if end and isinstance(further, Line) and (found := end.search(further.text)):
                 held = [further._replace(text=further.text[found.end() :])]
                 break
-        yield from held
+        yield held[0]
+        yield from map(fences.read, held[1:])
 
 
 def _end_of_unseen(line: Line | Trouble) -> re.Pattern[str] | None:
@@ -97,15 +100,14 @@ def _end_of_unseen(line: Line | Trouble) -> re.Pattern[str] | None:
 
 
 def _set_apart(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
-    """Put blank lines around headings, which need none, and leave the marks of code away."""
+    """Put blank lines around headings, which need none."""
     for line in lines:
-        if isinstance(line, Trouble) or not (_HEADING.match(line.text) or _FENCE.match(line.text)):
+        if isinstance(line, Trouble) or not _HEADING.match(line.text):
             yield line
             continue
         yield line._replace(text="", ends=True)
-        if _HEADING.match(line.text):
-            yield line
-            yield line._replace(text="", ends=True)
+        yield line
+        yield line._replace(text="", ends=True)
 
 
 def _rendered(block: Block) -> Iterator[Block]:
@@ -115,7 +117,7 @@ def _rendered(block: Block) -> Iterator[Block]:
             level = int(token.tag[1])
         elif token.type == "html_block":
             yield from _of_markup(block, token.content)
-        elif token.type in ("inline", "code_block") and (text := _text(token).strip()):
+        elif token.type in ("inline", "code_block", "fence") and (text := _text(token).strip()):
             yield block._replace(text=text, heading=level)
             level = 0
 

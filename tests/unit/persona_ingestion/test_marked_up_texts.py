@@ -66,6 +66,35 @@ def test_what_no_reader_of_markdown_sees_is_no_text_whatever_blank_lines_it_hold
 
 
 @pytest.mark.parametrize(
+    ("fenced", "seen"),
+    [
+        ("```sh\n# one\ncurl -O x\n```", ["# one\ncurl -O x"]),
+        ("words\n~~~\n# one\n\n\n## two\n~~~\nwords", ["words", "# one", "## two", "words"]),
+        ("````\n# one\n```\n# two\n`````  ", ["# one\n```\n# two"]),
+        ("~~~ `a`\n# one\n```\n# two\n~~~ no\n~~~", ["# one\n```\n# two\n~~~ no"]),
+        ("``` one ``` two", ["one two"]),
+        ("```\ntext\n===\n**x** <b>\n```", ["text\n===\n**x** <b>"]),
+        ("```\n<!-- one\n```\n\ntwo -->", ["<!-- one", "two -->"]),
+        ("<!--\n```\n-->\n\none", ["one"]),
+        ("<!-- never closed\n\n```\n# one\n```", ["# one"]),
+        # in a list and in a quotation
+        ("- do\n\n  ```sh\n  # one\n    two\n  ```\n- then", ["do", "# one\n  two", "then"]),
+        ("-   ```\n    # one\n    ```\n> ~~~\n> # two\n> ~~~", ["# one", "# two"]),
+    ],
+)
+def test_code_between_fences_is_text_as_it_is_written(fenced: str, seen: list[str]) -> None:
+    items = read(read_markdown, f"# Guide\n\n{fenced}\n\n## After".encode())
+    assert headings(items) == [(1, "Guide"), (2, "After")]
+    assert texts(items)[1:-1] == seen
+
+
+def test_a_fence_that_nothing_closes_ends_with_the_file() -> None:
+    items = read(read_markdown, b"# Guide\n\n```\n# one\n\n" + b"# two\n" * 5_000)
+    assert headings(items) == [(1, "Guide")]
+    assert sum(text.count("# two") for text in texts(items)) == 5_000
+
+
+@pytest.mark.parametrize(
     ("head", "kept"),
     [
         ("title: A Life\ntags:\n- one\n- two\ntext: >\n  goes on\n\n# a comment\nlist: [\n]", ["A Life", "words"]),
