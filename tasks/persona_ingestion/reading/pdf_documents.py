@@ -13,7 +13,9 @@ from pypdf.errors import PyPdfError
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Block, Item, Trouble
 
-_CUT_WORD = re.compile(r"(?<=[^\W\d_])[-\u00ad]\n(?=[a-zà-ÿăâîșşțţąćęłńóśźżčďěňřšťůž])")
+_CUT_WORD = re.compile(r"(?<=[^\W\d_])(?:-|[ \t]?[\u2010\u00ad])\n(?=([^\W\d_]))")
+"""A hyphen-minus after a blank may be a dash; U+2010 and U+00AD are hyphens wherever they stand, and browsers that
+print to PDF put a blank before them."""
 _BLANK = re.compile(r"\n[ \t]*\n")
 _PAGE_NUMBER = re.compile(r"\W*\d{1,4}\W*")
 _DAMAGED = (PyPdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
@@ -73,10 +75,15 @@ def page_blocks(text: str) -> Iterator[Block]:
     lines = text.strip().split("\n")
     lines = lines[1:] if _PAGE_NUMBER.fullmatch(lines[0]) else lines
     lines = lines[:-1] if lines and _PAGE_NUMBER.fullmatch(lines[-1]) else lines
-    for paragraph in _BLANK.split(_CUT_WORD.sub("", "\n".join(lines))):
+    for paragraph in _BLANK.split(_CUT_WORD.sub(_joint, "\n".join(lines))):
         for begin in range(0, len(paragraph), LONGEST_BLOCK):
             if (piece := paragraph[begin : begin + LONGEST_BLOCK]).strip():
                 yield Block(piece)
+
+
+def _joint(cut: re.Match[str]) -> str:
+    """What is cut off a word goes on in small letters; in a compound name (`Anglo-Saxon`) the hyphen stays."""
+    return "" if cut[1].islower() else cut[0]
 
 
 def _opened(file: BinaryIO) -> PdfReader:

@@ -9,7 +9,7 @@ from tasks.persona_ingestion.reading import archives
 from tasks.persona_ingestion.reading.character_data import escaped_sections
 from tasks.persona_ingestion.reading.epub_books import read_epub
 from tasks.persona_ingestion.reading.items import About, Reader
-from tasks.persona_ingestion.reading.pdf_documents import read_pdf
+from tasks.persona_ingestion.reading.pdf_documents import page_blocks, read_pdf
 from tasks.persona_ingestion.reading.word_documents import read_word_document
 from tests.unit.persona_ingestion.source_files import (
     docx,
@@ -172,6 +172,34 @@ def test_a_pdf_gives_its_pages_without_numbers_and_with_bookmarks_as_headings() 
     items = read(read_pdf, content)
     assert headings(items) == [(2, "One"), (2, "Two")]
     assert texts(items) == ["One", "It was the best of times, it was the worst.", "Two", "The age of wisdom."]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        # by script
+        ("the circum-\nstance", "the circumstance"),
+        ("обстоя-\nтельство", "обстоятельство"),
+        ("περί-\nσταση", "περίσταση"),
+        ("ya-\nğmur, ya-\nşlı, a-\nılan", "yağmur, yaşlı, aılan"),
+        ("erdő-\nőr, fe-\nűben", "erdőőr, feűben"),
+        # by hyphen
+        ("circum\u2010\nstance", "circumstance"),
+        ("circum\u00ad\nstance", "circumstance"),
+        ("обст ояте \u2010\nльство", "обст оятельство"),
+        ("circum \u00ad\nstance", "circumstance"),
+        # no cut word
+        ("word -\nnext", "word -\nnext"),
+        ("word –\nnext", "word –\nnext"),
+        ("word—\nnext", "word—\nnext"),
+        ("Anglo-\nSaxon", "Anglo-\nSaxon"),
+        ("Санкт\u2010\nПетербург", "Санкт\u2010\nПетербург"),
+        ("in 1914-\nnext", "in 1914-\nnext"),
+        ("x-\n2 y", "x-\n2 y"),
+    ],
+)
+def test_a_word_that_a_line_end_of_a_pdf_cuts_is_put_together(text: str, read: str) -> None:
+    assert [block.text for block in page_blocks(text)] == [read]
 
 
 def test_a_page_that_is_damaged_is_left_out_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
