@@ -14,6 +14,7 @@ from lxml.etree import LxmlError
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.archives import Archive, Element, beside, elements, open_archive, table, unpacked
 from tasks.persona_ingestion.reading.character_data import escaped_sections
+from tasks.persona_ingestion.reading.epub_navigation import Label, named, read_labels
 from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
 from tasks.persona_ingestion.reading.items import About, Item, Trouble
 from tasks.persona_ingestion.reading.markup import markup_blocks
@@ -34,7 +35,7 @@ def read_epub(file: BinaryIO) -> Iterator[Item]:
         if _protected(archive) & set(chapters):
             raise InvalidInputError("is protected by its shop (DRM); only an unprotected book can be read")
         yield About(title=_said(package, "title"), language=(_said(package, "language") or "")[:2].lower() or None)
-        yield from strip_gutenberg(_read_chapters(archive, chapters))
+        yield from strip_gutenberg(_read_chapters(archive, chapters, read_labels(archive, package, package_name)))
 
 
 def _package_name(archive: Archive) -> str:
@@ -69,11 +70,13 @@ def _said(package: Element, name: str) -> str | None:
     return next((text for text in texts if text), None)
 
 
-def _read_chapters(archive: Archive, chapters: list[str]) -> Iterator[Item]:
+def _read_chapters(archive: Archive, chapters: list[str], labels: dict[str, Label]) -> Iterator[Item]:
+    levels: dict[int, int] = {}
     for name in chapters:
         try:
             with unpacked(archive, name) as part:
-                yield from (item for item in _read_chapter(part) if not isinstance(item, About))
+                items = (item for item in _read_chapter(part) if not isinstance(item, About))
+                yield from named(items, labels.get(name), levels)
         except (InvalidInputError, LxmlError) as error:
             yield Trouble(str(error), part=name)
 
