@@ -20,13 +20,15 @@ _NUMERAL = (
 )
 _CAPTION = r"\s*(?:[.:,—–-].*)?"
 _GREAT_PART = re.compile(
-    rf"(?:part|book|volume|act|partea|cartea|volumul|actul|partie|livre|teil|buch)\s+{_NUMERAL}{_CAPTION}", re.I
+    rf"(?:part|book|volume|act|partea|cartea|volumul|actul|partie|livre|acte|teil|buch)\s+{_NUMERAL}{_CAPTION}", re.I
 )
 _CHAPTER = re.compile(
-    rf"(?:chapter|chap\.|canto|scene|section|capitolul|cap\.|cântul|cantul|scena|chapitre|kapitel)"
+    rf"(?:chapter|chap\.|canto|scene|section|capitolul|cap\.|cântul|cantul|scena|chapitre|scène|kapitel)"
     rf"\s+{_NUMERAL}{_CAPTION}",
     re.I,
 )
+_OF_A_PLAY = re.compile(r"(?:act|actul|acte|scene|scena|scène)\b", re.I)
+_SPEAKER = re.compile(r"[^\n]*[^\W\d_][.:]\s*(?:\n|$)")
 _STANDING = frozenset(
     (
         *("prologue", "epilogue", "preface", "foreword", "introduction", "afterword", "appendix", "contents", "notes"),
@@ -39,7 +41,7 @@ _SHORTEST_LINE = 3
 
 def find_headings(items: Iterable[Item]) -> Iterator[Item]:
     """The same items, headings marked, underlines taken off and ornaments (`* * *`) left away."""
-    first = True
+    first, in_play = True, False
     waiting: Block | None = None  # the first block is a title only when another one follows
     for item in items:
         if not isinstance(item, Block):
@@ -50,7 +52,8 @@ def find_headings(items: Iterable[Item]) -> Iterator[Item]:
         if waiting is not None:
             yield waiting._replace(heading=_TITLE)
             waiting = None
-        for block in mark_headings(item):
+        for block in mark_headings(item, in_play=in_play):
+            in_play = _goes_on_as_play(block, in_play)
             if first and not block.heading and _looks_like_a_title(block.text):
                 waiting = block
             else:
@@ -60,14 +63,15 @@ def find_headings(items: Iterable[Item]) -> Iterator[Item]:
         yield waiting
 
 
-def mark_headings(block: Block) -> tuple[Block, ...]:
-    """The block itself, marked when it is a heading, or its underlined first line and the rest as two blocks."""
+def mark_headings(block: Block, *, in_play: bool = False) -> tuple[Block, ...]:
+    """The block itself, marked when it is a heading, or its underlined first line and the rest as two blocks. In a play
+    the name of who speaks is no heading."""
     lines = block.text.split("\n")
     if level := _underlined(lines):
         title = block._replace(text=lines[0].strip(), heading=level)
         rest = "\n".join(lines[2:])
         return (title, block._replace(text=rest, blank_before=0)) if rest.strip() else (title,)
-    if not _is_short(lines):
+    if not _is_short(lines) or (in_play and _names_a_speaker(block)):
         return (block,)
     text = " ".join(block.text.split())
     level = heading_level(text)
@@ -84,14 +88,32 @@ def _underlined(lines: list[str]) -> int:
 
 def heading_level(text: str) -> int:
     """0 for text; else the level of a heading that stands by itself between blank lines."""
-    bare = text.strip().rstrip(".:").lower()
     if _is_number(text):
         return _NUMBER_LEVEL
     if _GREAT_PART.fullmatch(text):
         return _PART
-    if bare in _STANDING or _CHAPTER.fullmatch(text) or _is_in_capitals(text):
+    if _bare(text) in _STANDING or _CHAPTER.fullmatch(text) or _is_in_capitals(text):
         return _CHAPTER_LEVEL
     return 0
+
+
+def _goes_on_as_play(block: Block, in_play: bool) -> bool:
+    """A play begins with an act or a scene and ends with a heading that is neither, nor a number, nor an epilogue."""
+    if not block.heading or block.numbered or _bare(block.text) in _STANDING:
+        return in_play
+    return _OF_A_PLAY.match(block.text) is not None
+
+
+def _names_a_speaker(block: Block) -> bool:
+    """`ALGERNON.` with no more room above it than a paragraph has; a title has more."""
+    line = _SPEAKER.match(block.text.strip())
+    if line is None or block.blank_before > 1 or not _is_in_capitals(line[0]):
+        return False
+    return not _OF_A_PLAY.match(line[0]) and not _is_number(line[0]) and _bare(line[0]) not in _STANDING
+
+
+def _bare(text: str) -> str:
+    return text.strip().rstrip(".:").lower()
 
 
 def _is_number(text: str) -> bool:

@@ -32,6 +32,8 @@ from tests.unit.persona_ingestion.source_files import headings, read, texts, tit
         ("Part I saw, part I heard of", 0),
         ("Epilog", 3),
         ("CONTENTS.", 3),
+        ("ACTE II", 2),
+        ("SCÈNE IV. Un jardin", 3),
         # numbers alone
         ("IV.", 4),
         ("12", 4),
@@ -53,6 +55,64 @@ def test_a_short_first_line_is_the_title_and_stanzas_keep_their_lines() -> None:
     )
     assert headings(items) == [(1, "Adio")]
     assert texts(items)[1:] == ["De-acuma nu te-oi mai vedea,\nRămâi, rămâi, cu bine!", "Mă voi feri\nDe tine."]
+
+
+PLAY = """THE STORM
+
+A Play
+
+ACT I
+
+SCENE I. A harbour.
+
+CAPTAIN.
+
+Who lit the lantern?
+
+THE WIDOW:
+
+I lit it, sir.
+
+CAPTAIN.
+NO!
+
+SCENE II.
+
+I.
+
+WIDOW.
+
+Here lies the powder.
+
+EPILOGUE.
+
+WIDOW.
+
+It is out.
+"""
+SCENES = [(3, "THE STORM"), (2, "ACT I"), (3, "SCENE I. A harbour."), (3, "SCENE II."), (4, "I."), (3, "EPILOGUE.")]
+
+
+def test_who_speaks_in_a_play_is_no_heading() -> None:
+    items = read(read_plain_text, PLAY.encode())
+    assert headings(items) == SCENES
+    assert texts(items)[4:8] == [*("CAPTAIN.", "Who lit the lantern?", "THE WIDOW:", "I lit it, sir.")]
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        pytest.param("\n\nTHE RAVEN.\n\nOnce upon", ["THE RAVEN."], id="more room above it"),
+        pytest.param("\nTHE RAVEN\n\nOnce upon", ["THE RAVEN"], id="no full stop"),
+        pytest.param("\nPOEMS\n\nTHE RAVEN.\n\nOnce upon", ["POEMS", "THE RAVEN."], id="below a heading"),
+        pytest.param("\nChapter 1\n\nTHE RAVEN.\n\nOnce", ["Chapter 1", "THE RAVEN."], id="below a chapter"),
+        pytest.param("\nACTE II\n\nSCÈNE I\n\nMARIE.\n\nOui.", ["ACTE II", "SCÈNE I"], id="another act"),
+        pytest.param("\nACTUL II\n\nSCENA I\n\nZOE:\n\nDa.", ["ACTUL II", "SCENA I"], id="in Romanian"),
+    ],
+)
+def test_a_title_after_a_play_is_a_heading(more: str, found: list[str]) -> None:
+    items = read(read_plain_text, (PLAY + more).encode())
+    assert [heading for _, heading in headings(items)[len(SCENES) :]] == found
 
 
 @pytest.mark.parametrize(
