@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from lxml.etree import XMLSyntaxError, iterparse
@@ -13,6 +14,7 @@ from tasks.persona_ingestion.reading.archives import Archive, Element, elements,
 from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble, bounded_text
 
 _DOCUMENT, _STYLES, _PROPERTIES = "word/document.xml", "word/styles.xml", "docProps/core.xml"
+_NOTES = {"word/footnotes.xml": "footnotes", "word/endnotes.xml": "endnotes"}
 _WORD = (
     "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}",
     "{http://purl.oclc.org/ooxml/wordprocessingml/main}",  # saved as "Strict Open XML"
@@ -35,12 +37,25 @@ _ELSEWHERE = ("{http://schemas.openxmlformats.org/markup-compatibility/2006}Fall
 
 
 def read_word_document(file: BinaryIO) -> Iterator[Item]:
-    """Deleted text, the place that text was moved from, comments, notes, headers and footers are not read."""
+    """The text, then its footnotes and endnotes. Deleted text, the place that text was moved from, comments, headers
+    and footers are not read."""
     with open_archive(file) as archive:
         levels = _heading_levels(archive)
         yield About(title=_title(archive))
         with unpacked(archive, _DOCUMENT) as part:
             yield from _paragraphs(part, levels)
+        for name in _NOTES:
+            if name in archive.namelist():
+                yield from _notes(archive, name)
+
+
+def _notes(archive: Archive, name: str) -> Iterator[Item]:
+    try:
+        with unpacked(archive, name) as part:
+            for item in _paragraphs(part, {}):
+                yield replace(item, part=f"{_NOTES[name]}, {item.part}") if isinstance(item, Trouble) else item
+    except InvalidInputError as error:
+        yield Trouble(str(error), part=_NOTES[name])
 
 
 def _paragraphs(part: BinaryIO, levels: dict[str, int]) -> Iterator[Item]:

@@ -99,12 +99,12 @@ def docx(paragraphs: Sequence[tuple[str, str]], *, title: str = "", styles: dict
         f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr>{text if text.startswith("<") else run(text)}</w:p>'
         for style, text in paragraphs
     )
-    parts: dict[str, str | bytes] = {"word/document.xml": _word("document", f"<w:body>{body}</w:body>")}
+    parts: dict[str, str | bytes] = {"word/document.xml": word_part("document", f"<w:body>{body}</w:body>")}
     if styles:
         named = "".join(
             f'<w:style w:styleId="{key}"><w:name w:val="{name}"/></w:style>' for key, name in styles.items()
         )
-        parts["word/styles.xml"] = _word("styles", named)
+        parts["word/styles.xml"] = word_part("styles", named)
     if title:
         parts["docProps/core.xml"] = f'<p xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{title}</dc:title></p>'
     return packed(parts)
@@ -114,7 +114,7 @@ def run(text: str) -> str:
     return f"<w:r><w:t>{text}</w:t></w:r>"
 
 
-def _word(name: str, inner: str) -> str:
+def word_part(name: str, inner: str) -> str:
     return f'<?xml version="1.0"?><w:{name} xmlns:w="{WORD_NAMESPACE}">{inner}</w:{name}>'
 
 

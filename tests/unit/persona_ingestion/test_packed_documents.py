@@ -24,6 +24,7 @@ from tests.unit.persona_ingestion.source_files import (
     title_of,
     troubles,
     with_pictures,
+    word_part,
 )
 
 ONE = page("<h1>One</h1><p>It was the <i>best</i> of times — și țări.</p>")
@@ -141,6 +142,23 @@ def test_a_strict_word_document_is_read_like_any_other() -> None:
     items = read(read_word_document, content)
     assert headings(items) == [(2, "Chapter")]
     assert texts(items) == ["Chapter", "one\ntwo"]
+
+
+def test_the_notes_of_a_word_document_follow_its_text_and_damaged_ones_are_left_out_by_name() -> None:
+    def notes(name: str, inner: str) -> str:
+        line = '<w:footnote w:type="separator"><w:p><w:r><w:separator/></w:r></w:p></w:footnote>'
+        return word_part(name, f"{line}<w:footnote><w:p><w:r><w:footnoteRef/></w:r>{run(inner)}</w:p></w:footnote>")
+
+    text = word_part("document", f"<w:p>{run('the text')}<w:r><w:footnoteReference/></w:r></w:p>")
+    footnotes, endnotes = notes("footnotes", "of Palmyra"), notes("endnotes", "of Rome")
+    whole = {"word/endnotes.xml": endnotes, "word/document.xml": text, "word/footnotes.xml": footnotes}
+    assert texts(read(read_word_document, packed({**whole}))) == ["the text", "of Palmyra", "of Rome"]
+
+    damaged = read(
+        read_word_document, packed({**whole, "word/footnotes.xml": "x", "word/endnotes.xml": endnotes[:-10]})
+    )
+    assert texts(damaged) == ["the text", "of Rome"]
+    assert [trouble.part for trouble in troubles(damaged)] == ["footnotes", "endnotes, paragraph 3"]
 
 
 def test_a_word_text_that_breaks_off_keeps_what_came_before() -> None:
