@@ -52,7 +52,7 @@ The customer was shown this order and asked whether it shall be placed:
 
 {order}
 
-The customer's answer, before which notes in brackets may say what it refers to; they are not the customer's words:
+The customer's answer:
 
 {message}
 
