@@ -1,7 +1,8 @@
 """Cuts a stream of blocks into chunks along the text's own structure.
 
-A chunk never leaves its poem or chapter. Inside one, it ends where a part, a paragraph or a stanza ends, else where
-a sentence or a verse does. Among equally good places the words themselves decide, not the distance from the start:
+A chunk never leaves its poem or chapter; parts of one that are only numbered (`I`, `II`) may share a chunk, whose path
+names the first of them. Inside a chapter, it ends where a part, a paragraph or a stanza ends, else where a sentence or
+a verse does. Among equally good places the words themselves decide, not the distance from the start:
 an edit moves the chunks around it and leaves those further on as they are.
 """
 
