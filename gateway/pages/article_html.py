@@ -6,50 +6,41 @@ import re
 from collections.abc import Sequence
 
 import nh3
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from spine.article_markdown import (
+    ARTICLE_ATTRIBUTES,
+    ARTICLE_TAGS,
+    article_parser,
+    describe_images,
+    highest_heading,
+    leads_outward,
+    shift_headings,
+)
 from spine.contracts.texts import Claim
 
-_BLOCKS = {
-    "blockquote",
-    "br",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hr",
-    "li",
-    "ol",
-    "p",
-    "pre",
-    "table",
-    "tbody",
-    "thead",
-    "tr",
-    "ul",
-}
-_PHRASES = {"a", "code", "del", "em", "mark", "s", "strong", "td", "th"}
+_TAGS = {*ARTICLE_TAGS, "s", "mark"}
 _TOP_LEVEL = 3  # the page's own headings are above
-_parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_parser = article_parser()
 
 
 def article_html(content: str, claims: Sequence[Claim] = ()) -> Markup:
     """`content` as HTML whose headings begin at h3. Unsupported claims stand in `<mark>`.
 
-    Raw HTML in the Markdown is shown as text, images become their description, links lead to http(s) and mailto only.
+    Raw HTML in the Markdown is shown as text, links lead to http(s) and mailto only. Images become their description:
+    nothing is loaded from elsewhere when an article is read.
     """
     tokens = _parser.parse(content)
-    _shift_headings(tokens)
-    _leave_images_out(tokens)
+    shift_headings(tokens, _TOP_LEVEL - (highest_heading(tokens) or _TOP_LEVEL))
+    describe_images(tokens, lambda _: False)
     _mark_claims(tokens, [claim for claim in claims if not claim.supported and claim.text.strip()])
     html = str(_parser.renderer.render(tokens, _parser.options, {}))
     return Markup(  # noqa: S704 - this is where it is made safe
         nh3.clean(
             html,
-            tags=_BLOCKS | _PHRASES,
-            attributes={"a": {"href", "title"}},
+            tags=_TAGS,
+            attributes={tag: set(names) for tag, names in ARTICLE_ATTRIBUTES.items()},
             attribute_filter=_outward,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
@@ -57,25 +48,11 @@ def article_html(content: str, claims: Sequence[Claim] = ()) -> Markup:
     )
 
 
-def _shift_headings(tokens: Sequence[Token]) -> None:
-    """Move the article's outline under the page's, without leaving a level out at its top."""
-    headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
-    top = min((int(token.tag[1]) for token in headings), default=1)
-    for token in headings:
-        token.tag = f"h{min(6, int(token.tag[1]) - top + _TOP_LEVEL)}"
-
-
-def _leave_images_out(tokens: Sequence[Token]) -> None:
-    """An image becomes its description: nothing is loaded from elsewhere when an article is read."""
-    for block in tokens:
-        for child in block.children or []:
-            if child.type == "image":
-                child.type, child.tag, child.children = "text", "", None
-
-
 def _outward(tag: str, name: str, value: str) -> str | None:
     """A link in an article leads to its source, never to a page of this gateway."""
-    return None if name == "href" and not value.startswith(("http://", "https://", "mailto:")) else value
+    if name not in {"rel", *ARTICLE_ATTRIBUTES.get(tag, ())}:  # `title` is let through for every tag by default
+        return None
+    return None if name == "href" and not leads_outward(value) else value
 
 
 def _mark_claims(tokens: Sequence[Token], claims: Sequence[Claim]) -> None:

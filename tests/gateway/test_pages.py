@@ -126,6 +126,10 @@ async def test_pages_carry_no_inline_script_or_style(client: httpx.AsyncClient, 
         pytest.param("## First", "<h3>First</h3>", id="and begin at the top"),
         pytest.param("<b>bold</b>", "<p>&lt;b&gt;bold&lt;/b&gt;</p>", id="raw HTML is text"),
         pytest.param("![alt](https://a.example/x.png)", "<p>alt</p>", id="images are their description"),
+        pytest.param(
+            "5. five\n6. six", '<ol start="5">\n<li>five</li>\n<li>six</li>\n</ol>', id="lists keep their start"
+        ),
+        pytest.param("a <- b <c>", "<p>a &lt;- b &lt;c&gt;</p>", id="also what looks like HTML"),
         pytest.param("[x](/logout)", None, id="no links into the gateway"),
         pytest.param("[x](javascript:alert(1))", None, id="no scripts in links"),
         pytest.param("[x](data:text/html,x)", None, id="no data in links"),

@@ -1,4 +1,4 @@
-"""Markdown as the HTML of a post: a narrow allow-list, and nothing in it that the site would act on."""
+"""Markdown as the HTML of a post: what was approved on the review page, and nothing that the site would act on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from spine.article_markdown import (
+    ARTICLE_ATTRIBUTES,
+    ARTICLE_TAGS,
+    article_parser,
+    describe_images,
+    highest_heading,
+    leads_outward,
+    shift_headings,
+)
 from tasks.book_review.publish.source_links import SourceLink, canonical_url
 from tasks.book_review.writing.text_units import word_set
 
-_TAGS = word_set("p br hr h2 h3 h4 h5 h6 strong em del code pre blockquote ul ol li a img table thead tbody tr th td")
-_ATTRIBUTES = {"a": {"href"}, "img": {"src", "alt"}, "ol": {"start"}}
+_TAGS = {*ARTICLE_TAGS, "del", "img"}
+_ATTRIBUTES = {**ARTICLE_ATTRIBUTES, "img": frozenset({"src", "alt"})}
 _DROPPED_WITH_TEXT = word_set("script style iframe object embed svg math form template noscript textarea select title")
 _LINK_REL = "nofollow noopener noreferrer"
-_LINK_TARGET = re.compile(r"(?:https?://[^/?#]|mailto:)", re.IGNORECASE)
+_TOP_LEVEL = 2  # the first is the post's title
 _IMAGE_SOURCE = re.compile(r"https://[^/?#]", re.IGNORECASE)
 _TAG = re.compile(r"<[/a-zA-Z][^<>\"]*(?:\"[^\"]*\"[^<>\"]*)*>")
 _IMAGE_WITHOUT_SOURCE = re.compile(r"<img(?! src=| alt=\"[^\"]*\" src=)(?:\s[^<>\"]*(?:\"[^\"]*\"[^<>\"]*)*)?>")
@@ -29,10 +38,13 @@ _BRACKETS = str.maketrans({"[": "&#91;", "]": "&#93;"})
 def post_html(markdown: str, sources: Sequence[SourceLink] = (), sources_heading: str = "") -> str:
     """The article's HTML, with a list of those `sources` at its end that it does not link to itself.
 
-    Headings of the first level become second: the first is the post's title. Shortcodes and addresses that the site
-    would turn into embedded players are kept as the plain text that they are.
+    Where there is a heading of the first level, which is that of the post's title, all headings move down by one. Raw
+    HTML, shortcodes and addresses that the site would turn into embedded players are kept as the plain text that they
+    are; an image that does not come over https becomes its description.
     """
     tokens = _PARSER.parse(markdown)
+    shift_headings(tokens, max(0, _TOP_LEVEL - (highest_heading(tokens) or _TOP_LEVEL)))
+    describe_images(tokens, _is_shown)
     linked = _linked(tokens)
     missing = [source for source in sources if source.url not in linked]
     body = _PARSER.renderer.render(tokens, _PARSER.options, {})
@@ -58,10 +70,14 @@ def _inert_text(text: str) -> str:
     return text.replace("://", "&#58;//")
 
 
+def _is_shown(image: str) -> bool:
+    return _IMAGE_SOURCE.match(image) is not None
+
+
 def _sanitised(markup: str) -> str:
     clean = nh3.clean(
         markup,
-        tags=set(_TAGS),
+        tags=_TAGS,
         clean_content_tags=set(_DROPPED_WITH_TEXT),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         attribute_filter=_allowed_value,
@@ -78,9 +94,9 @@ def _allowed_value(tag: str, attribute: str, value: str) -> str | None:
     if attribute not in _ATTRIBUTES.get(tag, ()):  # some are let through for every tag by default
         return None
     if (tag, attribute) == ("a", "href"):
-        return value if _LINK_TARGET.match(value) else None
+        return value if leads_outward(value) else None
     if (tag, attribute) == ("img", "src"):
-        return value if _IMAGE_SOURCE.match(value) else None
+        return value if _is_shown(value) else None
     return value
 
 
@@ -99,10 +115,8 @@ def _source_list(sources: Sequence[SourceLink], heading: str) -> str:
 
 
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    parser = article_parser()
     parser.add_render_rule("softbreak", _space)
-    parser.add_render_rule("heading_open", _second_level)
-    parser.add_render_rule("heading_close", _second_level)
     parser.add_render_rule("s_open", lambda *_: "<del>")
     parser.add_render_rule("s_close", lambda *_: "</del>")
     return parser
@@ -111,12 +125,6 @@ def _parser() -> MarkdownIt:
 def _space(*_: Any) -> str:
     """WordPress would show a line break where the Markdown was only wrapped."""
     return " "
-
-
-def _second_level(renderer: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
-    token = tokens[index]
-    tag = "h2" if token.tag == "h1" else token.tag
-    return f"<{tag}>" if token.nesting == 1 else f"</{tag}>\n"
 
 
 _PARSER = _parser()
