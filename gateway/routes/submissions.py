@@ -15,9 +15,10 @@ from gateway.shelf import submissions_page
 from gateway.starting import hand_over
 from spine.contracts.jobs import Job
 from spine.contracts.submissions import Submission, SubmissionStatus, SubmitRequest
-from spine.contracts.texts import Article, DraftArticle
+from spine.contracts.texts import LONGEST_TITLE, Article, DraftArticle
 from spine.documents import PIPELINE_CONFIGS
 from spine.errors import ConflictError, InvalidInputError
+from spine.field_errors import FieldError, refuse
 from spine.stage_overrides import addresses_in, checked_overrides
 from spine.stored_reviews import submission_from
 from spine.submissions import STAGES
@@ -38,7 +39,9 @@ class ArticleEdit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str | None = Field(default=None, max_length=300)
+    title: str | None = Field(
+        default=None, description=f"at most {LONGEST_TITLE} characters, unless it is the one that is stored"
+    )
     content: str = Field(max_length=500_000, description="Markdown")
 
     @field_validator("title", "content")
@@ -142,8 +145,10 @@ async def edit_article(
 ) -> Article:
     """With `If-Match: "<revision>"` the edit is refused (412) when somebody else has stored a newer revision."""
     await _require_newest(context, submission_id, if_match)
-    title = edit.title or (await context.desk.article(submission_id)).title
-    draft = DraftArticle(title=title, content=edit.content)
+    stored = (await context.desk.article(submission_id)).title
+    if edit.title and len(edit.title) > LONGEST_TITLE and edit.title.split() != stored.split():
+        refuse([FieldError("title", f"is longer than {LONGEST_TITLE} characters")])
+    draft = DraftArticle(title=edit.title or stored, content=edit.content)
     article = await context.desk.edit_article(
         submission_id,
         content=edit.content,

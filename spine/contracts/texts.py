@@ -100,6 +100,9 @@ class ContextBrief(BaseModel):
     context: str = Field(min_length=1, description="the brief for the writer")
 
 
+LONGEST_TITLE = 300
+"""Characters of an article's title, whoever gives it."""
+
 _PROSE_FROM_WORDS = 80
 
 

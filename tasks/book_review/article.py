@@ -6,7 +6,7 @@ import html
 import re
 
 from spine.contracts.books import ConsolidatedBook
-from spine.contracts.texts import DraftArticle, KnowledgeBase, WebResearch
+from spine.contracts.texts import LONGEST_TITLE, DraftArticle, KnowledgeBase, WebResearch
 from tasks.book_review.book_facts import fenced_facts, title_and_authors
 from tasks.book_review.knowledge import fenced_passages, insight_values
 from tasks.book_review.prompt_data import fenced
@@ -24,8 +24,6 @@ __all__ = [
 
 _CONTEXT_BUDGET = 8_000  # characters
 _HEADINGS = 2
-LONGEST_TITLE = 300
-"""Characters, as long as an editor may make it."""
 _WRAPPED = re.compile(r"\A\s*(`{3,}|~{3,})[ \t]*(?:markdown|md)?[ \t]*\n(.*?)\n?\1?\s*\Z", re.DOTALL | re.IGNORECASE)
 _TITLE_LINE = re.compile(
     r"\A\s*(?:#{1,6}[ \t]+(?P<atx>[^\n]+?)[ \t]*#*|(?P<setext>[^\n]+)\n(?:=+|-{3,}))[ \t]*(?:\n|\Z)"
@@ -43,6 +41,7 @@ _LINK = re.compile(
     r"\[((?:[^\[\]]|\[[^\[\]]*\])*+)\]\(\s*+(<[^<>\n]*+>|(?:[^()\s]|\([^()\s]*\))*+)((?:[^()]|\([^()\n]*\))*+)\)"
 )
 _DEFINITION = re.compile(r"^[ ]{0,3}\[[^\]\n]+\]:[ \t]*\n?[ \t]*(\S+).*$", re.MULTILINE)
+_LOOSE_ENDS = " ,;:.-–—([…"
 _SAFE_SCHEMES = frozenset({"http", "https", "mailto"})
 
 
@@ -103,8 +102,14 @@ def structure_problem(article: DraftArticle) -> str | None:
 
 
 def clean_title(title: str) -> str:
-    """The title on one line, without signs that no page shows."""
-    return " ".join(title.replace("\x00", "").split())
+    """The title on one line, without signs that no page shows; a long one ends at a word, with an ellipsis."""
+    line = " ".join(title.replace("\x00", "").split())
+    if len(line) <= LONGEST_TITLE:
+        return line
+    whole_words = line[:LONGEST_TITLE].rpartition(" ")[0]
+    # Without a space near the end, as in Chinese, there is no word to end at.
+    kept = whole_words if len(whole_words) > LONGEST_TITLE // 2 else line[: LONGEST_TITLE - 1]
+    return f"{kept.rstrip(_LOOSE_ENDS)}…"
 
 
 def clean_markdown(content: str, title: str = "") -> str:

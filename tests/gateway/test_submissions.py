@@ -199,6 +199,19 @@ async def test_an_edit_that_nobody_could_read_is_refused(
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
 
 
+async def test_a_long_title_is_accepted_only_when_it_is_the_stored_one(client: httpx.AsyncClient, desk: Desk) -> None:
+    made = await desk.submission()
+    path = f"/submissions/{made['submission_id']}/article"
+    long = ("The Salt Road " * 140).strip()
+    await desk.article(made["submission_id"], title=long)
+    kept = await client.put(path, json={"title": long, "content": "one"})
+    assert (kept.status_code, kept.json()["title"]) == (200, long)
+    refused = await client.put(path, json={"title": f"{long}!", "content": "one"})
+    assert (refused.status_code, [one["field"] for one in refused.json()["errors"]]) == (422, ["title"])
+    assert "300 characters" in refused.json()["detail"]
+    assert (await client.put(path, json={"title": "x" * 300, "content": "one"})).status_code == 200
+
+
 async def test_an_article_is_approved_once_it_is_there(client: httpx.AsyncClient, desk: Desk) -> None:
     made = await desk.submission()
     path = f"/submissions/{made['submission_id']}"

@@ -10,6 +10,7 @@ from tasks.book_review.article import (
     article_material,
     article_problem,
     clean_markdown,
+    clean_title,
     count_words,
     length_problem,
     structure_problem,
@@ -75,6 +76,20 @@ def test_cleaning_twice_changes_nothing() -> None:
 def test_a_draft_of_the_right_length_and_structure_has_no_problem() -> None:
     draft = DraftArticle(title="T", content="## A\n\none two\n\n## B\n\nthree four")
     assert article_problem(draft, 4, 8) is None
+
+
+@pytest.mark.parametrize(
+    ("title", "cleaned"),
+    [
+        pytest.param(" The\n Salt\x00  Road ", "The Salt Road", id="on one line"),
+        pytest.param("x" * 300, "x" * 300, id="as long as it may be"),
+        pytest.param("salt road, " * 196, "salt road, " * 26 + "salt road…", id="cut at a word"),
+        pytest.param("塩" * 301, "塩" * 299 + "…", id="cut anywhere where there are no words"),
+        pytest.param("A " + "x" * 400, "A " + "x" * 297 + "…", id="or where a word has no end"),
+    ],
+)
+def test_a_title_is_held_to_what_an_editor_may_store(title: str, cleaned: str) -> None:
+    assert clean_title(title) == cleaned and len(cleaned) <= 300
 
 
 @pytest.mark.parametrize(
