@@ -46,11 +46,15 @@ class PipelineEdit(BaseModel):
 
 
 class PromptEdit(AiSettings):
-    """The body of `POST /prompts`: the next version of a purpose's prompt."""
+    """The body of `POST /prompts`: the next version of a purpose's prompt.
+
+    What is left out is taken from the version in use of that purpose; an explicit empty value (`""`, null) empties it.
+    `model_id` goes with its provider: it is taken over only while the provider stays.
+    """
 
     purpose: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,79}$", examples=["article"])
-    name: str = Field(default="", max_length=200)
-    system: str = Field(default="", max_length=50_000)
+    name: str = Field(default="", max_length=200, description="left out: that of the version in use")
+    system: str = Field(default="", max_length=50_000, description="left out: that of the version in use")
     template: str = Field(min_length=1, max_length=200_000, description="text with {placeholders} of the purpose")
     active: bool = Field(default=True, description="whether runs use it from now on")
 
@@ -154,7 +158,9 @@ class ConfigurationDesk:
 
     async def add_prompt(self, edit: PromptEdit) -> Prompt:
         """Store the prompt as the next version of its purpose; in use at once when it is active."""
-        prompt = Prompt(prompt_id=edit.purpose, **_fields(edit))
+        prompt = Prompt(
+            prompt_id=edit.purpose, **_fields(edit) | _left_out(edit, await self.prompts.active(edit.purpose))
+        )
         self._check_prompt(prompt)
         if problem := provider_error(prompt.provider):
             refuse([FieldError("provider", problem)])
@@ -176,6 +182,16 @@ class ConfigurationDesk:
 
 def _fields(edit: BaseModel) -> dict[str, Any]:
     return {name: getattr(edit, name) for name in type(edit).model_fields}
+
+
+def _left_out(edit: PromptEdit, in_use: Prompt | None) -> dict[str, Any]:
+    """What an edit does not speak of, as the version in use has it."""
+    if in_use is None:
+        return {}
+    kept = {"name", "system", *AiSettings.model_fields} - edit.model_fields_set
+    if "provider" in edit.model_fields_set and edit.provider != in_use.provider:
+        kept.discard("model_id")  # a provider knows its own models only
+    return {name: getattr(in_use, name) for name in kept}
 
 
 def explain_pipeline(pipeline: PipelineConfig, resolved: list[dict[str, Any]]) -> dict[str, Any]:

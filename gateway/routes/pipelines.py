@@ -107,7 +107,11 @@ async def list_prompts(
 
 @router.post("/prompts", status_code=201, summary="Store the next version of a prompt", dependencies=[AdminOnly])
 async def add_prompt(edit: PromptEdit, parts: Parts) -> Prompt:
-    """Versions count up by purpose and never change; an active one is used by runs that begin from now on."""
+    """Versions count up by purpose and never change; an active one is used by runs that begin from now on.
+
+    Fields that are left out (`system`, `name`, model settings) come from the version in use of that purpose; an
+    explicit empty value empties.
+    """
     return await parts.configuration.add_prompt(edit)
 
 
