@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from spine.errors import MillraceError
 from spine.ports import PageFetcher
-from tasks.book_review.publish.image_facts import ImageFacts, image_facts
+from tasks.book_review.publish.image_facts import ImageFacts, image_facts, is_whole
 
 MAX_COVER_BYTES = 8_000_000
 _FETCH_SECONDS = 20.0
@@ -57,4 +57,6 @@ def judge_cover(content: bytes) -> Cover | NoCover:
         return NoCover(f"the cover has {size}: a placeholder, not a cover")
     if facts.width * facts.height > _MOST_PIXELS:
         return NoCover(f"the cover has {size}: more than a site can process")
+    if not is_whole(content):
+        return NoCover("the cover is cut off: the file ends before the image does")
     return Cover(content, facts)

@@ -1,8 +1,9 @@
-"""Reads kind and size of an image from its first bytes, whatever its sender calls it."""
+"""Reads kind and size of an image from its bytes, whatever its sender calls it, and whether all of it is there."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -38,19 +39,74 @@ def image_facts(content: bytes) -> ImageFacts | None:
     return None
 
 
+def is_whole(content: bytes) -> bool:
+    """Whether an image of these kinds goes on to its end. What follows its end does not matter, nor do its pixels."""
+    try:
+        if content.startswith(b"\x89PNG"):
+            return _png_ends(content)
+        if content.startswith(b"GIF8"):
+            return _gif_ends(content)
+        if content.startswith(b"RIFF"):
+            return len(content) >= 8 + struct.unpack("<I", content[4:8])[0]
+        return _jpeg_ends(content)
+    except (struct.error, IndexError, ValueError):
+        return False
+
+
+def _png_ends(content: bytes) -> bool:
+    at = 8
+    while at + 12 <= len(content):
+        after = at + 12 + struct.unpack(">I", content[at : at + 4])[0]  # length, kind, data, checksum
+        if content[at + 4 : at + 8] == b"IEND":
+            return after <= len(content)
+        at = after
+    return False
+
+
+def _gif_ends(content: bytes) -> bool:
+    at = 13 + _colours(content[10])
+    while content[at] != 0x3B:  # the trailer
+        if content[at] == 0x21:  # an extension: its kind, then blocks
+            at += 2
+        elif content[at] == 0x2C:  # a picture: where it stands, its colours, the size of its codes, then blocks
+            at += 11 + _colours(content[at + 9])
+        else:
+            raise ValueError("no block where one must be")
+        while content[at]:
+            at += 1 + content[at]
+        at += 1
+    return True
+
+
+def _colours(flags: int) -> int:
+    """Bytes of the table of colours that the flags announce."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _jpeg_ends(content: bytes) -> bool:
+    """Looked for behind the beginning of the pixels: a preview in the head has an end of its own."""
+    pixels = next(at for marker, at in _jpeg_segments(content) if marker == 0xDA)
+    return content.find(b"\xff\xd9", pixels) > 0
+
+
 def _jpeg_size(content: bytes) -> tuple[int, int]:
+    at = next(at for marker, at in _jpeg_segments(content) if marker in _JPEG_SIZES)
+    height, width = struct.unpack(">HH", content[at + 5 : at + 9])
+    return width, height
+
+
+def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int]]:
+    """Each marker and where it stands, up to whatever is no segment: `IndexError`, `ValueError`, `struct.error`."""
     at = 2
     while True:
         if content[at] != 0xFF:
             raise ValueError("no marker where one must be")
         marker = content[at + 1]
-        if marker in _JPEG_SIZES:
-            height, width = struct.unpack(">HH", content[at + 5 : at + 9])
-            return width, height
         if marker == 0xFF:  # padding before a marker
             at += 1
-        else:
-            at += 2 if marker in _JPEG_BARE else 2 + max(2, struct.unpack(">H", content[at + 2 : at + 4])[0])
+            continue
+        yield marker, at
+        at += 2 if marker in _JPEG_BARE else 2 + max(2, struct.unpack(">H", content[at + 2 : at + 4])[0])
 
 
 def _webp_size(content: bytes) -> tuple[int, int]:

@@ -307,6 +307,40 @@ def test_everything_else_is_no_image(content: bytes) -> None:
     assert image_facts(content) is None
 
 
+def segment(marker: int, data: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+PREVIEW = segment(0xE1, b"Exif\0\0\xff\xd8preview\xff\xd9")
+FRAME = segment(0xC0, b"\x08" + struct.pack(">HH", 180, 120) + b"\x01\x01\x11\x00")
+WHOLE_JPEG = b"\xff\xd8" + PREVIEW + FRAME + segment(0xDA, b"\x01\x01\0\0\x3f\0") + b"pixels" * 20 + b"\xff\xd9"
+WHOLE_GIF = (
+    *(b"GIF89a", struct.pack("<HH", 120, 180), b"\x80\0\0", b"\0;\0;;;"),  # a head and two colours
+    *(b"\x21\xf9\x04\0\0\0\0\0", b"\x2c", struct.pack("<HHHH", 0, 0, 120, 180), b"\x80", b"......"),
+    *(b"\x02", b"\x05;;;;;", b"\x03;;;", b"\0", b"\x3b"),
+)
+WEBP_BODY = b"WEBPVP8X" + b"." * 8 + b"\x77\0\0\xb3\0\0" + b"pixels" * 20
+WHOLE_IMAGES = [
+    pytest.param(png(120, 180), id="png"),
+    pytest.param(WHOLE_JPEG, id="jpeg with a preview"),
+    pytest.param(b"".join(WHOLE_GIF), id="gif"),
+    pytest.param(b"RIFF" + struct.pack("<I", len(WEBP_BODY)) + WEBP_BODY, id="webp"),
+]
+
+
+@pytest.mark.parametrize("content", WHOLE_IMAGES)
+@pytest.mark.parametrize("trailing", [b"", b"\0\0\r\n", b"<!-- served -->"], ids=["", "bytes", "text"])
+def test_a_whole_image_is_a_cover_whatever_follows_it(content: bytes, trailing: bytes) -> None:
+    assert isinstance(judge_cover(content + trailing), Cover)
+
+
+@pytest.mark.parametrize("content", WHOLE_IMAGES)
+def test_an_image_that_is_cut_off_anywhere_is_no_cover(content: bytes) -> None:
+    judged = [judge_cover(content[:length]) for length in range(len(content))]
+    assert [length for length, one in enumerate(judged) if isinstance(one, Cover)] == []
+    assert judged[-1] == NoCover("the cover is cut off: the file ends before the image does")
+
+
 NO_COVERS = [
     pytest.param(b"GIF89a\x01\0\x01\0", "1 × 1 pixels: a placeholder", id="a dot"),
     pytest.param(b"GIF89a\xff\xff\xff\xff", "more than a site can process", id="a decompression bomb"),
