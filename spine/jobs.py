@@ -142,7 +142,8 @@ class JobLedger:
         )
 
     async def succeed(self, job: Job, result: dict[str, Any], usage: Usage) -> Job | None:
-        return await self._finish(job, JobStatus.SUCCESS, result=result, usage=usage.model_dump(), progress=100.0)
+        ended = {"result": result, "usage": usage.model_dump(), "progress": 100.0}
+        return await self._finish(job, JobStatus.SUCCESS, **ended, error=None)  # that of an earlier attempt is over
 
     async def fail(self, job: Job, error: JobError, usage: Usage) -> Job | None:
         return await self._finish(job, JobStatus.FAILURE, error=error.model_dump(), usage=usage.model_dump())

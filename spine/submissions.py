@@ -195,15 +195,17 @@ class ReviewDesk:
 
     async def job_ended_outside(self, job: Job, message: str) -> Submission | None:
         """A job that ended with no flow to say so, or between its stages (given up, cancelled): its submission failed,
-        or, after a cancel, stands where its article stands.
+        or, after a cancel, stands where its article stands. What an earlier attempt broke off with is no reason of a
+        cancel.
 
         None when the submission has gone on to another job or had ended already.
         """
+        broken = job.error if job.status is not JobStatus.REVOKED else None
         error = StepError(
             step=job.current_step,
             message=message,
-            error_class=job.error.error_class if job.error else "JobCancelledError",
-            error_code=job.error.error_code if job.error else _CANCELLED,
+            error_class=broken.error_class if broken else "JobCancelledError",
+            error_code=broken.error_code if broken else _CANCELLED,
             attempt=job.attempts,
         )
         article = await find_article(self._documents, job.subject_id) if error.error_code == _CANCELLED else None

@@ -168,6 +168,25 @@ async def test_what_may_be_done_to_a_job_that_has_ended(
     assert await _outcome(ledger.redrive(job.job_id)) == redrive_is
 
 
+@pytest.mark.parametrize("breaks", ["fails and is redriven", "is retried"])
+async def test_a_job_that_succeeded_has_no_error_whatever_an_earlier_attempt_met(
+    ledger: JobLedger, breaks: str
+) -> None:
+    job = await _begun(ledger)
+    if breaks == "is retried":
+        await ledger.retry_later(job, BROKEN, 0)
+    else:
+        await ledger.fail(job, BROKEN, Usage())
+        await ledger.redrive(job.job_id)
+    waiting = await ledger.get(job.job_id)
+    assert waiting.error == BROKEN  # why it has not ended yet
+    again = await ledger.begin(job.job_id, "lane:1")
+    assert again is not None
+    ended = await ledger.succeed(again, {"x": 1}, Usage())
+    assert ended is not None and (ended.status, ended.error, ended.result) == (JobStatus.SUCCESS, None, {"x": 1})
+    assert (await ledger.get(job.job_id)).error is None
+
+
 async def test_a_redriven_job_has_its_full_set_of_attempts_again(ledger: JobLedger) -> None:
     job = await _begun(ledger)
     await ledger.fail(job, BROKEN, Usage())

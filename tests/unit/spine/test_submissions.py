@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spine.contracts.jobs import Usage
+from spine.contracts.jobs import JobError, Usage
 from spine.contracts.submissions import SubmissionStatus, SubmitRequest
 from spine.contracts.texts import Article, ExaminedText
 from spine.documents import ARTICLES, ensure_indexes
@@ -237,3 +237,17 @@ async def test_a_job_that_ended_outside_of_its_flow_fails_its_submission_once(de
     assert await desk.job_ended_outside(job, "again") is None
     stored = await desk.get(submission.submission_id)
     assert stored.status is SubmissionStatus.FAILED and len(stored.errors) == 1
+
+
+async def test_a_cancel_after_a_failed_attempt_is_a_cancel(desk: ReviewDesk) -> None:
+    submission_id = await _finished(desk)
+    await desk.approve(submission_id)
+    _, job = await desk.publish(submission_id)
+    await desk.note(submission_id, status=str(SubmissionStatus.PUBLISHING))
+    begun = await desk._ledger.begin(job.job_id, "lane:1")
+    assert begun is not None
+    away = JobError(error_class="ExternalServiceError", message="away", error_code="external_service", retryable=True)
+    await desk._ledger.retry_later(begun, away, 60)
+    ended = await desk.job_ended_outside(await desk._ledger.cancel(job.job_id), "cancelled while it waited")
+    assert ended is not None
+    assert (ended.status, ended.errors[-1].error_code) == (SubmissionStatus.APPROVED, "cancelled")
