@@ -33,7 +33,7 @@ class PipelineEdit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    slug: str | None = Field(default=None, description="the path decides")
+    slug: str | None = Field(default=None, description="the path decides; an edit that says another is refused")
     revision: int | None = Field(default=None, description="the revision you have read; a newer one refuses the edit")
     updated: str | None = Field(default=None, description="set by the server")
 
@@ -104,6 +104,8 @@ class ConfigurationDesk:
         since the revision that was read, or in this moment.
         """
         current = await self.pipelines.find(slug)
+        if current and edit.slug not in (None, slug):
+            refuse([FieldError("slug", f"is {edit.slug}, but the path names {slug}; a pipeline keeps its slug")])
         if current and edit.revision not in (None, current.revision):
             raise ConflictError(f"The pipeline is at revision {current.revision}, not {edit.revision}; read it again.")
         reference = current or await self._template_of(edit)

@@ -101,6 +101,14 @@ class ReviewDesk:
         await self._reopen(submission_id)
         return revised
 
+    async def article_to_decide(self, submission_id: str) -> Article:
+        """The newest revision; `ConflictError` for a submission that has no article yet."""
+        article = await find_article(self._documents, submission_id)
+        if article is None:
+            status = (await self.get(submission_id)).status
+            raise ConflictError(f"The submission is {status} and has no article yet that could be decided on.")
+        return article
+
     async def approve(self, submission_id: str) -> Submission:
         """Accept the newest revision."""
         return await self._decide(submission_id, SubmissionStatus.APPROVED)
@@ -112,7 +120,7 @@ class ReviewDesk:
         return await self._decide(submission_id, SubmissionStatus.REJECTED, note=f"{_REJECTED_FOR}{reason.strip()}")
 
     async def _decide(self, submission_id: str, verdict: SubmissionStatus, note: str | None = None) -> Submission:
-        article = await self.article(submission_id)
+        article = await self.article_to_decide(submission_id)
         # A note is kept once; a verdict without one can be written again.
         allowed = [status for status in decidable_from(article, verdict) if note is None or status is not verdict]
         where = {"_id": submission_id, "status": {"$in": allowed}}

@@ -161,6 +161,12 @@ async def edit_article(
     return article
 
 
+async def _require_decidable(context: Context, submission_id: str, if_match: int | None) -> None:
+    """409 while there is no article, whichever revision the caller names; 412 as for an edit."""
+    await context.desk.article_to_decide(submission_id)
+    await _require_newest(context, submission_id, if_match)
+
+
 async def _require_newest(context: Context, submission_id: str, if_match: int | None) -> None:
     """412 when the revision that the caller has read is not the newest one."""
     if if_match is None or (newest := await context.desk.article(submission_id)).revision == if_match:
@@ -182,7 +188,7 @@ async def approve(submission_id: str, context: Context, if_match: IfMatch) -> St
     409 names what has to be configured when there is no site to publish on; the article stays approved then and is
     published once the site is there.
     """
-    await _require_newest(context, submission_id, if_match)
+    await _require_decidable(context, submission_id, if_match)
     await context.desk.approve(submission_id)
     if gap := await context.publishing_gap():
         raise ConflictError(gap)
@@ -193,7 +199,7 @@ async def approve(submission_id: str, context: Context, if_match: IfMatch) -> St
 
 @router.post("/submissions/{submission_id}/reject", summary="Refuse the article with a reason")
 async def reject(submission_id: str, rejection: Rejection, context: Context, if_match: IfMatch) -> Submission:
-    await _require_newest(context, submission_id, if_match)
+    await _require_decidable(context, submission_id, if_match)
     return await context.desk.reject(submission_id, rejection.reason)
 
 

@@ -80,6 +80,15 @@ async def test_a_new_pipeline_starts_from_the_steps_of_the_template(client: http
     assert (await client.get("/pipelines/no-such")).status_code == 404
 
 
+async def test_an_edit_that_names_another_pipeline_than_its_path_is_refused(client: httpx.AsyncClient) -> None:
+    config = (await client.get("/pipelines/book-review")).json()
+    answer = await client.put("/pipelines/book-review", json=config | {"slug": "short-reviews"})
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, ["slug"])
+    assert "short-reviews" in answer.json()["detail"] and "book-review" in answer.json()["detail"]
+    unnamed = await client.put("/pipelines/book-review", json=config | {"slug": None})
+    assert (unnamed.status_code, unnamed.json()["slug"], unnamed.json()["revision"]) == (200, "book-review", 2)
+
+
 async def test_prompts_count_up_by_purpose_and_one_is_active(client: httpx.AsyncClient) -> None:
     for text in ("one {book}", "two {book}"):
         answer = await client.post("/prompts", json={"purpose": "article", "template": text})

@@ -215,11 +215,25 @@ async def test_a_long_title_is_accepted_only_when_it_is_the_stored_one(client: h
 async def test_an_article_is_approved_once_it_is_there(client: httpx.AsyncClient, desk: Desk) -> None:
     made = await desk.submission()
     path = f"/submissions/{made['submission_id']}"
-    assert (await client.post(f"{path}/approve")).status_code == 404
     await desk.article(made["submission_id"])
     assert (await client.post(f"{path}/approve")).json()["status"] == "approved"
     assert (await client.get(f"{path}/article")).json()["status"] == "approved"
     assert (await client.post(f"{path}/reject", json={"reason": "no"})).status_code == 409
+
+
+@pytest.mark.parametrize("if_match", [None, '"1"'], ids=["", "with a revision"])
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+async def test_a_decision_before_there_is_an_article_is_a_conflict(
+    client: httpx.AsyncClient, desk: Desk, verdict: str, if_match: str | None
+) -> None:
+    made = await desk.submission()
+    body = {"reason": "no"} if verdict == "reject" else None
+    headers = {"If-Match": if_match} if if_match else {}
+    early = await client.post(f"/submissions/{made['submission_id']}/{verdict}", json=body, headers=headers)
+    assert (early.status_code, early.json()["code"]) == (409, "conflict")
+    assert "no article yet" in early.json()["detail"] and "pending" in early.json()["detail"]
+    unknown = await client.post(f"/submissions/sub_x/{verdict}", json=body, headers=headers)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize("verdict", ["approve", "reject"])

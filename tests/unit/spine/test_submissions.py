@@ -11,7 +11,7 @@ from spine.contracts.jobs import JobError, Usage
 from spine.contracts.submissions import SubmissionStatus, SubmitRequest
 from spine.contracts.texts import Article, ExaminedText
 from spine.documents import ARTICLES, ensure_indexes
-from spine.errors import ConflictError, InvalidInputError, NotFoundError
+from spine.errors import ConflictError, InvalidInputError
 from spine.jobs import JobLedger
 from spine.review_jobs import ReviewJobs
 from spine.stored_reviews import add_revision
@@ -149,7 +149,7 @@ async def test_an_edit_of_a_revision_that_is_no_longer_the_newest_is_refused(des
 
 async def test_a_decision_needs_an_article_that_is_ready(desk: ReviewDesk) -> None:
     submission, _ = await _jobs(desk).submit(REQUEST)
-    with pytest.raises(NotFoundError, match="no article"):
+    with pytest.raises(ConflictError, match="no article"):
         await desk.approve(submission.submission_id)
 
 
