@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +42,14 @@ def _web_address(value: str) -> str:
     return value
 
 
+def _language_code(value: str) -> str:
+    """As everything else compares it, in whatever case it was written: `en`, `pt-BR`."""
+    code = re.fullmatch(r"([A-Za-z]{2})(?:-([A-Za-z]{2}))?", value.strip())
+    if code is None:
+        raise ValueError("must be a language code: two letters, such as en, or with a region, such as pt-BR")
+    return code[1].lower() + (f"-{code[2].upper()}" if code[2] else "")
+
+
 class SubmitRequest(BaseModel):
     """The body of `POST /submit`."""
 
@@ -50,11 +59,20 @@ class SubmitRequest(BaseModel):
     goodreads_url: str | None = None
     author_site: str | None = None
     other_links: list[str] = Field(default_factory=list, max_length=50)
-    language: str = Field(default="en", pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="language of the article")
+    language: str = Field(
+        default="en",
+        description="language of the article: two letters, such as en, or with a region, such as pt-BR",
+        json_schema_extra={"pattern": "^[A-Za-z]{2}(-[A-Za-z]{2})?$"},
+    )
     min_words: int = Field(default=600, ge=50, le=10_000)
     max_words: int = Field(default=1200, ge=50, le=20_000)
     auto_publish: bool = False
     pipeline_id: str = "book-review"
+
+    @field_validator("language")
+    @classmethod
+    def _code(cls, value: str) -> str:
+        return _language_code(value)
 
     @field_validator("amazon_url")
     @classmethod

@@ -53,7 +53,9 @@ async def _finished(desk: ReviewDesk) -> str:
         pytest.param({"amazon_url": "https://"}, "http://", id="no host"),
         pytest.param({"other_links": ["javascript:alert(1)"]}, "http://", id="a script among the links"),
         pytest.param({"min_words": 900, "max_words": 800}, "below min_words", id="bounds the wrong way round"),
-        pytest.param({"language": "english"}, "pattern", id="a language that is no code"),
+        pytest.param({"language": "english"}, "two letters, such as en", id="a language that is no code"),
+        pytest.param({"language": ""}, "with a region, such as pt-BR", id="no language"),
+        pytest.param({"language": "en_US"}, "language code", id="a language with another sign"),
         pytest.param({"nonsense": 1}, "Extra inputs", id="a field that does not exist"),
         pytest.param({"other_links": ["https://a.example"] * 51}, "at most 50", id="too many links"),
     ],
@@ -251,3 +253,20 @@ async def test_a_cancel_after_a_failed_attempt_is_a_cancel(desk: ReviewDesk) -> 
     ended = await desk.job_ended_outside(await desk._ledger.cancel(job.job_id), "cancelled while it waited")
     assert ended is not None
     assert (ended.status, ended.errors[-1].error_code) == (SubmissionStatus.APPROVED, "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("en", "en"),
+        ("EN", "en"),
+        ("De", "de"),
+        ("pt-BR", "pt-BR"),
+        ("pt-br", "pt-BR"),
+        ("DE-DE", "de-DE"),
+        (" ro ", "ro"),
+    ],
+    ids=repr,
+)
+def test_a_language_is_known_in_whatever_case_it_is_written(written: str, code: str) -> None:
+    assert SubmitRequest(amazon_url="https://shop.example/dp/1", language=written).language == code
