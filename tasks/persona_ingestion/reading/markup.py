@@ -30,6 +30,8 @@ _BLOCKS = frozenset(
     )
 )
 """Every other element stands inside a line, those included that HTML does not know, such as Word's `st1:City`."""
+_BLOCK_TAG = re.compile(rb"</?(?:p|div|h[1-6]|li|tr|section|article|blockquote)\b", re.IGNORECASE)
+_LONGEST_FEED = 4 << 20  # bytes
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -78,6 +80,11 @@ class _Blocks:
         elif not self._unread:
             self._add(text if self._preformatted else _SPACE.sub(" ", text))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is open whose text is read in a way of its own."""
+        return not self._unread and self._title is None and not self._preformatted
+
     def comment(self, text: str) -> None: ...
 
     def pi(self, target: str, data: str | None = None) -> None: ...
@@ -109,15 +116,57 @@ class _Blocks:
             self.found.append(Block(text if not self._heading else " ".join(text.split()), heading=self._heading))
 
 
+class _Feed:
+    """Feeds blocks from one parser after another: libxml2 (2.14) keeps all that a parser was ever fed.
+
+    A parser is followed by the next one before the tag of a block, where nothing is open that the next one would have
+    to know of. A text without such a place goes on in the same parser.
+    """
+
+    def __init__(self, blocks: _Blocks) -> None:
+        self._blocks = blocks
+        self._parser = self._new_parser()
+        self._fed = 0
+        self._in_comment = False
+        self._tail = b""
+
+    def read(self, piece: bytes) -> list[Item]:
+        """What the piece completes."""
+        found: list[Item] = []
+        if self._fed > _LONGEST_FEED and (seam := self._seam(piece)):
+            self._parser.feed(piece[:seam])
+            self._note_comments(piece[:seam])
+            piece = piece[seam:]
+            if self._blocks.is_plain and not self._in_comment:
+                found += self._parser.close()
+                self._parser, self._fed = self._new_parser(), 0
+        self._parser.feed(piece)
+        self._note_comments(piece)
+        self._fed += len(piece)
+        return found + self._blocks.take()
+
+    def close(self) -> list[Item]:
+        return self._parser.close() if self._fed else []
+
+    def _new_parser(self) -> Any:
+        return HTMLParser(target=self._blocks, no_network=True, encoding="utf-8")
+
+    def _seam(self, piece: bytes) -> int:
+        """The last place before the tag of a block; 0 where there is none."""
+        return max((tag.start() for tag in _BLOCK_TAG.finditer(piece)), default=0)
+
+    def _note_comments(self, piece: bytes) -> None:
+        joined = self._tail + piece
+        opened, closed = joined.rfind(b"<!--"), joined.rfind(b"-->")
+        if opened != closed:
+            self._in_comment = opened > closed
+        self._tail = joined[-3:]  # a mark may be cut in two
+
+
 def markup_blocks(pieces: Iterable[str]) -> Iterator[Item]:
     """Blocks of an HTML or XHTML text given in pieces; broken markup is read as a browser reads it."""
-    blocks = _Blocks()
-    parser = HTMLParser(target=blocks, no_network=True, encoding="utf-8")
-    fed = False
+    feed = _Feed(_Blocks())
     for piece in pieces:
         if piece:
-            parser.feed(piece.encode("utf-8", errors="replace"))
-            fed = True
-            yield from blocks.take()
-    if fed:
-        yield from parser.close()
+            yield from feed.read(piece.encode("utf-8", errors="replace"))
+    yield from feed.close()

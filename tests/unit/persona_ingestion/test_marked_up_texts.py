@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tasks.persona_ingestion.reading import markup
 from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Trouble
 from tasks.persona_ingestion.reading.markdown_text import read_markdown
 from tasks.persona_ingestion.reading.markup import markup_blocks
@@ -220,3 +221,17 @@ def test_a_gutenberg_page_loses_its_frame() -> None:
     items = read(read_web_page, text.encode())
     assert texts(items) == ["One", "text"]
     assert title_of(items) == "X of Y"
+
+
+def test_a_page_that_is_longer_than_one_parser_is_fed_gives_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        f"<div class=a><h2>Part {n}</h2><p>text &amp; <b>more {n}</b><ul><li>one<li>two</ul>"
+        f"<script>if (a) {{ '<p>no</p>' }}</script><!-- <p>no</p>{'-' * n} <div> --><pre> kept\n  {n}</pre></div>"
+        for n in range(300)
+    ]
+    page = "<html><head><title>T</title></head><body>" + "".join(rows)
+    pieces = [page[start : start + 97] for start in range(0, len(page), 97)]
+    whole = list(markup_blocks(pieces))
+    for most in (0, 300, 5_000):
+        monkeypatch.setattr(markup, "_LONGEST_FEED", most)
+        assert list(markup_blocks(pieces)) == whole
