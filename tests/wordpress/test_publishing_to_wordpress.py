@@ -94,8 +94,9 @@ async def test_a_reader_gets_no_script_no_player_and_no_shortcode_of_an_article(
     published = await publish(hostile, book(None), effects, site, covers())
     rendered = (await outside.post(published.post_id))["content"]["rendered"]
     assert "&#91;gallery&#93; and &#91;caption&#93;a shortcode" in rendered
-    for forbidden in ("<script", "<iframe", "javascript:", "onclick", "owned", "http://tracker", "wp-block", "<figure"):
+    for forbidden in ("<script", "<iframe", '<a href="java', "<!--", "http://tracker", "wp-block", "<figure"):
         assert forbidden not in rendered
+    assert "&lt;script&gt;alert(" in rendered and "&lt;a href=" in rendered, "raw HTML is text, as it was when approved"
     assert '<img decoding="async" src="https://covers.example/a.png" alt="near">' in rendered
     assert '<a href="https://reviews.example/" rel="nofollow noopener noreferrer">page</a>' in rendered
     assert "Wrapped line." in rendered
