@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +35,14 @@ QUESTION = {"username": "ana", "projeto": "loja", "pergunta": "Onde está o meu 
 @pytest.fixture
 async def graphs(make_world: MakeWorld, tmp_path: Path) -> GraphWorld:
     return GraphWorld(await make_world(), tmp_path)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """It is heard, also by a test run that was begun in the background, which does not hear it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def statuses(job: Any) -> dict[str, str]:
@@ -284,6 +292,7 @@ async def test_a_module_that_raises_what_is_no_exception_ends_its_job_only(
         pytest.param("time.sleep(60)", 2, id="while it holds up the loop"),
     ],
 )
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_the_program_whatever_a_module_does(graphs: GraphWorld, body: str, presses: int) -> None:
     graphs.module("busy", body)
 

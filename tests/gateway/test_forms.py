@@ -112,6 +112,7 @@ async def test_a_page_with_nothing_typed_leads_to_the_login_when_the_session_end
     await desk.article(made["submission_id"])
     async with serving(desk.app) as host:
         await log_in(page, host, f"/review/{made['submission_id']}")
+        await expect(page.locator("#connection")).to_have_text("Live")  # else the connection may lead there first
         await page.context.clear_cookies()
         await page.get_by_role("button", name="Approve").click()
         await page.wait_for_url("**/login?next=*")
