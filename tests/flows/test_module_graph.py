@@ -221,7 +221,7 @@ async def test_what_runs_beside_a_failing_module_ends_and_is_kept(graphs: GraphW
         pytest.param(
             "async def",
             """
-            for _ in range(20):
+            for _ in range(6):
                 try: await asyncio.sleep(1)
                 except asyncio.CancelledError: pass
             """,
