@@ -120,11 +120,12 @@ async def deploy_all(client: PrefectClient, remembered: Path) -> bool:
     would start another interpreter and open a client for each deployment, and does for a declaration that is not plain.
     Unlike that it leaves alone what an operator paused or edited. `remembered` keeps what the command registered last.
     """
-    current, text = fingerprint(), DECLARATION.read_text()
+    text = DECLARATION.read_text()
     if is_plain(text):
         changed = await _deploy_here(client, declarations(text), anew=_read(remembered) is not None)
         _forget(remembered)
         return changed
+    current = fingerprint()
     if _read(remembered) == current and await _all_known():
         return False
     await _deploy_by_command()
