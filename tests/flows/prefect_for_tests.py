@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from anyio.from_thread import start_blocking_portal
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
@@ -31,6 +32,13 @@ _AUTH = "PREFECT_SERVER_API_AUTH_STRING"
 @contextmanager
 def prefect_for_tests() -> Generator[None]:
     """Until the end of the block flows of this process are recorded by a server of its own."""
+    with _server():
+        yield
+        APILogWorker.drain_all()  # what is left is tried for a minute at the end of the process, with no server there
+
+
+@contextmanager
+def _server() -> Generator[None]:
     if not find_postgres():
         with prefect_test_harness(server_startup_timeout=120):
             yield
