@@ -51,8 +51,9 @@ async def book_review(
     )
     async with open_run_services() as services, open_review(services, request) as review:
         stages = ReviewStages(review)
-        product = await stages.read_product()
-        pages = await stages.read_links(product)
+        async with stages.links_ahead() as ahead:
+            product = await stages.read_product()
+            pages = await stages.read_links(product, ahead)
         summaries = await stages.summarize_links(product, pages)
         book = await stages.consolidate(product, pages)
         research = await stages.research(book, summaries)

@@ -147,7 +147,9 @@ class Review:
     @asynccontextmanager
     async def stage(self, stage_id: str) -> AsyncGenerator[Stage]:
         """Run the block as a stage: status and progress before, record and error after."""
-        stage = await self._open(stage_id)
+        stage = await self.prepared(stage_id)
+        self.run.current_step = stage_id
+        stage.record.started = utc_now()
         await self._note(stage, status=_ENTERING[stage_id])
         await stage.progress(0, 1, self.step(stage_id).name)
         try:
@@ -181,14 +183,14 @@ class Review:
         """Set fields of the submission."""
         self.submission = await self.desk.note(self.submission.submission_id, **changes)
 
-    async def _open(self, stage_id: str) -> Stage:
+    async def prepared(self, stage_id: str) -> Stage:
+        """A stage as it will run, with nothing of it begun or recorded."""
         step, overrides = self.step(stage_id), self.submission.overrides.get(stage_id, {})
         prompt = await load_prompt(self.services.documents, step, overrides)
         credential = credential_of(step, self.services.named_credentials)
         settled = settle_stage(
             step, prompt, credential, overrides, self.services.models.available(), self.pipeline.allow_extractive
         )
-        self.run.current_step = stage_id
         return Stage(
             id=stage_id,
             settings=settled,
@@ -199,7 +201,6 @@ class Review:
             artifacts=self.artifacts,
             record=StageRecord(
                 status="running",
-                started=utc_now(),
                 # A text that a rerun brought along is no version of the stored prompt.
                 prompt_version=prompt.version if prompt and "prompt" not in overrides else None,
             ),

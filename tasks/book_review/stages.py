@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from spine.contracts.books import ConsolidatedBook
 from spine.contracts.submissions import SubmissionStatus
@@ -16,6 +17,7 @@ from spine.contracts.texts import (
     LinkSummary,
     WebResearch,
 )
+from spine.errors import MillraceError
 from spine.publishing_port import NO_SITE
 from spine.stage_overrides import check_words
 from tasks.book_review import steps
@@ -23,7 +25,7 @@ from tasks.book_review.consolidate import named_sources
 from tasks.book_review.examination import examined_article
 from tasks.book_review.fetching import ProductPage
 from tasks.book_review.knowledge import build_knowledge
-from tasks.book_review.link_visits import summarize_page, visit_link
+from tasks.book_review.link_visits import PagesAhead, pages_ahead, summarize_page, visit_link
 from tasks.book_review.plain_inputs import corrected, facts, plain, task_title
 from tasks.book_review.records import ReviewRecords
 from tasks.book_review.review import Review, Stage
@@ -49,6 +51,18 @@ class ReviewStages:
         self.records = ReviewRecords(review.services.documents, review.submission.submission_id)
         self.artifacts = review.artifacts
 
+    @asynccontextmanager
+    async def links_ahead(self) -> AsyncGenerator[PagesAhead]:
+        """The pages of the links, being read while the shop's is: a shop takes seconds, and none of them needs it.
+
+        Only in a run that has not come to their stage before: what a later one does not find in the cache, it reads
+        there.
+        """
+        links = [] if "additional_links_scrape" in self.review.submission.stages else self.review.links
+        stage = await self._links_stage() if links else None
+        async with pages_ahead(stage, links) if stage else nullcontext({}) as pages:
+            yield pages
+
     async def read_product(self) -> ProductPage:
         url = self.review.request.amazon_url
         async with self.review.stage("amazon_scrape") as stage:
@@ -61,7 +75,7 @@ class ReviewStages:
         self.artifacts.name_run(title or "a book without a title")
         return product
 
-    async def read_links(self, product: ProductPage) -> list[LinkPage]:
+    async def read_links(self, product: ProductPage, ahead: PagesAhead) -> list[LinkPage]:
         links = self.review.links
         if not self.review.is_enabled("additional_links_scrape"):
             await self.review.skip("additional_links_scrape", "switched off in the pipeline")
@@ -71,7 +85,7 @@ class ReviewStages:
             pages = await whole(
                 stage,
                 stage.key(links=links, book=book.model_dump()),
-                lambda: side_by_side(stage, links, lambda link: visit_link(stage, link, book)),
+                lambda: side_by_side(stage, links, lambda link: visit_link(stage, link, book, ahead)),
                 is_whole=lambda pages: not any(page.error for page in pages),
             )
             await self.records.candidates(pages)
@@ -270,6 +284,13 @@ class ReviewStages:
             whole_value(asking(stage)),
         )
         return learned(stage, answer, ContextBrief).context
+
+    async def _links_stage(self) -> Stage | None:
+        """None where it is switched off, or cannot begin: that is told once it is its turn."""
+        if self.review.is_enabled("additional_links_scrape"):
+            with suppress(MillraceError):
+                return await self.review.prepared("additional_links_scrape")
+        return None
 
     def _book_at(self, stage_id: str, book: ConsolidatedBook) -> ConsolidatedBook:
         """The book as this stage sees it: with the corrections that reruns made at or before it."""
