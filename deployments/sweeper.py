@@ -8,6 +8,7 @@ import logging
 from deployments.runners import tell_subject
 from spine.contracts.jobs import JobStatus
 from spine.errors import MillraceError
+from spine.jobs import SweepTurns
 from spine.lease_watch import LeaseWatch
 from spine.ports import JobStarter
 from spine.presence import Presence
@@ -27,11 +28,11 @@ async def sweep_forever(services: Services, presence: Presence, starter: JobStar
 
     All of them watch the leases, so that whoever takes over knows already which have stopped moving.
     """
-    watch = LeaseWatch()
+    watch, turns = LeaseWatch(), SweepTurns()
     while True:
         try:
             if await presence.lead("sweeper", holder, EVERY_SECONDS * 3):
-                await sweep_once(services, starter, watch)
+                await sweep_once(services, starter, watch, turns)
                 await presence.tick()
             else:
                 await services.ledger.lost(watch)
@@ -40,9 +41,11 @@ async def sweep_forever(services: Services, presence: Presence, starter: JobStar
         await asyncio.sleep(EVERY_SECONDS)
 
 
-async def sweep_once(services: Services, starter: JobStarter, watch: LeaseWatch | None = None) -> int:
+async def sweep_once(
+    services: Services, starter: JobStarter, watch: LeaseWatch | None = None, turns: SweepTurns | None = None
+) -> int:
     """How many jobs were handed to the queue (those that were there already cost nothing)."""
-    found = await services.ledger.sweep(watch)
+    found = await services.ledger.sweep(watch, turns=turns)
     for job in found.dead:
         _logger.error("job %s (%s) is %s after %d attempts", job.job_id, job.pipeline, job.status, job.attempts)
         await announce_state(services.progress, job, _LAST_WORDS[job.status])

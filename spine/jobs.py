@@ -8,7 +8,7 @@ back; a lease that ran out says that the process died, and the sweeper starts th
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,15 @@ class Sweep:
 
     restart: list[Job]
     dead: list[Job]
+
+
+@dataclass(slots=True)
+class SweepTurns:
+    """Where the next look at the waiting jobs begins, for whoever sweeps again and again: after the last job of a look
+    that was full, else at the oldest. So no job waits behind others that do not begin, however many these are."""
+
+    begins: dict[str, str] = field(default_factory=dict[str, str])
+    """By status, the moment at which the first of its jobs was made."""
 
 
 class JobLedger:
@@ -215,17 +224,18 @@ class JobLedger:
             raise ConflictError(f"Job {job_id} is {state}; only a DEAD or FAILURE job can be re-driven.")
         return job
 
-    async def sweep(self, watch: LeaseWatch | None = None, limit: int = 200) -> Sweep:
+    async def sweep(self, watch: LeaseWatch | None = None, limit: int = 200, turns: SweepTurns | None = None) -> Sweep:
         """Find what was acked and never started, what is due again, and what lost its process.
 
-        Without a `watch` the wall clock alone says whose lease is over: for a process that looks only once.
+        Without a `watch` the wall clock alone says whose lease is over, without `turns` only the oldest `limit` of the
+        waiting jobs are looked at: for a process that looks only once.
         """
         dead: list[Job] = []
         for lost in await self.lost(watch, limit):
             buried = await self._next_attempt_or_dead(lost)
             if buried is not None and buried.status.is_final:
                 dead.append(buried)
-        return Sweep(restart=await self._due(utc_now(), limit), dead=dead)
+        return Sweep(restart=await self._due(utc_now(), limit, turns or SweepTurns()), dead=dead)
 
     async def lost(self, watch: LeaseWatch | None = None, limit: int = 200) -> list[Job]:
         """Running jobs without a process. Whoever may have to sweep one day looks with its `watch` in every round."""
@@ -252,12 +262,27 @@ class JobLedger:
         )
         return await self.retry_later(lost, error, delay_seconds=0)
 
-    async def _due(self, now: datetime, limit: int) -> list[Job]:
+    async def _due(self, now: datetime, limit: int, turns: SweepTurns) -> list[Job]:
         pending, retrying = {"status": str(JobStatus.PENDING)}, {"status": str(JobStatus.RETRY)}
-        waited = {**pending, "created": {"$lt": iso(now - NOT_STARTED_AFTER)}}
+        waited = {"$lt": iso(now - NOT_STARTED_AFTER)}
         ahead = {**pending, "created": {"$gt": iso(now + NOT_STARTED_AFTER)}}  # since then the clock was put back
-        found = [job for where in (waited, ahead, retrying) for job in await self._found(where, "created", limit)]
+        found = [
+            *await self._next_of(pending, waited, limit, turns),
+            *await self._found(ahead, "created", limit),
+            *await self._next_of(retrying, {}, limit, turns),
+        ]
         return [job for job in found if is_due(job, now)]
+
+    async def _next_of(
+        self, where: dict[str, str], created: dict[str, str], limit: int, turns: SweepTurns
+    ) -> list[Job]:
+        """The jobs in this status whose turn it is."""
+        if begins := turns.begins.pop(where["status"], None):
+            created = {**created, "$gte": begins}
+        found = await self._found({**where, **({"created": created} if created else {})}, "created", limit)
+        if len(found) == limit:
+            turns.begins[where["status"]] = iso(found[-1].created)
+        return found
 
     # -- helpers -----------------------------------------------------------------------------------------
 

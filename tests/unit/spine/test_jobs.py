@@ -11,7 +11,7 @@ from spine.contracts.jobs import Job, JobError, JobStatus, Usage
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, ensure_indexes
 from spine.errors import ConflictError, NotFoundError
-from spine.jobs import NOT_STARTED_AFTER, JobLedger
+from spine.jobs import NOT_STARTED_AFTER, JobLedger, SweepTurns
 from spine.testing.memory_documents import MemoryDocuments
 
 BROKEN = JobError(error_class="ExternalServiceError", message="away", retryable=True)
@@ -110,6 +110,21 @@ async def test_a_retry_waits_for_its_moment(ledger: JobLedger, documents: Memory
     assert (await ledger.sweep()).restart == []
     await documents.update(JOBS, {"_id": job.job_id}, set={"run_after": iso(utc_now() - timedelta(seconds=1))})
     assert [one.job_id for one in (await ledger.sweep()).restart] == [job.job_id]
+
+
+async def test_no_job_waits_behind_others_that_do_not_begin(ledger: JobLedger, documents: MemoryDocuments) -> None:
+    made = [await _made(ledger) for _ in range(7)]
+    retried = [await _begun(ledger) for _ in range(7)]
+    for job in retried:
+        await ledger.retry_later(job, BROKEN, delay_seconds=60)
+    for number, job in enumerate([*made, *retried]):  # the last to be retried is due, the others are not
+        changes = {"run_after": None} if job is retried[-1] else {}
+        created = iso(utc_now() - 2 * NOT_STARTED_AFTER + timedelta(milliseconds=number))
+        await documents.update(JOBS, {"_id": job.job_id}, set={"created": created, **changes})
+    turns = SweepTurns()
+    found = [[job.job_id for job in (await ledger.sweep(limit=3, turns=turns)).restart] for _ in range(8)]
+    assert {job.job_id for job in (*made, retried[-1])} == {one for round in found[:4] for one in round}
+    assert {made[0].job_id, made[-1].job_id} <= {one for round in found[4:] for one in round}
 
 
 async def test_an_attempt_that_does_not_count_leaves_as_many_as_there_were(ledger: JobLedger) -> None:
