@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import quote
 
 from deployments.stack.home import Home
 from deployments.stack.parts import Kind
@@ -51,7 +52,7 @@ def _addresses(home: Home, state: StackState | None) -> dict[str, str | None]:
     return {
         "gateway": gateway,
         "prefect_ui": f"http://{LOOPBACK}:{state.ports['prefect']}",
-        "login_url": f"{gateway}/login?token={load_secrets(home).admin_token}",
+        "login_url": f"{gateway}/login?token={quote(load_secrets(home).admin_token, safe='')}",
     }
 
 

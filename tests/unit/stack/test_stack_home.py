@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -188,6 +189,14 @@ def test_the_status_of_a_running_stack_has_a_login_link(home: Home) -> None:
     assert found["login_url"] == f"http://127.0.0.1:1234/login?token={token}"
     assert [part["name"] for part in found["parts"]] == ["redis"]
     assert [lane["queues"] for lane in found["lanes"]] == [["default"]]
+
+
+def test_a_login_link_carries_whatever_token_a_person_chose(home: Home) -> None:
+    ensure_secrets(home, "a+b/c&d#e=12 %")
+    state = new_state()
+    state.state, state.ports = "running", {"gateway": 1234, "prefect": 1235}
+    save_state(home, state)
+    assert parse_qs(urlsplit(status_of(home)["login_url"]).query) == {"token": ["a+b/c&d#e=12 %"]}
 
 
 def test_a_long_log_is_moved_aside_while_its_writer_goes_on(tmp_path: Path) -> None:
