@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from deployments.stack.home import PRIVATE_FILE
@@ -19,7 +20,8 @@ _BEGINNING = "-- started "
 def open_log(path: Path) -> int:
     """A descriptor that appends to the log, mode 0600, below a line that says when; the caller closes it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
-    os.write(descriptor, f"{_BEGINNING}{iso(utc_now())}\n".encode())
+    with suppress(OSError):  # on a full disk a part starts without this line
+        os.write(descriptor, f"{_BEGINNING}{iso(utc_now())}\n".encode())
     return descriptor
 
 

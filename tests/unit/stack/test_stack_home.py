@@ -233,3 +233,9 @@ def test_lines_of_an_earlier_life_are_not_the_end_of_the_log(tmp_path: Path) -> 
         os.close(descriptor)
     assert last_lines(path) == ["second"]
     assert mode(path) == 0o600
+
+
+def test_a_part_starts_also_where_the_disk_of_its_log_is_full() -> None:
+    descriptor = open_log(Path("/dev/full"))
+    assert os.fstat(descriptor)
+    os.close(descriptor)
