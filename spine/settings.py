@@ -51,7 +51,10 @@ class Settings(BaseSettings):
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError(f"there is no user whose home {value.parts[0]} is") from error
 
     @property
     def personas_dir(self) -> Path:

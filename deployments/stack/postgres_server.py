@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from deployments.stack.accounts import unprivileged
 from deployments.stack.health import postgres_answers
@@ -101,6 +101,15 @@ def asyncpg_url(url: str) -> str:
     return urlunsplit(parts._replace(scheme="postgresql+asyncpg"))
 
 
+def _port_of(parts: SplitResult) -> int:
+    try:
+        return parts.port or 5432
+    except ValueError as error:
+        raise NotConfiguredError(
+            "MILLRACE_DATABASE_URL has a port that is no number.", what="MILLRACE_DATABASE_URL"
+        ) from error
+
+
 def postgres_part(home: Home, password: str, port: int, installed: Sequence[PostgresBinaries]) -> Part:
     """A server of our own: TCP on loopback with a scram password, no unix socket, small buffers."""
     folder = home.root / "postgres"
@@ -136,7 +145,7 @@ def external_postgres(url: str) -> Part:
         kind=Kind.EXTERNAL,
         probe=postgres_answers(
             parts.hostname or LOOPBACK,
-            parts.port or 5432,
+            _port_of(parts),
             parts.username or DATABASE,
             parts.path.lstrip("/") or DATABASE,
         ),

@@ -48,7 +48,7 @@ def parse_range(text: str) -> tuple[int, int]:
     except ValueError:
         minimum, maximum = 0, 0
     if not 1 <= minimum <= maximum:
-        raise InvalidInputError(f"--lanes takes a number or a range such as 1..4, not {text!r}.")
+        raise InvalidInputError(f"--lanes (MILLRACE_LANE_RANGE) takes a number or a range such as 1..4, not {text!r}.")
     return minimum, maximum
 
 
@@ -59,7 +59,7 @@ def parse_dedicated(texts: list[str]) -> dict[str, tuple[str, ...]]:
         name, _, listed = (piece.strip() for piece in text.partition("="))
         queues = tuple(queue.strip() for queue in listed.split(",") if queue.strip())
         if not queues or not name.replace("-", "").replace("_", "").isalnum():
-            raise InvalidInputError(f"--lane takes NAME=queue1,queue2, not {text!r}.")
+            raise InvalidInputError(f"--lane (MILLRACE_LANES) takes NAME=queue1,queue2, not {text!r}.")
         if name in lanes or name in ("pipelines", "live"):
             raise InvalidInputError(f"There already is a lane {name!r}: give the dedicated lane another name.")
         lanes[name] = queues

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments.stack.scaling import parse_dedicated, parse_range
+from spine.errors import InvalidInputError
 from spine.processors import cores
 
 _LIVE_LANES = 2
@@ -39,8 +40,8 @@ class LaneLayout:
 
 
 def lane_layout(lanes: str | None, dedicated: list[str], defaults: LaneSettings | None = None) -> LaneLayout:
-    """The layout that `--lanes` and `--lane` ask for; `InvalidInputError` when one of them cannot be read."""
-    given = defaults or LaneSettings()  # pyright: ignore[reportCallIssue]
+    """The layout that `--lanes` and `--lane` ask for; `InvalidInputError` when they or a variable cannot be read."""
+    given = defaults or _lane_settings()
     minimum, maximum = parse_range(lanes or given.lane_range)
     from_environment = [text for text in given.lanes.split(";") if text.strip()]
     return LaneLayout(
@@ -51,3 +52,12 @@ def lane_layout(lanes: str | None, dedicated: list[str], defaults: LaneSettings 
         max_jobs=given.lane_max_jobs,
         memory_limit=given.lane_memory_mb * 2**20,
     )
+
+
+def _lane_settings() -> LaneSettings:
+    try:
+        return LaneSettings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "MILLRACE_" + "_".join(str(place) for place in first["loc"]).upper()
+        raise InvalidInputError(f"{name} cannot be used: {first['msg']}.") from error

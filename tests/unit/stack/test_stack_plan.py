@@ -24,7 +24,7 @@ from deployments.stack.own_parts import lane_groups
 from deployments.stack.parts import Kind
 from deployments.stack.plan import build_plan, externals_of
 from deployments.stack.ports_choice import choose_ports, is_free, require_free
-from deployments.stack.postgres_server import PostgresBinaries, asyncpg_url, binaries_for
+from deployments.stack.postgres_server import PostgresBinaries, asyncpg_url, binaries_for, external_postgres
 from deployments.stack.prefect_server import drop_scratch, make_scratch
 from deployments.stack.secret_store import Secrets
 from deployments.stack.stack_settings import LaneLayout, LaneSettings, lane_layout
@@ -174,6 +174,11 @@ def test_a_database_that_prefect_cannot_use_is_refused() -> None:
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_database_port_that_is_no_number_is_refused_by_its_variable() -> None:
+    with pytest.raises(NotConfiguredError, match="MILLRACE_DATABASE_URL"):
+        external_postgres("postgresql://host:abc/x")
 
 
 def test_external_services_are_watched_but_not_started(home: Home) -> None:
