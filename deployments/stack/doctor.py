@@ -139,6 +139,10 @@ def _browser(settings: Settings) -> Iterable[Finding]:
 
 
 def _home(home: Home) -> Iterable[Finding]:
+    existing = _existing(home)
+    if existing.is_dir() and not os.access(existing, os.W_OK):
+        yield Finding("home", Verdict.FAIL, f"{existing} cannot be written to", "choose another MILLRACE_HOME")
+        return
     if not home.root.exists():
         yield Finding("home", Verdict.OK, f"{home.root} will be made")
         return
@@ -157,6 +161,10 @@ def _home(home: Home) -> Iterable[Finding]:
         yield _secrets(home)
 
 
+def _existing(home: Home) -> Path:
+    return next(path for path in (home.root, *home.root.parents) if path.exists())
+
+
 def _secrets(home: Home) -> Finding:
     try:
         if home.secrets_file.exists():
@@ -168,7 +176,7 @@ def _secrets(home: Home) -> Finding:
 
 
 def _disk(home: Home) -> Iterable[Finding]:
-    existing = next(path for path in (home.root, *home.root.parents) if path.exists())
+    existing = _existing(home)
     free = shutil.disk_usage(existing).free
     said = f"{free / 2**30:.1f} GB free"
     if free < _ENOUGH_DISK:

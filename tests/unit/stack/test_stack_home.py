@@ -179,6 +179,13 @@ def finding_of(home: Home, name: str) -> Finding:
     return next(one for one in examine(home, Settings.model_validate({"home": home.root})) if one.name == name)
 
 
+def test_the_doctor_names_a_home_that_cannot_be_written_to(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != home.root)  # root may write anywhere but there
+    for one in (home, Home(home.root / "not" / "made")):
+        [found] = [finding for finding in examine(one, Settings(port=0)) if finding.name == "home"]
+        assert (found.verdict, found.found) == (Verdict.FAIL, f"{home.root} cannot be written to")
+
+
 def test_the_status_of_a_running_stack_has_a_login_link(home: Home) -> None:
     token = ensure_secrets(home).admin_token
     state = new_state()
