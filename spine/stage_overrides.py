@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from spine.contracts.pipelines import AiSettings, Prompt
 from spine.contracts.submissions import SubmitRequest
+from spine.document_values import plain_value
 from spine.errors import InvalidInputError
 from spine.field_errors import FieldError, field_errors, refuse
 from spine.pipeline_rules import provider_error
@@ -66,6 +67,7 @@ def checked_overrides(stage: str, overrides: Mapping[str, Any]) -> dict[str, Any
     errors += _prompt_errors(given, rule)
     if given.get("input") is not None:
         given["input"] = checked_input(stage, rule.input, given["input"], errors)
+    errors = errors or [*_unstorable(given)]
     refuse([FieldError(f"overrides.{error.field}", error.message) for error in errors])
     return given
 
@@ -164,6 +166,15 @@ def _prompt_errors(given: Mapping[str, Any], rule: StageRule) -> Iterator[FieldE
         check_template(Prompt(prompt_id="prompt", purpose=rule.purpose or "", name="of this rerun", template=text))
     except InvalidInputError as error:
         yield FieldError("prompt", error.message)
+
+
+def _unstorable(given: Mapping[str, Any]) -> Iterator[FieldError]:
+    """What no store keeps. Found out when the edit is written, it would have left its job behind already."""
+    for name, value in given.items():
+        try:
+            plain_value(value, name)
+        except InvalidInputError as error:
+            yield FieldError(name, error.message)
 
 
 def _merged_input(before: Mapping[str, Any], edits: Mapping[str, Any]) -> dict[str, Any]:

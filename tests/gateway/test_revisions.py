@@ -71,6 +71,7 @@ async def test_a_submission_without_an_article_has_no_revisions(client: httpx.As
         pytest.param(
             "additional_links_scrape", {"input": {"links": ["x"]}}, "overrides.input.links", id="a link that is none"
         ),
+        pytest.param("amazon_scrape", {"input": {"pages": 10**30}}, "overrides.input", id="a number no store keeps"),
     ],
 )
 async def test_a_rerun_with_an_edit_that_does_not_fit_starts_nothing(

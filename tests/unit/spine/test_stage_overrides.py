@@ -67,6 +67,7 @@ def test_only_the_article_has_word_bounds(stage: str) -> None:
         pytest.param({"timeout_seconds": 0}, "timeout_seconds", "greater than 0", id="no time"),
         pytest.param({"prompt": ""}, "prompt", "1 to", id="empty prompt"),
         pytest.param({"prompt": "\n\t"}, "prompt", "1 to", id="blank prompt"),
+        pytest.param({"prompt": "half a \ud83d"}, "prompt", "half a surrogate pair", id="a prompt that is no text"),
         pytest.param({"prompt": "{titel}"}, "prompt", "{title}", id="a prompt with an unknown placeholder"),
         pytest.param({"prompt": "x", "prompt_version": 1}, "prompt_version", "not both", id="text and version"),
         pytest.param({"prompt_version": 0}, "prompt_version", "from 1", id="version 0"),
