@@ -83,10 +83,23 @@ class BacklogRun:
             job = await patiently(partial(desk.run, card_id, idempotency_key=key, parent_job_id=parent))
         except ConflictError as error:
             await self.run.log(f"{card_id}: {error}", "warning")
-            job = await patiently(partial(desk.latest_run, card_id))
+            return await self._kept_from(card_id, error.message, children)
         await children.finish(job)
         status = (await patiently(partial(desk.get, card_id))).status
         return status if status in _SETTLED else CardStatus.FAILED
+
+    async def _kept_from(self, card_id: str, reason: str, children: ChildJobs) -> CardStatus:
+        """A run that holds the card is waited for. Where none does, a card that it depends on was taken up again."""
+        desk = self.desk.cards
+        card = await patiently(partial(desk.get, card_id))
+        if card.job_id is not None:
+            await children.finish(await patiently(partial(desk.latest_run, card_id)))
+            card = await patiently(partial(desk.get, card_id))
+        if card.status in _SETTLED:
+            return card.status
+        await patiently(partial(desk.block, card_id, reason))
+        self.blocked[card_id] = reason
+        return CardStatus.BLOCKED
 
     async def _stop_children(self) -> None:
         """Agents are expensive: a cancelled backlog ends what runs, too."""

@@ -169,6 +169,28 @@ async def test_a_cancelled_backlog_ends_what_runs_and_begins_nothing_more(make_w
     assert {*statuses.values()} <= {JobStatus.REVOKED, JobStatus.RETRY}
 
 
+async def test_a_card_whose_dependency_is_taken_up_again_meanwhile_is_blocked_and_the_others_go_on(
+    make_world: MakeWorld,
+) -> None:
+    backlog = await card_world(make_world)
+    starter = backlog.world.services.starter = IdleStarter()
+    await backlog.load("a")
+    await backlog.run("a")
+    await backlog.load({"card_id": "first", "priority": 9}, {"card_id": "b", "depends_on": ["a"]}, {"card_id": "last"})
+    job, _ = await backlog.backlogs.accept(_order(mode="sequence"))
+    running = backlog.running(job)
+    await until(lambda: starter.cards() == ["first"], within=30)
+    await backlog.load({"card_id": "a", "title": "Do it better"})
+    await starter.finish_all(backlog)
+    await until(lambda: starter.cards() == ["last"] or running.done(), within=30)
+    await starter.finish_all(backlog)
+    ended = await running
+    assert ended.status is JobStatus.SUCCESS and ended.result is not None, ended.error
+    assert (ended.result["done"], ended.result["blocked"], ended.result["failed"]) == (2, 1, 0)
+    stands = await backlog.desk.get("b")
+    assert stands.status is CardStatus.BLOCKED and "depends on a, which is PENDING" in stands.reason
+
+
 async def test_the_flow_runs_from_python_with_no_lane(make_world: MakeWorld) -> None:
     from flows.run_backlog import run_backlog
 
