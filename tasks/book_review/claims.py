@@ -11,7 +11,7 @@ from tasks.book_review.facts.evidence import Evidence, gather
 from tasks.book_review.facts.lexicon import Lexicon, guess_language, lexicon
 from tasks.book_review.facts.names import find_names, german_nouns
 from tasks.book_review.facts.quantities import Found, scan
-from tasks.book_review.writing.markdown_text import Block, blocks
+from tasks.book_review.writing.markdown_text import Block, shown_blocks
 from tasks.book_review.writing.text_units import fold, folded_words, sentences, words
 
 _ADDRESS = re.compile(
@@ -44,7 +44,7 @@ class ClaimCheck:
 
     def claims(self, content: str) -> list[Claim]:
         """The claims of a Markdown text, in its order, the same one of a sentence once."""
-        parts = blocks(content)
+        parts = shown_blocks(content)
         text = "\n".join(part.text for part in parts)
         own = "\n".join(part.text for part in parts if part.kind != "quote")
         main_language = guess_language(own or text)

@@ -12,6 +12,7 @@ from markdown_it.token import Token
 from tasks.book_review.writing.text_units import words
 
 _PARSER = MarkdownIt("commonmark", {"html": True}).enable("table")
+_AS_SHOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
 _LINE_START = re.compile(r"^(?:#+|[+-]|\d+[.)])(?=\s)")
@@ -19,16 +20,21 @@ _LINE_START = re.compile(r"^(?:#+|[+-]|\d+[.)])(?=\s)")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One paragraph, heading, list item or table cell."""
+    """One paragraph, heading, list item, table cell or piece of code."""
 
-    kind: str  # heading | item | quote | cell | paragraph
+    kind: str  # heading | item | quote | cell | paragraph | code
     text: str
     level: int = 0  # of a heading
 
 
 def blocks(markdown: str) -> list[Block]:
     """The blocks of a Markdown text in their order; images, raw HTML and code fences are not text."""
-    return list(_walk(_PARSER.parse(markdown)))
+    return [block for block in _walk(_PARSER.parse(markdown)) if block.kind != "code"]
+
+
+def shown_blocks(markdown: str) -> list[Block]:
+    """All that readers of an article are shown: raw HTML stands there as text, code as it is."""
+    return list(_walk(_AS_SHOWN.parse(markdown)))
 
 
 def plain_text(markdown: str) -> str:
@@ -64,6 +70,8 @@ def _walk(tokens: Sequence[Token]) -> Iterator[Block]:
             open_kinds.append((kind, int(token.tag[1]) if kind == "heading" else 0))
         elif kind and token.nesting == -1:
             open_kinds.pop()
+        elif token.type in ("fence", "code_block") and token.content.strip():
+            yield Block("code", token.content.strip())
         elif token.type == "inline":
             text = _inline_text(token.children or [])
             if text:

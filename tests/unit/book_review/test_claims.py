@@ -209,6 +209,19 @@ def test_the_same_claim_in_one_sentence_is_listed_once() -> None:
     assert [claim.text for claim in claims] == ["1936"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("<p>It sold 9,000,000 copies.</p>", id="a block of HTML"),
+        pytest.param("<!-- It sold 9,000,000 copies. -->", id="a comment"),
+        pytest.param("```\nIt sold 9,000,000 copies.\n```", id="fenced code"),
+        pytest.param("A text.\n\n    It sold 9,000,000 copies.", id="an indented paragraph"),
+    ],
+)
+def test_a_claim_is_caught_in_whatever_is_shown_to_readers(content: str) -> None:
+    assert [claim.text for claim in unsupported(check_claims(content, BOOK, PASSAGES))] == ["9,000,000"]
+
+
 def test_german_nouns_are_not_taken_for_names() -> None:
     article = "Der Roman erzählt von einer Reise. Die Reise führt durch Eis und Nacht, und am Ende steht die Freiheit."
     assert check_claims(article, BOOK, PASSAGES) == []
