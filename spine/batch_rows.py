@@ -34,6 +34,8 @@ def rows_of_table(data: bytes) -> list[Row]:
     """
     records = _records(_decoded(data))
     header = [cell.strip().lower() for cell in next(records, [])]
+    while header and not header[-1]:  # spreadsheets write columns that were only formatted
+        header.pop()
     _check_header(header)
     rows: list[Row] = [
         (number, _fields(header, cells)) for number, cells in enumerate(records, start=1) if any(map(str.strip, cells))

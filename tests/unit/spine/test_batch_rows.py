@@ -31,6 +31,7 @@ def table(text: str) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
             {"amazon_url": URL, "min_words": 100, "auto_publish": True},
             id="numbers and yes",
         ),
+        pytest.param(f"amazon_url,language,,\n{URL},fr,,\n", {"amazon_url": URL, "language": "fr"}, id="empty columns"),
         pytest.param(
             f'amazon_url,other_links\n{URL},"https://a.example | https://b.example\nhttps://c.example"',
             {"amazon_url": URL, "other_links": [f"https://{name}.example" for name in "abc"]},
