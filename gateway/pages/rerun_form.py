@@ -62,7 +62,7 @@ def _model_fields() -> list[FormField]:
     return [
         FormField("provider", "Provider", "choice", choices=(*FALLBACK_ORDER, "extractive")),
         FormField("model_id", "Model"),
-        FormField("temperature", "Temperature", "number", step="0.1"),
+        FormField("temperature", "Temperature", "number"),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -165,3 +166,16 @@ async def test_a_prompt_that_its_purpose_cannot_use_is_refused() -> None:
     async with desk.client() as client:
         answer = await client.post("/prompts", json={"purpose": "article", "template": "{secret}"})
     assert answer.status_code == 422 and "{book}" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("page", ["pipelines/book-review", "prompts/article"])
+async def test_a_temperature_that_the_api_takes_can_be_saved_from_its_page(
+    client: httpx.AsyncClient, page: str
+) -> None:
+    pipeline = (await client.get("/pipelines/book-review")).json()
+    pipeline["steps"][0]["temperature"] = 0.75
+    await client.put("/pipelines/book-review", json=pipeline)
+    await client.post("/prompts", json={"purpose": "article", "template": "{title}", "temperature": 0.75})
+    shown = (await client.get(f"/configuration/{page}", headers={"Accept": "text/html"})).text
+    [field] = [one for one in re.findall(r"<input[^>]+>", shown) if 'value="0.75"' in one]
+    assert 'step="any"' in field
