@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from spine.contracts.conversations import InboundMessage
@@ -28,6 +28,15 @@ class Arrivals:
         if message.message_id:
             return message
         return message.model_copy(update={"message_id": await self._id_of(message)})
+
+    async def forget(self, session_id: str) -> bool:
+        """Drop the session's record; False, and it stays, while its message may be delivered again."""
+        known = await self._documents.get(ARRIVALS, session_id)
+        if known is None:
+            return True
+        if abs(utc_now() - datetime.fromisoformat(known["at"])) < SAME_WITHIN:
+            return False
+        return await self._documents.delete(ARRIVALS, {"_id": session_id, "at": known["at"]}) > 0
 
     async def _id_of(self, message: InboundMessage) -> str:
         words, session = digest(message.text), message.session_id

@@ -1,10 +1,11 @@
-"""Commands for conversations and queues: say something, see what waits, empty a queue."""
+"""Commands for conversations and queues: say something, forget somebody, see what waits, empty a queue."""
 
 from __future__ import annotations
 
 import getpass
 import sys
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -15,7 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (say, queues, purge):
+    for command in (say, forget, queues, purge):
         app.command()(command)
 
 
@@ -44,6 +45,28 @@ def say(
             print_json(dispatched)
         else:
             print(dispatched["response"])
+
+
+def forget(
+    session: Annotated[str, typer.Argument(help="The conversation, such as telegram:default:123456.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove what is kept of a person's conversation. Nothing of it comes back; their next message begins anew."""
+    from deployments.gateway_client import gateway
+
+    if not yes and not _confirmed(f"Remove all that is kept of {session}?", "forget"):
+        print("Nothing was changed.", file=sys.stderr)
+        raise typer.Exit(1)
+    with gateway() as client:
+        gone = client.delete(f"/api/conversations/{quote(session, safe='')}", timeout=300).json()
+    if json:
+        print_json(gone)
+    else:
+        print(
+            f"Removed {gone['turns']} turns, {gone['followups']} follow-ups, {gone['orders']} orders and the words of "
+            f"{gone['jobs']} jobs; {gone['orders_kept']} orders that a CRM has stay without the person's words."
+        )
 
 
 def queues(json: Json = False) -> None:
@@ -108,11 +131,19 @@ def _failure(job: dict[str, Any]) -> str:
 
 
 def _agreed(client: Any, queue: str) -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - `<&-` closes it
-        if all(one["queue"] != queue for one in client.get("/api/queues").json()["items"]):
-            raise _no_queue(queue)
-        raise InvalidInputError("There is nobody to ask: `millrace purge --yes` does not ask.")
-    return typer.confirm(f"Revoke everything that waits in {queue}?", default=False)
+    if not _can_ask() and all(one["queue"] != queue for one in client.get("/api/queues").json()["items"]):
+        raise _no_queue(queue)
+    return _confirmed(f"Revoke everything that waits in {queue}?", "purge")
+
+
+def _confirmed(question: str, command: str) -> bool:
+    if not _can_ask():
+        raise InvalidInputError(f"There is nobody to ask: `millrace {command} --yes` does not ask.")
+    return typer.confirm(question, default=False)
+
+
+def _can_ask() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison] - `<&-` closes it
 
 
 def _no_queue(queue: str) -> NotFoundError:

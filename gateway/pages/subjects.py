@@ -9,6 +9,7 @@ from gateway.pages.views import segment
 from spine.cards import CARD_EXECUTION
 from spine.contracts.conversations import CONVERSATION, TaskName
 from spine.contracts.jobs import Job
+from spine.forgetting import REMOVED
 from spine.graphs import MODULE_GRAPH
 from spine.personas import INGEST_COLLECTION, PERSONA_INGESTION
 from spine.submissions import BOOK_REVIEW, PUBLISH_ARTICLE
@@ -29,7 +30,7 @@ _WITHOUT_SESSION: Final = {TaskName.HANDLE_WEBHOOK, TaskName.PING, TaskName.WORK
 
 def subject_page(job: Job) -> str | None:
     """The page of the job's subject; None for pipelines whose subjects have none."""
-    if job.params.get("task") in _WITHOUT_SESSION:
+    if job.params.get("task") in _WITHOUT_SESSION or REMOVED in job.params:
         return None
     if job.pipeline == MODULE_GRAPH:
         return f"/graph/{segment(str(job.params.get('graph', '')))}?job={segment(job.job_id)}"

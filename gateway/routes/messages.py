@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from gateway.dependencies import Context
+from gateway.dependencies import AdminOnly, Caller, Context
 from gateway.listing import Cursor, Limit, Listing, given, listing
 from gateway.messaging import dispatch
-from spine.contracts.conversations import Dispatched, Followup, MessageRequest, Order, Platform, Session, Turn
+from spine.contracts.conversations import (
+    Dispatched,
+    Followup,
+    Forgotten,
+    MessageRequest,
+    Order,
+    Platform,
+    Session,
+    Turn,
+)
 from spine.conversations import ConversationDesk, session_from, turn_from
+from spine.forgetting import forget, name_without_person
 
 router = APIRouter(prefix="/api", tags=["conversations"])
+
+_audit = logging.getLogger("millrace.audit")
 
 SessionPath = Annotated[str, Path(min_length=1, max_length=200, examples=["telegram:default:123456"])]
 
@@ -70,6 +83,21 @@ async def get_conversation(
         followups=await desk.followups(session_id),
         orders=await desk.orders(session_id),
     )
+
+
+@router.delete(
+    "/conversations/{session_id:path}",
+    summary="Remove what is kept of a person's conversation",
+    dependencies=[AdminOnly],
+)
+async def forget_conversation(session_id: SessionPath, context: Context, caller: Caller) -> Forgotten:
+    """Its words, names, follow-ups and open orders go; what stays is in docs/conversation_agent.md. The person's next
+    message begins anew. 409, and nothing is removed, while a message of it waits or is answered, or a confirmed order
+    is on its way; a second call, or one after an interruption, removes what is left."""
+    forgotten = await forget(context.documents, context.ledger, context.progress, session_id)
+    name = name_without_person(session_id)
+    _audit.warning("conversation %s was forgotten by %s (%s): %s", name, caller.name, caller.via, forgotten)
+    return forgotten
 
 
 def _desk(context: Context) -> ConversationDesk:

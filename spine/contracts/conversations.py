@@ -179,6 +179,16 @@ class Session(BaseModel):
     updated: Timestamp = Field(default_factory=utc_now)
 
 
+class Forgotten(BaseModel):
+    """What was taken out when a conversation was forgotten; all zero when there was nothing left to take."""
+
+    turns: int
+    followups: int
+    orders: int = Field(description="that no CRM had")
+    orders_kept: int = Field(description="that a CRM has: their number and amounts stay, the customer's words do not")
+    jobs: int = Field(description="records that stay without the person's words, to know a repeated message by")
+
+
 class AccountPolicy(BaseModel):
     """How one account (a bot, a page) converses. No secret."""
 

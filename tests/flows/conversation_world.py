@@ -21,6 +21,7 @@ from spine.conversations import ConversationDesk, turn_from
 from spine.documents import CONVERSATIONS, MESSAGES, PERSONAS, ensure_indexes
 from spine.errors import MillraceError
 from spine.passages_port import PassageStores
+from spine.ports import Documents, ProgressLog
 from spine.services import Services, using
 from spine.settings import Settings
 from spine.testing.hashing_embedder import HashingEmbedder
@@ -100,16 +101,21 @@ class ConversationWorld:
 
 
 async def open_world(
-    script: Script = echo, *, providers: tuple[str, ...] = ("groq",), **policy: Any
+    script: Script = echo,
+    *,
+    providers: tuple[str, ...] = ("groq",),
+    documents: Documents | None = None,
+    progress: ProgressLog | None = None,
+    **policy: Any,
 ) -> ConversationWorld:
-    documents = MemoryDocuments()
+    documents = documents or MemoryDocuments()
     await ensure_indexes(documents)
     chats, models = ScriptedChats(script), ScriptedModels(providers=providers)
     messenger, crm = MemoryMessenger(), MemoryCrm()
     services = Services(
         settings=Settings(),
         documents=documents,
-        progress=MemoryProgressLog(),
+        progress=progress or MemoryProgressLog(),
         models=models,
         chats=chats,
         pages=MemoryPages({}),

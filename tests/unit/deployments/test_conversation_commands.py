@@ -1,4 +1,4 @@
-"""`millrace say`, `queues` and `purge`, against a gateway that answers as told."""
+"""`millrace say`, `forget`, `queues` and `purge`, against a gateway that answers as told."""
 
 from __future__ import annotations
 
@@ -77,6 +77,20 @@ def test_a_purge_happens_only_when_it_is_meant(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(refused.exception, InvalidInputError) and "--yes" in refused.exception.message and asked == []
     done = run(monkeypatch, answer, "purge", "llm", "--yes")
     assert done.exit_code == 0 and asked == ["/api/queues/llm/purge"] and "4 jobs" in done.stdout
+
+
+def test_a_person_is_forgotten_only_when_it_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, bytes]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.raw_path))
+        return httpx.Response(200, json={"turns": 4, "followups": 1, "orders": 0, "orders_kept": 1, "jobs": 2})
+
+    refused = run(monkeypatch, answer, "forget", "web:a/b?c")
+    assert isinstance(refused.exception, InvalidInputError) and "--yes" in refused.exception.message and asked == []
+    done = run(monkeypatch, answer, "forget", "web:a/b?c", "--yes")
+    assert done.exit_code == 0 and asked == [("DELETE", b"/api/conversations/web%3Aa%2Fb%3Fc")]
+    assert "4 turns" in done.stdout and "1 orders that a CRM has stay" in done.stdout
 
 
 @pytest.mark.parametrize("words", [["purge", "nosuch"], ["purge", "nosuch", "--yes"]], ids=" ".join)
