@@ -34,9 +34,8 @@ def place_sources(source: Path, personas: Path, persona_id: str) -> Path:
     with TemporaryDirectory(dir=personas, prefix=".incoming-", ignore_cleanup_errors=True) as workshop:
         made = Path(workshop, "new")
         _copy(source, made)
-        if target.exists():
-            target.rename(Path(workshop, "old"))
-        made.rename(target)
+        made.chmod(made.stat().st_mode | stat.S_IRWXU)  # a folder that must not be written to cannot be moved
+        _exchange(made, target, Path(workshop, "old"))
     return target
 
 
@@ -61,6 +60,18 @@ def _copy(source: Path, target: Path) -> None:
             f"{', '.join(names[:_NAMED])}{more} in {source} cannot be copied, so nothing was changed: "
             "make it readable, or take it out of the folder."
         ) from error
+
+
+def _exchange(made: Path, target: Path, old: Path) -> None:
+    """Put `made` in the place of `target`, whose files go with the workshop only when the new ones are there."""
+    if target.exists():
+        target.rename(old)
+    try:
+        made.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
 
 
 def _not_sources(folder: str, names: Iterable[str]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -70,5 +71,30 @@ def test_a_file_that_cannot_be_copied_is_named_and_nothing_changes(
 
     monkeypatch.setattr(shutil, "copytree", refused)
     with pytest.raises(InvalidInputError, match=r"^works/b\.txt in .* cannot be copied"):
+        place_sources(source, tmp_path / "personas", "poe")
+    assert names(tmp_path / "personas" / "poe") == {"works/old.txt"}
+
+
+def test_a_folder_that_may_only_be_read_is_copied_to_one_that_can_be_moved_and_replaced(tmp_path: Path) -> None:
+    source = put(tmp_path / "source", "works/a.txt")
+    source.chmod(0o555)
+    target = place_sources(source, tmp_path / "personas", "poe")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o755
+
+
+def test_a_copy_that_cannot_be_put_in_place_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "personas" / "poe", "works/old.txt")
+    source = put(tmp_path / "source", "works/a.txt")
+    rename = Path.rename
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(PermissionError):
         place_sources(source, tmp_path / "personas", "poe")
     assert names(tmp_path / "personas" / "poe") == {"works/old.txt"}
