@@ -13,8 +13,9 @@ from charset_normalizer import from_bytes
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.multibyte_text import multibyte_encoding
 from tasks.persona_ingestion.reading.other_scripts import page_of_other_script
-from tasks.persona_ingestion.reading.text_lines import DAMAGED
 from tasks.persona_ingestion.reading.unmarked_utf16 import utf16_without_mark
+
+DAMAGED = "\N{REPLACEMENT CHARACTER}"
 
 _STEP = 1 << 20  # bytes read at a time
 _HEAD = 1 << 16  # bytes looked at for what is not text

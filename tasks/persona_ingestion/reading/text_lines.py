@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, Trouble
 
-DAMAGED = "\N{REPLACEMENT CHARACTER}"
+_UNDECODED = "\udcff"
+"""Stands for bytes that cannot be decoded. No text holds half a surrogate pair; many hold U+FFFD, which an earlier
+program has written in place of a letter."""
+_MARKED = "millrace.undecoded"
+
+codecs.register_error(_MARKED, lambda error: (_UNDECODED, cast(UnicodeDecodeError, error).end))
 
 
 class Line(NamedTuple):
@@ -22,7 +28,7 @@ class Line(NamedTuple):
 
 def read_lines(file: BinaryIO, encoding: str) -> Iterator[Line | Trouble]:
     """Lines from the file's present place. The file stays open."""
-    text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=None)
+    text = io.TextIOWrapper(file, encoding=encoding, errors=_MARKED, newline=None)
     try:
         yield from _lines(text, encoding)
     finally:
@@ -36,7 +42,7 @@ def _lines(text: io.TextIOWrapper, encoding: str) -> Iterator[Line | Trouble]:
     while piece := text.readline(LONGEST_BLOCK):
         ends = piece.endswith("\n") or len(piece) < LONGEST_BLOCK
         whole, rest = _at_a_space(rest + piece, ends)
-        if DAMAGED in whole:
+        if _UNDECODED in whole:
             yield Trouble(f"holds bytes that are not {encoding.removesuffix('-sig')}", line=number)
         else:
             yield Line(number, whole.rstrip("\n"), ends)

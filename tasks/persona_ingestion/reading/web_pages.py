@@ -11,8 +11,7 @@ from typing import BinaryIO
 from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
 from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble
 from tasks.persona_ingestion.reading.markup import markup_blocks
-from tasks.persona_ingestion.reading.text_encoding import detect_encoding
-from tasks.persona_ingestion.reading.text_lines import DAMAGED
+from tasks.persona_ingestion.reading.text_encoding import DAMAGED, detect_encoding
 
 _DECLARED = re.compile(rb"(?:charset\s*=\s*|<\?xml[^>]{0,80}encoding\s*=\s*)[\"']?([A-Za-z0-9_.:-]{2,40})", re.I)
 _HEAD = 4096  # bytes in which a page says its encoding

@@ -166,6 +166,18 @@ def test_a_json_file_of_many_short_lines_is_read_in_time_that_grows_with_it(cont
     assert time.process_time() - began < 8
 
 
+def test_a_replacement_character_that_a_file_holds_is_a_letter_like_any_other() -> None:
+    """In a list on one line, its piece of 16,000 characters was left out."""
+    entries = [*ENTRIES[:500], {"text": "I\ufffdm fine"}, *ENTRIES[500:]]
+    for reader, content in (
+        (read_json_array, json.dumps(entries, ensure_ascii=False)),
+        (read_json_lines, "\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)),
+    ):
+        items = read(reader, content.encode())
+        assert not troubles(items)
+        assert texts(items) == [entry["text"] for entry in entries]
+
+
 @pytest.mark.parametrize("content", ["5", '{"a": 1}', '"text"', "words"])
 def test_a_json_file_without_a_list_is_refused(content: str) -> None:
     with pytest.raises(InvalidInputError, match="list of quotations"):
