@@ -235,3 +235,22 @@ def test_a_page_that_is_longer_than_one_parser_is_fed_gives_the_same_blocks(monk
     for most in (0, 300, 5_000):
         monkeypatch.setattr(markup, "_LONGEST_FEED", most)
         assert list(markup_blocks(pieces)) == whole
+
+
+@pytest.mark.parametrize(
+    ("declared", "written_as", "text"),
+    [
+        ("gb2312", "gbk", "朱镕基总理说：今天天气很好，我们去公园玩。"),
+        ("Shift_JIS", "cp932", "①第一章は、髙橋さんの㈱会社である。"),
+        ("euc-kr", "cp949", "똠방각하가 펲시콜라를 마시고 있다."),
+        ("iso-8859-9", "cp1254", "“Şimdi” dedi — güzel şey, çok iyi."),
+        ("tis-620", "cp874", "“สวัสดี” ครับ"),
+    ],
+)
+def test_a_page_is_read_in_the_larger_encoding_that_its_declared_name_stands_for(
+    declared: str, written_as: str, text: str
+) -> None:
+    page = f'<html><head><meta charset="{declared}"></head><body><p>{text}</p></body></html>'
+    items = read(read_web_page, page.encode(written_as))
+    assert texts(items) == [text]
+    assert not troubles(items)
