@@ -54,10 +54,21 @@ def table(archive: Archive, name: str) -> Element:
         written = part.read(_LARGEST_TABLE + 1)
     if len(written) > _LARGEST_TABLE:
         raise InvalidInputError(f"part {name} is larger than {_LARGEST_TABLE >> 20} MB")
+    parser = XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
     try:
-        return fromstring(written, XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+        root = fromstring(written, parser)
     except XMLSyntaxError as error:
         raise InvalidInputError(f"part {name} is not well-formed ({error.msg})") from error
+    if faults := [fault for fault in parser.error_log if not _is_harmless(fault)]:
+        raise InvalidInputError(f"part {name} is not well-formed ({faults[0].message})")
+    if root is None:
+        raise InvalidInputError(f"part {name} is not well-formed (it is empty)")
+    return root
+
+
+def _is_harmless(fault: Any) -> bool:
+    """A prefix or an entity that nobody declared, as many makers of books write them: nothing of the table is lost."""
+    return fault.domain_name == "NAMESPACE" or fault.type_name in ("ERR_UNDECLARED_ENTITY", "WAR_UNDECLARED_ENTITY")
 
 
 def beside(name: str, reference: str) -> str:

@@ -91,6 +91,24 @@ def test_character_data_is_found_wherever_a_piece_ends(size: int) -> None:
     assert "".join(escaped_sections(pieces)) == "a&lt;b&gt;]]<!-- <![CDATA[ --]]> -->c<!&amp;"
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        '<dc:date xsi:type="dcterms:W3CDTF">2004</dc:date>',
+        '<dc:creator opf:role="aut">A. Writer</dc:creator>',
+        "<dc:description>one&nbsp;two</dc:description>",
+    ],
+)
+def test_a_book_whose_package_names_what_it_does_not_declare_is_read(told: str) -> None:
+    items = read(read_epub, epub({"one.xhtml": ONE}, title="Two Cities", more=f"<metadata>{told}</metadata>"))
+    assert (title_of(items), texts(items)[0]) == ("Two Cities", "One")
+
+
+def test_a_book_whose_package_is_cut_off_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="not well-formed"):
+        read(read_epub, epub({"one.xhtml": ONE}, **{"OEBPS/book.opf": "<package><manifest>"}))
+
+
 def test_a_protected_epub_is_refused_and_one_with_hidden_fonts_is_read() -> None:
     def listing(uri: str) -> str:
         return f'<e xmlns:x="urn:x"><x:CipherReference URI="{uri}"/></e>'
