@@ -47,7 +47,7 @@ class BadEntry:
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """Where the entries stand: in lists, of these names where the file is an object; one after the other without any
-    list; or as the members of an object."""
+    list; or as the members of an object, alone or beside such lists."""
 
     lists: frozenset[str] = frozenset()
     bare: bool = False
@@ -147,7 +147,7 @@ def _shape(buffer: _Buffer, text_names: Collection[str]) -> _Shape:
         return _Shape(bare=True)
     if not lists and not holds_entries:
         raise InvalidInputError("is not a list of quotations, nor an object that holds one")
-    return _Shape(frozenset(lists), members=not lists)
+    return _Shape(frozenset(lists), members=holds_entries)
 
 
 def _held(value: Any, text_names: Collection[str]) -> list[Any]:
@@ -198,7 +198,7 @@ def _of_members(buffer: _Buffer, shape: _Shape, text_names: Collection[str]) -> 
             if sign == "{" and shape.members:
                 line = buffer.line
                 value = _decoded(buffer)
-                for entry in _held(value, text_names) or [value]:
+                for entry in _held(value, text_names) or ([] if shape.lists else [value]):
                     yield Entry(entry, line, _person(name))
             elif sign != "[":
                 _decoded(buffer)

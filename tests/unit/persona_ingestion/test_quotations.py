@@ -135,6 +135,7 @@ def test_a_json_file_gives_its_quotations_and_nothing_else_and_names_what_is_los
         ('{"Poe": {"quotes": ["one", "two"], "born": 1809}}', [("one", "Poe"), ("two", "Poe")]),
         ('{"Poe": {"a": {"text": "one"}, "b": {"text": "two"}}}', [("one", "Poe"), ("two", "Poe")]),
         ('{"Poe": {"text": "one"}, "q2": {"text": "two"}}', [("one", "Poe"), ("two", None)]),
+        ('{"Twain": ["one"], "Poe": {"quotes": ["two"]}, "meta": {"a": 1}}', [("one", "Twain"), ("two", "Poe")]),
         ('{"老子": ["one"]}', [("one", "老子")]),
         ('{"Quotes": ["one"]}', [("one", None)]),
         ('{"data": {"Results": ["one"]}}', [("one", None)]),
