@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import BinaryIO
 
@@ -31,6 +31,7 @@ _ENDS = {
 }
 _LONGEST_UNSEEN = 500  # lines
 _LINE_BREAK = re.compile(r"<br\b[^>]*>", re.IGNORECASE)
+_OF_RUBY = re.compile(r"<(/?)(ruby|rb|rp|rt|rtc)\b", re.IGNORECASE)
 _MARKDOWN = MarkdownIt("commonmark")
 
 
@@ -129,7 +130,17 @@ def _of_markup(block: Block, markup: str) -> Iterator[Block]:
 
 
 def _text(token: Token) -> str:
-    return "".join(map(_seen, token.children)) if token.children else token.content
+    return "".join(map(_seen, _without_annotations(token.children))) if token.children else token.content
+
+
+def _without_annotations(children: Iterable[Token]) -> Iterator[Token]:
+    """The parts of a line without what tells how the text of a `ruby` is pronounced, beside that text."""
+    in_annotation = False
+    for child in children:
+        if child.type == "html_inline" and (tag := _OF_RUBY.match(child.content)):
+            in_annotation = not tag[1] and tag[2].lower() in ("rp", "rt", "rtc")
+        elif not in_annotation:
+            yield child
 
 
 def _seen(child: Token) -> str:

@@ -254,3 +254,15 @@ def test_a_page_is_read_in_the_larger_encoding_that_its_declared_name_stands_for
     items = read(read_web_page, page.encode(written_as))
     assert texts(items) == [text]
     assert not troubles(items)
+
+
+@pytest.mark.parametrize(
+    "ruby",
+    [
+        "<ruby>吾輩<rp>（</rp><rt>わがはい</rt><rp>）</rp></ruby>",
+        "<ruby>吾<rt>わが</rt>輩<rt>はい</rt></ruby>",
+        "<ruby><rb>吾<rt>わが<rb>輩<rt>はい</ruby>",
+    ],
+)
+def test_markdown_leaves_out_how_a_word_is_pronounced(ruby: str) -> None:
+    assert texts(read(read_markdown, f"私の{ruby}は*猫*である".encode())) == ["私の吾輩は猫である"]

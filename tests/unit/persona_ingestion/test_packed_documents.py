@@ -146,6 +146,12 @@ def test_moved_text_is_read_once_where_it_was_moved_to() -> None:
     assert texts(read(read_word_document, content)) == ["first", "second moved"]
 
 
+def test_how_a_word_is_pronounced_is_no_part_of_the_text() -> None:
+    reading = f"<w:rt>{run('わがはい')}</w:rt><w:rubyBase>{run('吾輩')}</w:rubyBase>"
+    content = docx([("Normal", f"<w:r><w:ruby><w:rubyPr/>{reading}</w:ruby></w:r>{run('は猫である')}")])
+    assert texts(read(read_word_document, content)) == ["吾輩は猫である"]
+
+
 def test_a_strict_word_document_is_read_like_any_other() -> None:
     heading = f'<w:p><w:pPr><w:pStyle w:val="T1"/></w:pPr>{run("Chapter")}</w:p>'
     body = f"{heading}<w:p>{run('one')}<w:r><w:br/></w:r>{run('two')}</w:p>"
