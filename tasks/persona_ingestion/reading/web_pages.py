@@ -18,8 +18,15 @@ _HEAD = 4096  # bytes in which a page says its encoding
 _PIECE = 1 << 16  # characters
 _QUOTED = 40  # characters of a paragraph that is named
 _MEANT = {
-    **{"iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874", "gb2312": "gb18030"},
-    **{"gbk": "gb18030", "big5": "big5hkscs", "euc_kr": "cp949", "shift_jis": "cp932"},
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "shift_jis": "cp932",
 }
 """By the name that pages declare, the larger encoding that browsers read (https://encoding.spec.whatwg.org)."""
 

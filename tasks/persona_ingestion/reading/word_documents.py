@@ -32,7 +32,11 @@ _WRITTEN = {
 }
 _HEADING = re.compile(r"heading ([1-6])", re.IGNORECASE)
 _PARAGRAPH, _TEXT, _STYLE, _NAME = _named("p"), _named("t"), _named("pStyle"), _named("name")
-_ELSEWHERE = ("{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback", *_named("moveFrom"), *_named("rt"))
+_ELSEWHERE = (
+    "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
+    *_named("moveFrom"),
+    *_named("rt"),
+)
 """Text inside these stands in the document a second time, or tells how other text is pronounced (`ruby`)."""
 
 
