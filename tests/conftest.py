@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from spine.adapters.sqlite_documents import open_sqlite_documents
+from spine.documents import ensure_indexes
+from spine.ports import Documents
+from spine.testing.memory_documents import MemoryDocuments
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
@@ -41,6 +46,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder shared/data is not beside the project")
     return SHARED_DATA
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
+    """An empty store of documents, of either kind in turn."""
+    store = MemoryDocuments() if request.param == "memory" else open_sqlite_documents(tmp_path / "documents.sqlite3")
+    await ensure_indexes(store)
+    yield store
+    await store.close()
 
 
 @pytest.fixture

@@ -14,18 +14,16 @@ from redis.asyncio import Redis
 
 from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_progress import RedisProgressLog
-from spine.adapters.sqlite_documents import open_sqlite_documents
 from spine.chat_port import ChatRequest
 from spine.contracts.conversations import Forgotten, WebhookEvent
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.timestamps import utc_now
 from spine.conversations import order_from
-from spine.documents import CONVERSATIONS, FOLLOWUPS, INDEXES, JOBS, ORDERS, USAGE, ensure_indexes
+from spine.documents import CONVERSATIONS, FOLLOWUPS, INDEXES, JOBS, ORDERS, USAGE
 from spine.errors import ConflictError, PermanentError
 from spine.forgetting import forget, name_without_person
 from spine.mailbox import SessionMailbox
 from spine.ports import Documents, ModelChoice
-from spine.testing.memory_documents import MemoryDocuments
 from spine.testing.scripted_chats import Scripted, UsesTools
 from tasks.conversation.following_up import start_due_followups
 from tests.conftest import until
@@ -59,14 +57,6 @@ async def redis(tmp_path: Path) -> AsyncIterator[Redis]:
     await client.aclose()
     process.kill()
     process.wait()
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
-    store = MemoryDocuments() if request.param == "memory" else open_sqlite_documents(tmp_path / "documents.sqlite3")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from spine.adapters.sqlite_documents import open_sqlite_documents
-from spine.documents import EFFECTS, ensure_indexes
+from spine.documents import EFFECTS
 from spine.effects import EffectLedger, Outcome
 from spine.errors import (
     AuthenticationError,
@@ -22,18 +19,9 @@ from spine.errors import (
     TimeLimitError,
 )
 from spine.ports import Documents
-from spine.testing.memory_documents import MemoryDocuments
 
 KEY = "effect:v1:sub_1:post"
 LEASE = timedelta(seconds=0.3)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
-    store = MemoryDocuments() if request.param == "memory" else open_sqlite_documents(tmp_path / "documents.sqlite3")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

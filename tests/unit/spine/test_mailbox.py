@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from spine.adapters.sqlite_documents import open_sqlite_documents
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.timestamps import iso, utc_now
-from spine.documents import JOBS, SESSION_LEASES, ensure_indexes
+from spine.documents import JOBS, SESSION_LEASES
 from spine.jobs import JobLedger
 from spine.mailbox import SessionMailbox, Step, next_step
 from spine.ports import Documents
-from spine.testing.memory_documents import MemoryDocuments
 
 NOW = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
 LATER = NOW + timedelta(seconds=30)
 HOUR = timedelta(hours=1)
 EARLIER = NOW - timedelta(seconds=30)
 S = JobStatus
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
-    store = MemoryDocuments() if request.param == "memory" else open_sqlite_documents(tmp_path / "documents.sqlite3")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

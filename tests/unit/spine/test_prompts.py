@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from spine.adapters.sqlite_documents import open_sqlite_documents
 from spine.contracts.pipelines import Prompt
-from spine.documents import PROMPTS, ensure_indexes
+from spine.documents import PROMPTS
 from spine.errors import NotFoundError
 from spine.ports import Documents
 from spine.prompts import PromptShelf
-from spine.testing.memory_documents import MemoryDocuments
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
-    store = MemoryDocuments() if request.param == "memory" else open_sqlite_documents(tmp_path / "documents.sqlite3")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 def prompt(text: str, active: bool = True, purpose: str = "article") -> Prompt:

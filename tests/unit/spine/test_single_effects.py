@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,18 +25,9 @@ from spine.errors import (
     TimeLimitError,
 )
 from spine.ports import Documents
-from spine.testing.memory_documents import MemoryDocuments
 
 KEY = "effect:v1:job_1:reply"
 LEASE = timedelta(seconds=0.3)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
-    store = MemoryDocuments() if request.param == "memory" else open_sqlite_documents(tmp_path / "documents.sqlite3")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 @pytest.fixture
