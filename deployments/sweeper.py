@@ -7,8 +7,8 @@ import logging
 
 from deployments.runners import tell_subject
 from spine.contracts.jobs import JobStatus
+from spine.due_jobs import SweepTurns
 from spine.errors import MillraceError
-from spine.jobs import SweepTurns
 from spine.lease_watch import LeaseWatch
 from spine.ports import JobStarter
 from spine.presence import Presence

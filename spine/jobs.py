@@ -8,13 +8,14 @@ back; a lease that ran out says that the process died, and the sweeper starts th
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from spine.contracts.jobs import RUNNING_STATUSES, Job, JobError, JobStatus, Usage
 from spine.contracts.timestamps import iso, stamp, utc_now
 from spine.documents import JOBS
+from spine.due_jobs import LONGEST_WAIT, SweepTurns, due_jobs
 from spine.error_texts import said
 from spine.errors import ConflictError, DuplicateError, MillraceError, NotFoundError
 from spine.idempotency import new_id
@@ -23,12 +24,6 @@ from spine.ports import Document, Documents
 
 LEASE = timedelta(seconds=15)
 """How long a running job is believed alive after its last heartbeat (one every third of this)."""
-
-NOT_STARTED_AFTER = timedelta(seconds=10)
-"""A job that is pending for longer than this is handed to the queue once more (a no-op when it is there)."""
-
-LONGEST_WAIT = timedelta(minutes=30)
-"""No attempt is put off for longer; a moment further away was written by a clock that has been put back since."""
 
 _RUNNING = [str(status) for status in RUNNING_STATUSES]
 _WAITING = [str(JobStatus.PENDING), str(JobStatus.RETRY)]
@@ -41,15 +36,6 @@ class Sweep:
 
     restart: list[Job]
     dead: list[Job]
-
-
-@dataclass(slots=True)
-class SweepTurns:
-    """Where the next look at the waiting jobs begins, for whoever sweeps again and again: after the last job of a look
-    that was full, else at the oldest. So no job waits behind others that do not begin, however many these are."""
-
-    begins: dict[str, str] = field(default_factory=dict[str, str])
-    """By status, the moment at which the first of its jobs was made."""
 
 
 class JobLedger:
@@ -235,7 +221,7 @@ class JobLedger:
             buried = await self._next_attempt_or_dead(lost)
             if buried is not None and buried.status.is_final:
                 dead.append(buried)
-        return Sweep(restart=await self._due(utc_now(), limit, turns or SweepTurns()), dead=dead)
+        return Sweep(restart=await due_jobs(self._found, utc_now(), limit, turns or SweepTurns()), dead=dead)
 
     async def lost(self, watch: LeaseWatch | None = None, limit: int = 200) -> list[Job]:
         """Running jobs without a process. Whoever may have to sweep one day looks with its `watch` in every round."""
@@ -262,28 +248,6 @@ class JobLedger:
         )
         return await self.retry_later(lost, error, delay_seconds=0)
 
-    async def _due(self, now: datetime, limit: int, turns: SweepTurns) -> list[Job]:
-        pending, retrying = {"status": str(JobStatus.PENDING)}, {"status": str(JobStatus.RETRY)}
-        waited = {"$lt": iso(now - NOT_STARTED_AFTER)}
-        ahead = {**pending, "created": {"$gt": iso(now + NOT_STARTED_AFTER)}}  # since then the clock was put back
-        found = [
-            *await self._next_of(pending, waited, limit, turns),
-            *await self._found(ahead, "created", limit),
-            *await self._next_of(retrying, {}, limit, turns),
-        ]
-        return [job for job in found if is_due(job, now)]
-
-    async def _next_of(
-        self, where: dict[str, str], created: dict[str, str], limit: int, turns: SweepTurns
-    ) -> list[Job]:
-        """The jobs in this status whose turn it is."""
-        if begins := turns.begins.pop(where["status"], None):
-            created = {**created, "$gte": begins}
-        found = await self._found({**where, **({"created": created} if created else {})}, "created", limit)
-        if len(found) == limit:
-            turns.begins[where["status"]] = iso(found[-1].created)
-        return found
-
     # -- helpers -----------------------------------------------------------------------------------------
 
     def _mine(self, job: Job) -> dict[str, Any]:
@@ -308,13 +272,6 @@ def to_document(job: Job) -> Document:
 def from_document(document: Document) -> Job:
     fields = dict(document)
     return Job(job_id=fields.pop("_id"), **fields)
-
-
-def is_due(job: Job, now: datetime) -> bool:
-    """Whether a waiting job may begin."""
-    if job.run_after is None or job.run_after <= now:
-        return True
-    return job.status is JobStatus.RETRY and job.run_after > now + LONGEST_WAIT
 
 
 def describe(error: BaseException, step: str = "") -> JobError:

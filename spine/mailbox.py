@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobStatus
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, SESSION_LEASES
+from spine.due_jobs import is_due
 from spine.errors import DuplicateError
 from spine.idempotency import new_id
-from spine.jobs import from_document, is_due
+from spine.jobs import from_document
 from spine.lease_watch import SILENT_AHEAD, is_plausible
 from spine.live_queues import LLM
 from spine.ports import Documents

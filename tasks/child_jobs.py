@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.timestamps import utc_now
+from spine.due_jobs import is_due
 from spine.errors import MillraceError, RetryableError
-from spine.jobs import is_due
 from spine.progress import announce_state
 from spine.services import Services
 from tasks.failed_attempts import record_failure

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from xdist.scheduler import LoadScopeScheduling
 
+from spine.adapters.redis_client import open_redis
 from spine.adapters.sqlite_documents import open_sqlite_documents
 from spine.documents import ensure_indexes
 from spine.ports import Documents
 from spine.testing.memory_documents import MemoryDocuments
+from spine.testing.redis_server import RedisServer
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
@@ -55,6 +58,21 @@ async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     await ensure_indexes(store)
     yield store
     await store.close()
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    """A client of the module's server, which is empty."""
+    client = open_redis(redis_server.url)
+    await client.flushall()
+    yield client
+    await client.aclose()
 
 
 @pytest.fixture

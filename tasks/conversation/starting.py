@@ -10,8 +10,9 @@ from spine.contracts.jobs import Job
 from spine.contracts.timestamps import utc_now
 from spine.conversations import MAX_ATTEMPTS
 from spine.documents import JOBS
+from spine.due_jobs import is_due
 from spine.errors import RetryableError
-from spine.jobs import from_document, is_due
+from spine.jobs import from_document
 from spine.live_queues import LIMITS
 from spine.services import Services
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spine.contracts.jobs import RUNNING_STATUSES, JobStatus
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS
-from spine.jobs import NOT_STARTED_AFTER
+from spine.due_jobs import NOT_STARTED_AFTER
 from spine.ports import Documents
 
 

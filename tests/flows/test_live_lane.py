@@ -13,7 +13,7 @@ from spine.contracts.jobs import JobStatus
 from spine.documents import JOBS, SESSION_LEASES, ensure_indexes
 from spine.effects import ambiguous_effects
 from tests.conftest import until
-from tests.flows.lane_under_test import LaneUnderTest, wait_for_socket
+from tests.flows.lane_under_test import LaneUnderTest
 from tests.stack.live_stack import Sender
 
 pytestmark = pytest.mark.timeout(240)
@@ -25,7 +25,6 @@ MESSAGES = 3
 @pytest.fixture
 def lane(tmp_path: Path) -> Iterator[LaneUnderTest]:
     made = LaneUnderTest(tmp_path / "home", model_seconds=0.3)
-    wait_for_socket(made)
     yield made
     made.close()
 

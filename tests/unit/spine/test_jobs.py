@@ -10,8 +10,9 @@ import pytest
 from spine.contracts.jobs import Job, JobError, JobStatus, Usage
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, ensure_indexes
+from spine.due_jobs import NOT_STARTED_AFTER, SweepTurns
 from spine.errors import ConflictError, NotFoundError
-from spine.jobs import NOT_STARTED_AFTER, JobLedger, SweepTurns
+from spine.jobs import JobLedger
 from spine.testing.memory_documents import MemoryDocuments
 
 BROKEN = JobError(error_class="ExternalServiceError", message="away", retryable=True)

@@ -12,7 +12,8 @@ from spine.contracts import timestamps
 from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, ensure_indexes
-from spine.jobs import LEASE, LONGEST_WAIT, JobLedger, is_due
+from spine.due_jobs import LONGEST_WAIT, is_due
+from spine.jobs import LEASE, JobLedger
 from spine.lease_watch import SILENT, SILENT_AHEAD, LeaseWatch, is_plausible
 from spine.testing.memory_documents import MemoryDocuments
 

