@@ -64,7 +64,7 @@ def words_share(asked: WordsAsked, held: Sequence[str]) -> float:
     pairs = set(pairwise(asked.order))
     if not pairs:
         return single
-    in_order = len(pairs & set(pairwise(held))) / len(pairs)
+    in_order = len(pairs.intersection(pairwise(held))) / len(pairs)
     return (1 - _PAIRS_SHARE) * single + _PAIRS_SHARE * in_order
 
 
