@@ -43,7 +43,7 @@ def rendered(params: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str,
     """The parameters with every template filled in. A template that is a text's only content keeps its value's type.
 
     Raises `InvalidInputError` that names each parameter whose value the payload lacks, or cannot be put into a text:
-    an object, a list, null.
+    an object, a list, null, and in an id an empty text.
     """
     problems: list[FieldError] = []
     made = _filled(dict(params), payload, "", problems)
@@ -75,6 +75,8 @@ def _text(text: str, payload: Mapping[str, Any], place: str, problems: list[Fiel
         if value is None and not found["optional"]:
             # Nothing in its place would make one name of many: every order without an id the same conversation.
             problems.append(FieldError(place, f"{found['path']} is null in the payload"))
+        if isinstance(value, str) and not value.strip() and not found["optional"] and place.endswith("_id"):
+            problems.append(FieldError(place, f"{found['path']} is empty in the payload"))
         return "" if value is NOTHING or value is None else _written(value)
 
     return _TEMPLATE.sub(put_in, text)[:_LONGEST_TEXT]

@@ -13,6 +13,7 @@ from spine.webhook_rules import check_rules, event_of, rendered, rule_for
 PAYLOAD: dict[str, Any] = {
     "type": "book.listed",
     "data": {
+        "number": " ",
         "url": "https://shop.example/dp/1",
         "pages": 312,
         "price": 12.5,
@@ -37,6 +38,7 @@ PAYLOAD: dict[str, Any] = {
         pytest.param("{{ data.pages }} pages at {{ data.price }}", "312 pages at 12.5", id="inside a text"),
         pytest.param("signed: {{ data.signed }}{{ data.none? }}", "signed: false", id="an optional one inside a text"),
         pytest.param("gone: {{ data.gone? }}.", "gone: .", id="an optional null inside a text"),
+        pytest.param("number{{ data.number }}", "number ", id="an empty one inside a text that is no id"),
         pytest.param("no template", "no template", id="plain text"),
         pytest.param(7, 7, id="a plain number"),
         pytest.param({"a": ["{{ data.pages }}"]}, {"a": [312]}, id="inside lists and objects"),
@@ -61,6 +63,7 @@ def test_an_optional_value_that_is_missing_leaves_its_parameter_out() -> None:
         pytest.param({"a": {"b": ["{{ data.links.9 }}"]}}, r"params\.a\.b\.0: .* data\.links\.9", id="behind the list"),
         pytest.param({"a": "by {{ data.author }}"}, "no single value", id="an object inside a text"),
         pytest.param({"a": "order:{{ data.gone }}"}, r"params\.a: data\.gone is null", id="null inside a text"),
+        pytest.param({"chat_id": "c{{ data.number }}"}, r"params\.chat_id: data\.number is empty", id="empty in an id"),
         pytest.param({"a": "{{ data.url.x }}"}, r"no data\.url\.x", id="below a text"),
     ],
 )
