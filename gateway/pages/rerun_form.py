@@ -72,7 +72,7 @@ def _content_fields(input: frozenset[str], *, words_too: bool, prompt_too: bool,
         found.append(FormField("min_words", "Words, at least", "number", str(of.request.min_words), "1"))
         found.append(FormField("max_words", "Words, at most", "number", str(of.request.max_words), "1"))
     if "links" in input:
-        found.append(FormField("input.links", "Links, one per line", "lines", "\n".join(of.request.other_links)))
+        found.append(FormField("input.links", "Links, one per line", "lines", "\n".join(of.request.links)))
     if "context" in input:
         found.append(FormField("input.context", "Brief for the writer", "area"))
     if prompt_too:

@@ -14,6 +14,7 @@ from gateway.pages.rerun_form import rerun_form
 from spine.article_revisions import compare_revisions, revision_from, revisions_page
 from spine.contracts.books import ConsolidatedBook
 from spine.contracts.submissions import Submission
+from spine.contracts.texts import LONGEST_TITLE
 from spine.documents import BOOKS
 from spine.stage_overrides import STAGE_RULES
 
@@ -24,7 +25,7 @@ _REVISIONS = 100
 @router.get("/review/{submission_id}/edit", dependencies=[EditorOnly])
 async def edit(submission_id: str, request: Request, context: Context) -> Response:
     submission, article = await asyncio.gather(context.desk.get(submission_id), context.desk.article(submission_id))
-    return page(request, "edit.html", submission=submission, article=article)
+    return page(request, "edit.html", submission=submission, article=article, longest_title=LONGEST_TITLE)
 
 
 @router.get("/review/{submission_id}/changes")

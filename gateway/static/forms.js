@@ -1,11 +1,11 @@
 // What people type into forms: as the API takes it, kept through refreshes, not left behind without a question.
 
-/** A form's fields as the API takes them: empty ones left out, numbers as numbers, lines as a list, dots as nesting. */
+/** A form's fields as the API takes them: empty ones left out or what they stand for, numbers as numbers, lines as a list, dots as nesting. */
 export function bodyOf(form) {
   const body = JSON.parse(form.dataset.base ?? "{}");
   for (const field of form.elements) {
     if (!field.name) continue;
-    if ("null" in field.dataset && field.value.trim() === "") place(body, field.name.split("."), null);
+    if ("empty" in field.dataset && field.value.trim() === "") place(body, field.name.split("."), JSON.parse(field.dataset.empty));
     if (field.type !== "checkbox" && field.value.trim() === "") continue;
     if (field.type === "checkbox" && !field.checked && !("boolean" in field.dataset)) continue;
     place(body, field.name.split("."), valueOf(field));

@@ -285,3 +285,31 @@ async def test_an_approval_of_an_old_revision_is_refused_and_the_page_shows_the_
         await page.get_by_role("button", name="Approve").click()
         await expect(page.locator(".chip").first).to_have_text("approved")
         await expect(page.get_by_role("alert")).to_be_hidden()
+
+
+async def test_an_emptied_wait_before_a_step_is_none(page: Page) -> None:
+    desk: Desk = await open_desk()
+    async with desk.client() as client:
+        pipeline = (await client.get("/pipelines/book-review")).json()
+        pipeline["steps"][0] |= {"delay_seconds": 5, "timeout_seconds": 30}
+        assert (await client.put("/pipelines/book-review", json=pipeline)).is_success
+    async with serving(desk.app) as host:
+        await log_in(page, host, "/configuration/pipelines/book-review")
+        await page.locator("details:has(#s0-delay_seconds) > summary").click()
+        for label in ("Seconds to wait before", "Seconds, at most"):
+            await page.get_by_label(label).first.fill("")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("revision 3").first).to_be_visible()
+    async with desk.client() as client:
+        step = (await client.get("/pipelines/book-review")).json()["steps"][0]
+    assert (step["delay_seconds"], step["timeout_seconds"]) == (0, None)
+
+
+async def test_a_run_again_shows_every_link_that_new_ones_would_replace(page: Page) -> None:
+    desk: Desk = await open_desk()
+    links = {"goodreads_url": "https://www.goodreads.com/book/show/1", "other_links": ["https://blog.example/review"]}
+    made = await desk.submission(**links)
+    async with serving(desk.app) as host:
+        await log_in(page, host, f"/review/{made['submission_id']}/rerun?stage=additional_links_scrape")
+        shown = await page.get_by_label("Links, one per line").get_attribute("placeholder")
+    assert shown == "https://www.goodreads.com/book/show/1\nhttps://blog.example/review"
