@@ -15,7 +15,7 @@ from spine.contracts.timestamps import utc_now
 from spine.documents import MAX_PAGE
 from spine.errors import ConflictError
 from spine.field_errors import FieldError, refuse
-from spine.pipeline_rules import KnownParts, provider_error, step_errors
+from spine.pipeline_rules import KnownParts, model_errors, step_errors
 from spine.pipeline_shelf import PipelineShelf, pipeline_from
 from spine.ports import Documents
 from spine.prompts import PromptShelf
@@ -64,6 +64,11 @@ class PromptEdit(AiSettings):
         if not template.strip():
             raise ValueError("is empty")
         return template
+
+    @field_validator("provider", "model_id")
+    @classmethod
+    def _none_when_emptied(cls, given: str | None) -> str | None:
+        return given or None
 
 
 class SettingChange(BaseModel):
@@ -164,8 +169,7 @@ class ConfigurationDesk:
             prompt_id=edit.purpose, **_fields(edit) | _left_out(edit, await self.prompts.active(edit.purpose))
         )
         self._check_prompt(prompt)
-        if problem := provider_error(prompt.provider):
-            refuse([FieldError("provider", problem)])
+        refuse(list(model_errors(prompt.provider, prompt.model_id)))
         return await self.prompts.add(prompt)
 
     async def prompt_changes(self, prompt_id: str, older: int, newer: int) -> PromptChanges:

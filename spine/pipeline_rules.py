@@ -45,9 +45,12 @@ def step_errors(edit: Sequence[StepConfig], reference: Sequence[StepConfig], kno
     ]
 
 
-def provider_error(provider: str | None) -> str | None:
-    """Why this is no provider, with those that there are."""
-    return None if provider is None or provider in PROVIDERS else f"must be one of {', '.join(PROVIDERS)}"
+def model_errors(provider: str | None = None, model_id: str | None = None) -> Iterator[FieldError]:
+    """What is wrong with the model that a step, a prompt or a rerun names."""
+    if provider is not None and provider not in PROVIDERS:
+        yield FieldError("provider", f"must be one of {', '.join(PROVIDERS)}")
+    if model_id is not None and not 0 < len(model_id.strip()) <= _LONGEST_MODEL_ID:
+        yield FieldError("model_id", f"must be the name of a model, 1 to {_LONGEST_MODEL_ID} characters")
 
 
 def _of_step(step: StepConfig, before: StepConfig, known: KnownParts) -> Iterator[FieldError]:
@@ -59,10 +62,7 @@ def _of_step(step: StepConfig, before: StepConfig, known: KnownParts) -> Iterato
     if before.type not in _ASKS_A_MODEL:
         yield from _without_a_model(step)
         return
-    if problem := provider_error(step.provider):
-        yield FieldError("provider", problem)
-    if step.model_id is not None and not 0 < len(step.model_id.strip()) <= _LONGEST_MODEL_ID:
-        yield FieldError("model_id", f"must be the name of a model, 1 to {_LONGEST_MODEL_ID} characters")
+    yield from model_errors(step.provider, step.model_id)
     yield from _of_prompt(step, before, known)
     for name in ("credential_id", "default_credential_name"):
         yield from _of_credential(name, getattr(step, name), step.provider, known)

@@ -13,7 +13,7 @@ from spine.contracts.submissions import SubmitRequest
 from spine.document_values import plain_value
 from spine.errors import InvalidInputError
 from spine.field_errors import FieldError, field_errors, refuse
-from spine.pipeline_rules import provider_error
+from spine.pipeline_rules import model_errors
 from spine.prompt_templates import check_template
 from spine.stage_inputs import ANY_ADDRESS, checked_input
 
@@ -129,11 +129,8 @@ def _settings_errors(given: Mapping[str, Any]) -> Iterator[FieldError]:
         AiSettings.model_validate(settings, strict=True)
     except ValidationError as error:
         yield from field_errors(error)
-    if isinstance(provider := settings.get("provider"), str) and (problem := provider_error(provider)):
-        yield FieldError("provider", problem)
-    model = settings.get("model_id")
-    if isinstance(model, str) and not 0 < len(model.strip()) <= 200:
-        yield FieldError("model_id", "must be the name of a model, 1 to 200 characters")
+    named = {name: one for name in ("provider", "model_id") if isinstance(one := settings.get(name), str)}
+    yield from model_errors(**named)
     bounds = {name: given[name] for name in _WORDS if given.get(name) is not None}
     for name, value in bounds.items():
         yield from _bound_errors(name, value)

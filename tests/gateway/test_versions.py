@@ -70,11 +70,27 @@ async def test_what_is_not_there_is_not_activated(client: httpx.AsyncClient, pat
     assert (await client.post(path, json=body)).status_code == 404
 
 
-async def test_a_prompt_names_a_provider_that_there_is(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/prompts", json={"purpose": "article", "template": "x", "provider": "acme"})
+@pytest.mark.parametrize(
+    ("named", "field", "told"),
+    [
+        pytest.param({"provider": "acme"}, "provider", "groq, openai", id="a provider that there is not"),
+        pytest.param({"model_id": "  "}, "model_id", "the name of a model", id="a blank model"),
+        pytest.param({"model_id": "m" * 201}, "model_id", "1 to 200 characters", id="a model with an endless name"),
+    ],
+)
+async def test_a_prompt_names_a_model_that_can_be(
+    client: httpx.AsyncClient, named: dict[str, str], field: str, told: str
+) -> None:
+    answer = await client.post("/prompts", json={"purpose": "article", "template": "x", **named})
     assert answer.status_code == 422
     [error] = answer.json()["errors"]
-    assert error["field"] == "provider" and "groq, openai" in error["message"]
+    assert error["field"] == field and told in error["message"]
+
+
+async def test_a_provider_and_a_model_that_are_emptied_are_none(client: httpx.AsyncClient) -> None:
+    await add(client, provider="groq", model_id="m")
+    emptied = await add(client, provider="", model_id="")
+    assert (emptied["provider"], emptied["model_id"]) == (None, None)
 
 
 # -- edits of pipelines --------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def test_words_are_folded(text: str, expected: str) -> None:
     assert " ".join(words(text)) == expected
 
 
-@pytest.mark.parametrize("sign", map(chr, range(128)), ids=lambda sign: f"U+{ord(sign):04X}")
+@pytest.mark.parametrize("sign", [*map(chr, range(128))], ids=lambda sign: f"U+{ord(sign):04X}")
 def test_of_ascii_letters_and_digits_are_parts_of_words_and_all_else_parts_them(sign: str) -> None:
     """As in a text that is not of ASCII alone, which is read another way."""
     expected = [f"a{sign.lower()}b"] if sign.isalnum() else ["a", "b"]
