@@ -128,11 +128,16 @@ class CardDesk:
         """The card, when a run may begin now; `ConflictError` says what is in the way."""
         card = await self.get(card_id)
         await self._check_is_free(card)
+        if not force:
+            await self.check_needs(card)
+        return card
+
+    async def check_needs(self, card: CardRecord) -> None:
+        """`ConflictError` while a card that it depends on is not DONE."""
         needed = await self._documents.find(CARDS, {"_id": {"$in": card.depends_on}}) if card.depends_on else []
         status = {one["_id"]: CardStatus(one["status"]) for one in needed}
-        if not force and (why := hindrance(card, status, set())):
-            raise ConflictError(f"Card {card_id} cannot begin: it {why.removesuffix(' and no part of this run')}.")
-        return card
+        if why := hindrance(card, status, set()):
+            raise ConflictError(f"Card {card.card_id} cannot begin: it {why.removesuffix(' and no part of this run')}.")
 
     async def terms(self, card_id: str, agent: str | None) -> dict[str, Any]:
         """What the job of a run is made with, whoever makes it."""

@@ -162,6 +162,8 @@ async def retry_card(card_id: str, context: Context, body: RetryRequest | None =
         old = await desk.retryable(card_id, force=force)
     except ConflictError as error:
         raise ProblemError(400, "not_retryable", error.message, **error.details) from error
+    if not force:  # before the run that waits is ended for one that may not begin
+        await desk.check_needs(await desk.get(card_id))
     old = await _stopped(context, old)
     job = await desk.run(card_id, old.params.get("agent"), force=force)
     await hand_over(context, job)

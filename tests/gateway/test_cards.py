@@ -266,6 +266,17 @@ async def test_what_may_be_tried_again(
         assert (await client.get(f"/api/jobs/{old}")).json()["status"] in ("FAILURE", "REVOKED", "SUCCESS")
 
 
+async def test_a_retry_that_may_not_begin_leaves_the_run_that_waits_as_it_is(
+    client: httpx.AsyncClient, desk: Desk
+) -> None:
+    await load(client, CARD)
+    waiting = await _in_state(client, desk, "RETRY")
+    await load(client, {"card_id": "first", "title": "First"}, {**CARD, "depends_on": ["first"]})
+    answer = await client.post("/api/tasks/CARD-1/retry", json={})
+    assert answer.status_code == 409 and "depends on first" in answer.json()["detail"]
+    assert (await client.get(f"/api/jobs/{waiting}")).json()["status"] == "RETRY"
+
+
 async def test_a_run_that_goes_on_is_stopped_before_the_forced_one_begins(
     client: httpx.AsyncClient, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
