@@ -242,7 +242,8 @@ def decidable_from(article: Article, verdict: SubmissionStatus) -> list[Submissi
     # A failed run after the approval (a site that was away) leaves the decision as it was, and one after the review
     # (a rerun whose shop was away) leaves the article that waits for it.
     undecided = SubmissionStatus.READY_FOR_REVIEW
-    failed = [SubmissionStatus.FAILED] if article.status in (verdict, undecided) else []
+    stands = _MAY_GO_OUT if verdict is SubmissionStatus.APPROVED else (verdict,)
+    failed = [SubmissionStatus.FAILED] if article.status in (undecided, *stands) else []
     return [undecided, verdict, *failed]
 
 

@@ -15,7 +15,7 @@ from spine.errors import ConflictError, InvalidInputError
 from spine.jobs import JobLedger
 from spine.review_jobs import ReviewJobs
 from spine.stored_reviews import add_revision
-from spine.submissions import STAGES, ReviewDesk
+from spine.submissions import STAGES, ReviewDesk, decidable_from
 from spine.testing.memory_documents import MemoryDocuments
 
 REQUEST = SubmitRequest(amazon_url="https://shop.example/dp/1")
@@ -126,6 +126,25 @@ async def test_a_step_retry_names_what_it_does_not_understand(
 ) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
         await _jobs(desk).retry_step(await _finished(desk), stage, overrides)
+
+
+@pytest.mark.parametrize(
+    ("article", "verdicts"),
+    [
+        pytest.param("ready_for_review", {"approved", "rejected"}, id="undecided"),
+        pytest.param("approved", {"approved"}, id="approved, and the site was away"),
+        pytest.param("published", {"approved"}, id="published, and putting it out again failed"),
+        pytest.param("rejected", {"rejected"}, id="rejected"),
+    ],
+)
+def test_after_a_failed_run_the_decision_that_stands_can_be_taken_again(article: str, verdicts: set[str]) -> None:
+    written = Article(article_id="a", submission_id="s", title="T", content="# T", word_count=1, status=article)
+    taken = {
+        str(verdict)
+        for verdict in (SubmissionStatus.APPROVED, SubmissionStatus.REJECTED)
+        if SubmissionStatus.FAILED in decidable_from(written, verdict)
+    }
+    assert taken == verdicts
 
 
 async def test_an_edit_is_a_new_revision_and_older_ones_stay_readable(desk: ReviewDesk) -> None:
