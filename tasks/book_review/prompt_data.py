@@ -10,8 +10,10 @@ from tasks.book_review.writing.text_units import cut_at_sentence
 _OPEN, _CLOSE = "<<<DATA", "DATA>>>"
 _MARKS = re.compile(r"<{2,}|>{2,}")
 _INVISIBLE = re.compile(
-    r"[\u0000-\u0008\u000b-\u001f\u007f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+    r"[\u0000-\u0008\u000b-\u001f\u007f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+    r"\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
+"""With them tags and variation selectors in which ASCII can be written that models read and people do not see."""
 LONGEST_LINE = 300  # characters of a title, an author, an address
 
 
