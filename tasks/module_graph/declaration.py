@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import ast
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, cast
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from spine.contracts.graphs import Graph
+from spine.contracts.graphs import Edge, Graph, ModuleRules
 from spine.errors import InvalidInputError
 from tasks.module_graph.validation import check_graph, roots_of
 
 SUFFIXES: Final = (".yaml", ".yml", ".py")
 CONNECTIONS: Final = "GRAPH_CONNECTIONS"
 SETTINGS: Final = "GRAPH_SETTINGS"
+_SETTINGS: Final[Mapping[int, type[BaseModel]]] = {0: Graph, 2: ModuleRules, 4: Edge}
+"""What may be set, by how many names and places lead there: `modules`, `a`, `to`, `0`."""
 _LARGEST: Final = 1_000_000
 _DEEPEST: Final = 32
 
@@ -175,4 +179,18 @@ class _OneOfEachKey(yaml.SafeLoader):
 
 
 def _told(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {_message(one)}" for one in error.errors()[:5])
+
+
+def _message(one: ErrorDetails) -> str:
+    if one["type"] == "extra_forbidden":
+        *above, name = map(str, one["loc"])
+        return f"there is no such setting{_meant(name, list(_SETTINGS[len(above)].model_fields))}"
+    if one["type"] == "string_pattern_mismatch":
+        return "must be lower case letters, digits, - and _, a letter first, at most 63"
+    return one["msg"]
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; is {near[0]} meant?" if near else f"; there are {', '.join(known)}"

@@ -34,6 +34,8 @@ class DeclaredGraphs:
         summaries: dict[str, GraphSummary] = {}
         for path, read in self._declarations():
             summary = _summary(path, read, known, faults)
+            if summary.error and summary.name in summaries:  # two files of one name, but for their endings
+                summary = summary.model_copy(update={"name": path.name})
             summaries.setdefault(summary.name, summary)
         return sorted(summaries.values(), key=lambda one: one.name)
 
@@ -50,9 +52,19 @@ class DeclaredGraphs:
     def _declarations(self) -> Iterator[tuple[Path, Graph | MillraceError]]:
         for folder in self._folders:
             if folder.is_dir():
-                for path in sorted(folder.iterdir()):
-                    if path.suffix in SUFFIXES and not path.name.startswith(("_", ".")):
-                        yield path, _declared(path)
+                yield from _in_folder(folder)
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[Path, Graph | MillraceError]]:
+    """A name that two files give is an error of the later one: it would vanish without a word."""
+    first: dict[str, str] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in SUFFIXES and not path.name.startswith(("_", ".")):
+            read = _declared(path)
+            if isinstance(read, Graph) and (other := first.setdefault(read.name, path.name)) != path.name:
+                told = f"{path.name} declares the graph {read.name}, as {other} does: give one of them another name."
+                read = InvalidInputError(told)
+            yield path, read
 
 
 def _declared(path: Path) -> Graph | MillraceError:

@@ -86,7 +86,13 @@ def test_every_form_of_a_way_means_the_same() -> None:
         pytest.param({"a": ["b", "b"], "b": []}, "a leads to b twice", id="twice"),
         pytest.param({"a": [{"b": "1 +"}], "b": []}, "a to b: .*not understood", id="condition"),
         pytest.param({"A b": []}, "no name for a module", id="name"),
-        pytest.param({"a": {"retires": 3}}, "retires", id="unknown rule"),
+        pytest.param({"a": {"retires": 3}}, r"modules\.a\.retires: .*is retries meant", id="unknown rule"),
+        pytest.param({"a": {"x": 3}}, "no such setting; there are to, join, retries", id="a rule like no other"),
+        pytest.param({"a": [{"to": "b", "wen": "x"}], "b": []}, "wen: .*is when meant", id="unknown rule of a way"),
+        pytest.param(
+            {"strat": "a", "modules": {"a": []}}, "strat: .*is start meant", id="unknown setting of the graph"
+        ),
+        pytest.param({"name": "My graph", "modules": {"a": []}}, "name: must be lower case", id="name of the graph"),
         pytest.param({"a": {"timeout": 0}}, "timeout", id="rule out of range"),
         pytest.param({"a": [{"to": "b", "max_rounds": 2}], "b": []}, "no way back", id="a way back that leads ahead"),
         pytest.param({"a": 3}, "a: give the modules", id="no list"),
@@ -142,6 +148,26 @@ def test_a_users_graph_is_found_and_a_broken_one_hides_no_other(shelf: DeclaredG
         shelf.get("broken")
     with pytest.raises(NotFoundError, match="customer-question, mine"):
         shelf.get("yours")
+
+
+@pytest.mark.parametrize(
+    ("other", "text", "listed_as"),
+    [
+        pytest.param(
+            "copy.yaml", "{name: mine, modules: {intent_validator: []}}", "copy", id="a copy that kept its name"
+        ),
+        pytest.param("mine.yml", "modules: {intent_validator: []}", "mine.yml", id="another ending"),
+    ],
+)
+def test_a_graph_that_two_files_declare_is_told_and_the_first_is_served(
+    shelf: DeclaredGraphs, tmp_path: Path, other: str, text: str, listed_as: str
+) -> None:
+    (tmp_path / "graphs" / "a.yaml").write_text("{name: mine, modules: {history_preferences: []}}")
+    (tmp_path / "graphs" / other).write_text(text)
+
+    errors = {one.name: one.error for one in shelf.listed()}
+    assert errors["mine"] is None and list(shelf.get("mine").modules) == ["history_preferences"]
+    assert errors[listed_as] == f"{other} declares the graph mine, as a.yaml does: give one of them another name."
 
 
 def test_a_module_for_which_there_is_no_class_is_named(shelf: DeclaredGraphs, tmp_path: Path) -> None:
