@@ -12,9 +12,8 @@ from lxml.etree import XMLSyntaxError, iterparse
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.archives import Archive, Element, elements, open_archive, table, unpacked
 from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble, bounded_text
+from tasks.persona_ingestion.reading.word_parts import word_parts
 
-_DOCUMENT, _STYLES, _PROPERTIES = "word/document.xml", "word/styles.xml", "docProps/core.xml"
-_NOTES = {"word/footnotes.xml": "footnotes", "word/endnotes.xml": "endnotes"}
 _WORD = (
     "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}",
     "{http://purl.oclc.org/ooxml/wordprocessingml/main}",  # saved as "Strict Open XML"
@@ -30,6 +29,7 @@ _WRITTEN = {
     for local, written in {"tab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}.items()
     for name in _named(local)
 }
+_USUAL_LEVELS = {"Title": 1, **{f"Heading{level}": level for level in range(1, 7)}}  # by style id
 _HEADING = re.compile(r"heading ([1-6])", re.IGNORECASE)
 _PARAGRAPH, _TEXT, _STYLE, _NAME = _named("p"), _named("t"), _named("pStyle"), _named("name")
 _ELSEWHERE = (
@@ -42,24 +42,34 @@ _ELSEWHERE = (
 
 def read_word_document(file: BinaryIO) -> Iterator[Item]:
     """The text, then its footnotes and endnotes. Deleted text, the place that text was moved from, comments, headers
-    and footers are not read."""
+    and footers are not read. What is damaged beside the text is named, and the text is read without it."""
     with open_archive(file) as archive:
-        levels = _heading_levels(archive)
-        yield About(title=_title(archive))
-        with unpacked(archive, _DOCUMENT) as part:
+        parts = word_parts(archive)
+        levels = dict(_USUAL_LEVELS)
+        if parts.styles:
+            try:
+                levels |= _heading_levels(table(archive, parts.styles))
+            except InvalidInputError as error:
+                yield Trouble(str(error), part="headings")
+        if parts.properties:
+            try:
+                yield About(title=_title(table(archive, parts.properties)))
+            except InvalidInputError as error:
+                yield Trouble(str(error), part="title")
+        with unpacked(archive, parts.document) as part:
             yield from _paragraphs(part, levels)
-        for name in _NOTES:
-            if name in archive.namelist():
-                yield from _notes(archive, name)
+        for name, told in ((parts.footnotes, "footnotes"), (parts.endnotes, "endnotes")):
+            if name:
+                yield from _notes(archive, name, told)
 
 
-def _notes(archive: Archive, name: str) -> Iterator[Item]:
+def _notes(archive: Archive, name: str, told: str) -> Iterator[Item]:
     try:
         with unpacked(archive, name) as part:
             for item in _paragraphs(part, {}):
-                yield replace(item, part=f"{_NOTES[name]}, {item.part}") if isinstance(item, Trouble) else item
+                yield replace(item, part=f"{told}, {item.part}") if isinstance(item, Trouble) else item
     except InvalidInputError as error:
-        yield Trouble(str(error), part=_NOTES[name])
+        yield Trouble(str(error), part=told)
 
 
 def _paragraphs(part: BinaryIO, levels: dict[str, int]) -> Iterator[Item]:
@@ -103,12 +113,10 @@ def _forget(paragraph: Element) -> None:
         del parent[0]
 
 
-def _heading_levels(archive: Archive) -> dict[str, int]:
+def _heading_levels(styles: Element) -> dict[str, int]:
     """Level by style id; ids are in the writer's language, names are not."""
-    levels = {"Title": 1, **{f"Heading{level}": level for level in range(1, 7)}}
-    if _STYLES not in archive.namelist():
-        return levels
-    for style in elements(table(archive, _STYLES), "style"):
+    levels: dict[str, int] = {}
+    for style in elements(styles, "style"):
         name = next((_attribute(element, "val") for element in style.iterchildren(*_NAME)), "")
         if match := _HEADING.fullmatch(name):
             levels[_attribute(style, "styleId")] = int(match[1])
@@ -117,9 +125,5 @@ def _heading_levels(archive: Archive) -> dict[str, int]:
     return levels
 
 
-def _title(archive: Archive) -> str | None:
-    if _PROPERTIES not in archive.namelist():
-        return None
-    return next(
-        (element.text.strip() for element in elements(table(archive, _PROPERTIES), "title") if element.text), None
-    )
+def _title(properties: Element) -> str | None:
+    return next((element.text.strip() for element in elements(properties, "title") if element.text), None)
