@@ -264,6 +264,8 @@ def _decoded(buffer: _Buffer) -> Any:
             if _may_go_on(error, buffer) and buffer.grow():
                 continue
             raise _NotJsonError(f"is not JSON ({error.msg})") from error
+        except ValueError as error:  # a number of thousands of digits
+            raise _NotJsonError(f"cannot be read ({error})") from error
         except RecursionError as error:
             raise _NotJsonError("is nested too deeply") from error
         buffer.skip(end - buffer.at)

@@ -94,6 +94,12 @@ def test_a_broken_entry_of_a_list_is_named_by_its_line_and_the_next_one_is_read(
     assert [(trouble.line, trouble.part) for trouble in troubles(items)] == [(3, "entry 2"), (5, "entry 4")]
 
 
+def test_a_number_of_thousands_of_digits_costs_its_own_entry() -> None:
+    content = f'[{{"text": "one"}},\n{{"text": "two", "likes": {"7" * 6_000}}},\n{{"text": "three"}}]'
+    items = read(read_json_array, content.encode())
+    assert (texts(items), lines_left_out(items)) == (["one", "three"], [2])
+
+
 def test_a_list_that_breaks_off_gives_what_came_before() -> None:
     items = read(read_json_array, b'[{"text": "one"}, {"text": "tw')
     assert texts(items) == ["one"]
