@@ -43,9 +43,11 @@ def check_sources(folder: Path) -> None:
     """A wrong folder must not empty a persona."""
     if not folder.is_dir():
         raise InvalidInputError(f"{folder} is no folder; give the one that holds works/, quotes/ or profile.md.")
-    if not any(find_sources(folder, collection).files for collection in COLLECTIONS):
+    found = [find_sources(folder, collection) for collection in COLLECTIONS]
+    if not any(sources.files for sources in found):
+        first = next((f" ({place.file} {place.reason})" for sources in found for place in sources.left_out), "")
         raise InvalidInputError(
-            f"{folder} holds no sources: put texts into works/, quotations into quotes/, and the profile into "
+            f"{folder} holds no sources{first}: put texts into works/, quotations into quotes/, and the profile into "
             "profile.md (docs/persona_ingestion.md lists the kinds of files)."
         )
 

@@ -169,7 +169,7 @@ async def _weights(ingestion: Ingestion) -> dict[CollectionName, int]:
     source: str = ingestion.run.job.params["source"]
 
     def weigh(name: CollectionName) -> int:
-        with suppress(MillraceError):  # the collection itself says what is wrong with the folder
+        with suppress(MillraceError, OSError):  # the collection itself says what is wrong with the folder
             return sources_of(source, name).size
         return 0
 

@@ -71,8 +71,11 @@ def find_sources(folder: Path, collection: CollectionName) -> Sources:
     files: list[SourceFile] = []
     left_out: list[LeftOut] = []
     for path in _candidates(folder, collection):
-        name = _readable(path.relative_to(folder)).as_posix()
-        found = _look_at(path, folder, collection)
+        name = _readable(path.relative_to(folder)).as_posix() if path != folder else folder.name
+        try:
+            found = _look_at(path, folder, collection)
+        except OSError as error:
+            found = f"cannot be looked at ({error.strerror})"
         if isinstance(found, SourceFile):
             files.append(found)
         else:
@@ -81,7 +84,7 @@ def find_sources(folder: Path, collection: CollectionName) -> Sources:
 
 
 def _other_folders(folder: Path) -> Iterator[LeftOut]:
-    for path in _listed(folder):
+    for path in _listed(folder) or ():
         if path.is_dir() and path.name.lower() not in COLLECTIONS:
             name = _readable(path.relative_to(folder)).as_posix()
             yield LeftOut(
@@ -91,6 +94,9 @@ def _other_folders(folder: Path) -> Iterator[LeftOut]:
 
 def _candidates(folder: Path, collection: CollectionName) -> Iterator[Path]:
     listed = _listed(folder)
+    if listed is None:
+        yield folder
+        return
     own = (path for path in listed if path.name.lower() == collection)
     for path in sorted(own, key=lambda path: path.name != collection):
         yield from _walk(path, _DEEPEST)
@@ -107,21 +113,29 @@ def _collection_of_loose(path: Path) -> CollectionName | None:
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:
-    """Every file below; a folder that is a link is yielded itself, to be refused by name."""
-    if folder.is_symlink():
+    """Every file below. A folder that is a link, lies too deep or cannot be listed is yielded itself, to be refused by
+    name."""
+    listed = _listed(folder) if depth >= 0 and not folder.is_symlink() else None
+    if listed is None:
         yield folder
         return
-    for path in _listed(folder):
-        if path.is_dir() and not path.is_symlink() and depth and os.access(path, os.R_OK | os.X_OK):
+    for path in listed:
+        if path.is_dir():
             yield from _walk(path, depth - 1)
         else:
             yield path
 
 
-def _listed(folder: Path) -> list[Path]:
+def _listed(folder: Path) -> list[Path] | None:
+    """None where the system does not show what is in it; without the right to enter, nothing in it can be looked at."""
     if not folder.is_dir():
         return []
-    return sorted((path for path in folder.iterdir() if not _is_leftover(path.name)), key=lambda path: path.name)
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return None
+    try:
+        return sorted((path for path in folder.iterdir() if not _is_leftover(path.name)), key=lambda path: path.name)
+    except OSError:
+        return None
 
 
 def _is_leftover(name: str) -> bool:
@@ -140,7 +154,8 @@ def _look_at(path: Path, folder: Path, collection: CollectionName) -> SourceFile
     if not path.exists():
         return "is a link to a file that does not exist"
     if path.is_dir():
-        return f"cannot be listed, or lies more than {_DEEPEST} folders deep"
+        lies_too_deep = len(path.relative_to(folder).parts) > _DEEPEST + 1
+        return f"lies more than {_DEEPEST} folders deep" if lies_too_deep else "is a folder that cannot be listed"
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
         return "is not a regular file"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,45 @@ def test_a_file_that_is_not_taken_is_named_with_the_reason(tmp_path: Path) -> No
         "works/gone.txt": "is a link to a file that does not exist",
         "works/round.txt": "is a link to a file that does not exist",
     }
+
+
+@pytest.mark.parametrize(
+    ("closed", "collection", "named", "read"),
+    [
+        ("poet", "works", "poet", []),
+        ("poet/works", "works", "works", ["loose.txt"]),
+        ("poet/works/letters", "works", "works/letters", ["works/a.txt", "loose.txt"]),
+        ("poet/quotes", "quotes", "quotes", []),
+    ],
+)
+def test_a_folder_that_cannot_be_listed_is_named_and_what_lies_beside_it_is_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    closed: str,
+    collection: CollectionName,
+    named: str,
+    read: list[str],
+) -> None:
+    put(tmp_path / "poet", "works/a.txt", "works/letters/b.txt", "quotes/c.csv", "loose.txt")
+    iterdir = Path.iterdir
+
+    def refusing(folder: Path) -> Iterator[Path]:
+        if folder == (tmp_path / closed).resolve():
+            raise PermissionError(13, "Permission denied", str(folder))
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    found = find_sources(tmp_path / "poet", collection)
+    assert [file.name for file in found.files] == read
+    assert [(left.file, left.reason) for left in found.left_out] == [(named, "is a folder that cannot be listed")]
+
+
+def test_a_folder_that_lies_too_deep_is_named_as_that(tmp_path: Path) -> None:
+    deep = "/".join(f"f{number}" for number in range(13))
+    put(tmp_path, f"works/{deep}/a.txt", f"works/{deep.rpartition('/')[0]}/b.txt")
+    found = find_sources(tmp_path, "works")
+    assert [Path(file.name).name for file in found.files] == ["b.txt"]
+    assert [left.reason for left in found.left_out] == ["lies more than 12 folders deep"]
 
 
 def test_a_link_is_followed_inside_the_personas_folder_and_refused_when_it_leaves_it(tmp_path: Path) -> None:
