@@ -45,7 +45,10 @@ def check_sources(folder: Path) -> None:
         raise InvalidInputError(f"{folder} is no folder; give the one that holds works/, quotes/ or profile.md.")
     found = [find_sources(folder, collection) for collection in COLLECTIONS]
     if not any(sources.files for sources in found):
-        first = next((f" ({place.file} {place.reason})" for sources in found for place in sources.left_out), "")
+        first = next(
+            (f" ({place.file} {place.reason})" for sources in found for place in (*sources.left_out, *sources.beside)),
+            "",
+        )
         raise InvalidInputError(
             f"{folder} holds no sources{first}: put texts into works/, quotations into quotes/, and the profile into "
             "profile.md (docs/persona_ingestion.md lists the kinds of files)."

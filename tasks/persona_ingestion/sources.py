@@ -25,6 +25,11 @@ _TEXT_KINDS = {
 }
 _QUOTE_KINDS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv"}
 _KINDS_OF: dict[CollectionName, dict[str, str]] = {"works": _TEXT_KINDS, "quotes": _QUOTE_KINDS, "profile": _TEXT_KINDS}
+_OF_NO_KIND = (
+    "is of a kind that is not read "
+    f"(texts: {', '.join(dict.fromkeys(_TEXT_KINDS.values()))}; quotations: "
+    f"{', '.join(dict.fromkeys(_QUOTE_KINDS.values()))})"
+)
 _DEEPEST = 12  # folders below a collection's own
 _READ_THIS_VERY_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 
@@ -51,8 +56,9 @@ class Sources:
 
     files: tuple[SourceFile, ...]
     left_out: tuple[LeftOut, ...]
-    other_folders: tuple[LeftOut, ...] = ()
-    """Folders that no collection reads. They lie beside the collections, so they are no reason for one to fail."""
+    beside: tuple[LeftOut, ...] = ()
+    """Folders and loose files that no collection reads. They lie beside the collections, so they are no reason for one
+    to fail."""
 
     @property
     def size(self) -> int:
@@ -65,7 +71,7 @@ def find_sources(folder: Path, collection: CollectionName) -> Sources:
 
     `works` are in `works/`, `quotes` in `quotes/`, a profile is `profile.md` and `profile/`. Files that lie loose in
     the folder come after these and are works or quotes by their kind. Hidden files and editors' leftovers are not
-    looked at. The letter case of these names does not matter. What else is a folder is named once, with the works.
+    looked at. The letter case of these names does not matter. What else lies there is named once, with the works.
     """
     folder = folder.resolve()
     files: list[SourceFile] = []
@@ -80,13 +86,16 @@ def find_sources(folder: Path, collection: CollectionName) -> Sources:
             files.append(found)
         else:
             left_out.append(LeftOut(file=name, reason=found))
-    return Sources(tuple(files), tuple(left_out), tuple(_other_folders(folder)) if collection == "works" else ())
+    return Sources(tuple(files), tuple(left_out), tuple(_beside(folder)) if collection == "works" else ())
 
 
-def _other_folders(folder: Path) -> Iterator[LeftOut]:
+def _beside(folder: Path) -> Iterator[LeftOut]:
     for path in _listed(folder) or ():
-        if path.is_dir() and path.name.lower() not in COLLECTIONS:
-            name = _readable(path.relative_to(folder)).as_posix()
+        name = _readable(path.relative_to(folder)).as_posix()
+        if not path.is_dir():
+            if _collection_of_loose(path) is None:
+                yield LeftOut(file=name, reason=_OF_NO_KIND)
+        elif path.name.lower() not in COLLECTIONS:
             yield LeftOut(
                 file=name, reason="is a folder that is not read (texts go into works/, quotations into quotes/)"
             )

@@ -112,7 +112,7 @@ async def update_from(
         update = _Update(collection, embedder, read, tell, result, is_new=not held)
         await update.add_what_is_new()
         _check_something_was_read(result)
-        for place in sources.other_folders:
+        for place in sources.beside:
             result.leave_out(place)
         await update.remove_surplus(ledger)
         _check_counts(result)

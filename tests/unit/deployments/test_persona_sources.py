@@ -98,3 +98,9 @@ def test_a_copy_that_cannot_be_put_in_place_leaves_what_was_there(
     with pytest.raises(PermissionError):
         place_sources(source, tmp_path / "personas", "poe")
     assert names(tmp_path / "personas" / "poe") == {"works/old.txt"}
+
+
+def test_a_folder_of_files_that_are_not_read_says_which_and_why(tmp_path: Path) -> None:
+    put(tmp_path / "given", "notes.doc")
+    with pytest.raises(InvalidInputError, match=r"holds no sources \(notes\.doc is of a kind that is not read"):
+        place_sources(tmp_path / "given", tmp_path / "personas", "poe")

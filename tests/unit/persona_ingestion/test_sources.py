@@ -94,8 +94,17 @@ def test_the_letter_case_of_a_collections_folder_does_not_matter(tmp_path: Path)
 
 def test_a_folder_that_no_collection_reads_is_named_once(tmp_path: Path) -> None:
     put(tmp_path, "works/a.txt", "poems/b.txt", "Drafts/c.txt", ".git/d.txt", "quotes/e.csv")
-    named = [left.file for name in COLLECTIONS for left in find_sources(tmp_path, name).other_folders]
+    named = [left.file for name in COLLECTIONS for left in find_sources(tmp_path, name).beside]
     assert sorted(named) == ["Drafts", "poems"]
+
+
+def test_a_loose_file_of_a_kind_that_no_collection_reads_is_named_once_with_the_kinds_that_are(tmp_path: Path) -> None:
+    put(tmp_path, "x.rtf", "notes.doc", "Sayings.xlsx", "README", "works", ".hidden.doc", "old.doc~", "a.txt", "b.csv")
+    beside = [left for name in COLLECTIONS for left in find_sources(tmp_path, name).beside]
+    assert sorted(left.file for left in beside) == ["README", "Sayings.xlsx", "notes.doc", "works", "x.rtf"]
+    assert {left.reason for left in beside} == {
+        "is of a kind that is not read (texts: txt, md, html, epub, pdf, docx; quotations: jsonl, json, csv)"
+    }
 
 
 def test_a_file_that_is_not_taken_is_named_with_the_reason(tmp_path: Path) -> None:
