@@ -10,3 +10,10 @@ def with_commas(text: str) -> str:
     for cedilla, comma in _COMMAS:
         text = text.replace(cedilla, comma)
     return text
+
+
+def with_cedillas(text: str) -> str:
+    """Romanian ș and ț as ş and ţ, as older texts and keyboards write them."""
+    for cedilla, comma in _COMMAS:
+        text = text.replace(comma, cedilla)
+    return text

@@ -79,6 +79,35 @@ async def test_a_filter_finds_its_value_in_either_romanian_spelling(
     assert [hit.id for hit in await search.search("corbi", POE, where=where)] == ["w4"]
 
 
+@pytest.mark.parametrize(
+    ("stored", "asked", "is_found"),
+    [
+        ({"author": "Mark Twain"}, {"author": "mark twain"}, True),
+        ({"author": "Mark Twain"}, {"author": "MARK TWAIN"}, True),
+        ({"author": "Émile Cioran"}, {"author": "émile cioran"}, True),
+        ({"author": "Émile Cioran"}, {"author": "e\u0301mile cioran"}, True),
+        ({"author": "Şerif Ateş"}, {"author": "Șerif Ateș"}, True),
+        ({"author": "Mark Twain"}, {"author": {"$in": ["seneca", "mark twain"]}}, True),
+        ({"author": "Mark Twain"}, {"author": "Mark"}, False),
+        ({"author": "Emile"}, {"author": "émile"}, False),
+        ({"work": "The raven"}, {"work": "the raven"}, True),
+        ({"work": "raven"}, {"work": "Raven"}, True),
+        ({"work": "glossa\u0306"}, {"work": "glossă"}, True),
+        ({"work": "poe's tales"}, {"work": "Poe's Tales"}, True),
+        ({"language": "en"}, {"language": "EN"}, True),
+        ({"language": "en"}, {"language": "en-GB"}, True),
+        ({"language": "en"}, {"language": "en_US"}, True),
+        ({"language": "en"}, {"language": "enm"}, False),
+        ({"trust": "authored"}, {"trust": "AUTHORED"}, False),
+    ],
+)
+async def test_a_filter_finds_its_value_however_it_is_typed(
+    search: HybridSearch, stored: dict[str, str], asked: dict[str, Any], is_found: bool
+) -> None:
+    await put(search, "works", [Entry("w4", "Three crows", stored), Entry("w5", "Four crows", {"work": "crows"})])
+    assert [hit.id for hit in await search.search("crows", POE, where=asked)] == ["w4"] * is_found
+
+
 async def test_all_collections_are_ranked_together(search: HybridSearch) -> None:
     await put(search, "works", [RAVEN, ANNABEL])
     await put(search, "quotes", [QUOTE])
