@@ -69,17 +69,29 @@ def ask(
     """Show the passages of a persona that answer best, with where they stand."""
     from deployments.gateway_client import gateway
 
-    asked = {"q": question, "collection": [str(one) for one in collection or []], "limit": limit}
-    asked |= {name: value for name, value in (("work", work), ("language", language)) if value}
+    only = {"collection": [str(one) for one in collection or []], "work": work, "language": language}
+    only = {name: value for name, value in only.items() if value}
     with gateway() as client:
-        found = client.get(f"/api/personas/{persona}/search", params=asked).json()
+        found = client.get(f"/api/personas/{persona}/search", params={"q": question, "limit": limit, **only}).json()
+        if not found["items"] and not json:
+            print(_nothing_found(client.get(f"/api/personas/{persona}").json(), only))
     if json:
         print_json(found)
         return
     for number, hit in enumerate(found["items"], start=1):
         print(f"{number}. {_place_of(hit)}\n{_indented(hit['text'])}\n")
-    if not found["items"]:
-        print(f"Nothing is stored for {persona} that could answer; `millrace ingest {persona} --source DIR` first.")
+
+
+def _nothing_found(persona: dict[str, Any], only: dict[str, Any]) -> str:
+    """Whether nothing is stored at all, or nothing of what was asked for."""
+    name = persona["persona_id"]
+    if not persona["total_vectors"] or not only:
+        return f"Nothing is stored for {name} that could answer; `millrace ingest {name} --source DIR` first."
+    told = [f"--{kind} {one}" for kind, given in only.items() for one in ([given] if isinstance(given, str) else given)]
+    return (
+        f"None of the {persona['total_vectors']:,} passages of {name} fits {plain_text(' '.join(told))}; "
+        "ask without that, and the answers name their works."
+    )
 
 
 def _place(client: Any, persona: str, source: Path) -> None:
