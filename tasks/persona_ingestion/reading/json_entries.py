@@ -13,7 +13,7 @@ from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.items import Trouble
 from tasks.persona_ingestion.reading.text_lines import Line
 
-_LONGEST_ENTRY = 256_000  # characters
+LONGEST_ENTRY = 256_000  # characters
 _LONGEST_LITERAL = len("false")
 _LONGEST_JOINT = 200  # characters between two entries, when the next is looked for after a broken one
 _BETWEEN = re.compile(r"[\s,]*")
@@ -275,7 +275,7 @@ def _decoded(buffer: _Buffer) -> Any:
 def _may_go_on(error: json.JSONDecodeError, buffer: _Buffer) -> bool:
     """The entry stops where the text that was read so far does."""
     stops = error.msg.startswith("Unterminated") or error.pos >= len(buffer.text.rstrip()) - _LONGEST_LITERAL
-    return stops and len(buffer.text) - buffer.at <= _LONGEST_ENTRY
+    return stops and len(buffer.text) - buffer.at <= LONGEST_ENTRY
 
 
 def _resume(buffer: _Buffer) -> None:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Block, Item, Trouble
-from tasks.persona_ingestion.reading.json_entries import BadEntry, json_entries
+from tasks.persona_ingestion.reading.json_entries import LONGEST_ENTRY, BadEntry, json_entries
 from tasks.persona_ingestion.reading.text_encoding import detect_encoding
 from tasks.persona_ingestion.reading.text_lines import Line, read_lines
 
@@ -28,16 +28,32 @@ def read_json_lines(file: BinaryIO) -> Iterator[Item]:
     """An object or a string per line; blank lines are passed over."""
     encoding = detect_encoding(file)
     yield About(encoding=encoding)
-    cut = 0  # the line of which a piece was refused already
-    for line in read_lines(file, encoding):
+    for line in _whole_lines(read_lines(file, encoding)):
         if isinstance(line, Trouble):
             yield line
-        elif not line.ends or line.number == cut:
-            if line.number != cut:
-                yield Trouble(f"is longer than {LONGEST_BLOCK} characters", line=line.number)
-            cut = line.number
         elif line.text.strip():
             yield _parsed(line)
+
+
+def _whole_lines(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
+    """Lines put together from their pieces. One that is too long, or holds what cannot be decoded, is named once."""
+    held: list[Line] = []
+    refused = 0  # the line that was named already
+    for line in lines:
+        if isinstance(line, Trouble):
+            if line.line != refused:
+                yield line
+            held, refused = [], line.line or 0
+        elif line.number != refused:
+            held.append(line)
+            if sum(len(piece.text) for piece in held) > LONGEST_ENTRY:
+                yield Trouble(f"is longer than {LONGEST_ENTRY} characters", line=line.number)
+                held, refused = [], line.number
+            elif line.ends:
+                yield line._replace(text="".join(piece.text for piece in held))
+                held = []
+    if held:  # the file ends without a line's end
+        yield held[0]._replace(text="".join(piece.text for piece in held))
 
 
 def read_json_array(file: BinaryIO) -> Iterator[Item]:

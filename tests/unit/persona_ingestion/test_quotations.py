@@ -65,6 +65,37 @@ def test_a_bad_line_does_not_stop_the_lines_after_it() -> None:
     assert lines_left_out(items) == [3, 4, 6, 7]
 
 
+@pytest.mark.parametrize(
+    ("line", "kept", "reason"),
+    [
+        (json.dumps({"text": "long", "notes": "x" * 17_000}), True, None),
+        (json.dumps({"text": "long", "embedding": [0.123456789] * 4_000}), True, None),
+        (json.dumps({"notes": "ăîș " * 10_000, "text": "long"}), True, None),
+        (json.dumps({"text": "long", "notes": "x y " * 70_000}), False, "is longer than 256000 characters"),
+        (json.dumps({"text": "x " * 10_000}), False, "is longer than 16000 characters"),
+        ('{"text": "long", "notes": "' + "x " * 20_000, False, "is not JSON"),
+    ],
+    ids=["a long note", "a vector", "escaped letters", "beyond all measure", "a long text", "cut off"],
+)
+@pytest.mark.parametrize("last", [False, True], ids=["between others", "at the end"])
+def test_a_line_is_one_entry_however_much_stands_beside_its_text(
+    line: str, kept: bool, reason: str | None, last: bool
+) -> None:
+    content = '{"text": "one"}\n' + line + ("" if last else '\n{"text": "three"}\n')
+    items = read(read_json_lines, content.encode())
+    assert texts(items) == ["one", *["long"] * kept, *["three"] * (not last)]
+    assert [(trouble.line, reason is not None and reason in trouble.reason) for trouble in troubles(items)] == [
+        (2, True)
+    ] * (reason is not None)
+
+
+def test_a_long_line_with_broken_letters_is_named_once_and_read_no_further() -> None:
+    broken = b'{"text": "two", "notes": "' + b"x " * 9_000 + b"\xff" + b" y" * 9_000 + b' \xff"}'
+    items = read(read_json_lines, b'{"text": "one"}\n' + broken + b'\n{"text": "three"}\n' + "ș".encode() * 30)
+    assert texts(items) == ["one", "three"]
+    assert lines_left_out(items) == [2, 4]
+
+
 ENTRIES = [{"text": f"quotation {number}", "author": "A"} for number in range(3_000)]
 
 
