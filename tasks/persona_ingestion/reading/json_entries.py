@@ -11,6 +11,8 @@ from typing import Any, cast
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.items import Trouble
+from tasks.persona_ingestion.reading.person_names import LISTS_OF_QUOTATIONS, NO_PERSONS, person
+from tasks.persona_ingestion.reading.quotation_entries import author_of, in_small_letters
 from tasks.persona_ingestion.reading.text_lines import Line
 
 LONGEST_ENTRY = 256_000  # characters
@@ -19,13 +21,6 @@ _LONGEST_JOINT = 200  # characters between two entries, when the next is looked 
 _BETWEEN = re.compile(r"[\s,]*")
 _AFTER_OBJECT = re.compile(r"\n\s*(?=\{)|\}\s*,\s*(?=\{\s*\")")
 _AFTER_OTHER = re.compile(r"\n|,\s*(?=[{\"\]])")
-_LISTS_OF_QUOTATIONS = frozenset(("quotes", "quotations", "citate", "entries", "items", "results", "data", "rows"))
-_NO_PERSONS = _LISTS_OF_QUOTATIONS | frozenset(
-    (
-        *("quote", "text", "texts", "list", "all", "content", "contents", "records", "values", "collection", "result"),
-        *("sayings", "aphorisms", "proverbs", "response", "tags", "categories", "topics", "more", "others", "various"),
-    )
-)
 
 Lines = Generator[Line | Trouble]
 
@@ -35,7 +30,8 @@ class Entry:
     value: Any
     line: int
     under: str | None = None
-    """The name of the list or object that holds it, where that names a person rather than a collection."""
+    """The name of the list or object that holds it, where that names a person rather than a collection, else the author
+    whom the object with the lists tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +48,9 @@ class _Shape:
     lists: frozenset[str] = frozenset()
     bare: bool = False
     members: bool = False
+    author: str | None = None
+    """Whose all are, as the object that holds the lists says. Where entries name persons themselves, it says who has
+    collected them."""
 
 
 class _NotJsonError(ValueError):
@@ -131,23 +130,26 @@ def _shape(buffer: _Buffer, text_names: Collection[str]) -> _Shape:
     if first == "[":
         return _Shape()
     lists: list[str] = []
-    is_entry = holds_entries = False
+    is_entry = holds_entries = name_persons = False
+    author: str | None = None
     with suppress(_NotJsonError):
         for name, sign in _members(buffer) if first == "{" else ():
             if sign == "[":
                 lists.append(name)
-                _pass_over_list(buffer)
+                name_persons |= _names_persons(buffer)
             else:
                 value = _decoded(buffer)
+                author = author or author_of({name.lower(): value})
                 is_entry |= isinstance(value, str) and name.lower() in text_names
                 holds_entries |= bool(_held(value, text_names))
-    if known := [name for name in lists if name.lower() in _LISTS_OF_QUOTATIONS]:
-        return _Shape(frozenset(known))
+    author = None if name_persons else author
+    if known := [name for name in lists if name.lower() in LISTS_OF_QUOTATIONS]:
+        return _Shape(frozenset(known), author=author)
     if is_entry or (first == "{" and not lists and _another_follows(buffer)):
         return _Shape(bare=True)
     if not lists and not holds_entries:
         raise InvalidInputError("is not a list of quotations, nor an object that holds one")
-    return _Shape(frozenset(lists), members=holds_entries)
+    return _Shape(frozenset(lists), members=holds_entries, author=author)
 
 
 def _held(value: Any, text_names: Collection[str]) -> list[Any]:
@@ -155,7 +157,7 @@ def _held(value: Any, text_names: Collection[str]) -> list[Any]:
     if not isinstance(value, dict):
         return []
     members = {str(name).lower(): held for name, held in cast("dict[Any, Any]", value).items()}
-    lists = [held for name, held in members.items() if isinstance(held, list) and name in _NO_PERSONS]
+    lists = [held for name, held in members.items() if isinstance(held, list) and name in NO_PERSONS]
     if any(name in text_names and not isinstance(held, list) for name, held in members.items()):
         return [value]
     if lists:
@@ -165,13 +167,6 @@ def _held(value: Any, text_names: Collection[str]) -> list[Any]:
 
 def _names_a_text(value: Any, text_names: Collection[str]) -> bool:
     return isinstance(value, dict) and any(str(name).lower() in text_names for name in cast("dict[Any, Any]", value))
-
-
-def _person(name: str) -> str | None:
-    """The name, unless it is that of a collection, a topic or a number: persons are written with a capital."""
-    name = name.strip()
-    is_person = name[:1].isalpha() and not name[0].islower() and name.lower() not in _NO_PERSONS
-    return name if is_person and not any(char.isdigit() for char in name) else None
 
 
 def _another_follows(buffer: _Buffer) -> bool:
@@ -199,14 +194,14 @@ def _of_members(buffer: _Buffer, shape: _Shape, text_names: Collection[str]) -> 
                 line = buffer.line
                 value = _decoded(buffer)
                 for entry in _held(value, text_names) or ([] if shape.lists else [value]):
-                    yield Entry(entry, line, _person(name))
+                    yield Entry(entry, line, person(name) or shape.author)
             elif sign != "[":
                 _decoded(buffer)
             elif name not in shape.lists:
-                _pass_over_list(buffer)
+                _names_persons(buffer)
             else:
                 buffer.skip(1)
-                yield from _entries(buffer, under=_person(name))
+                yield from _entries(buffer, under=person(name) or shape.author)
                 _close_list(buffer)
     except _NotJsonError as error:
         yield Trouble(f"{error}, from here on", line=buffer.line)
@@ -214,11 +209,17 @@ def _of_members(buffer: _Buffer, shape: _Shape, text_names: Collection[str]) -> 
         yield from _ending(buffer, "}")
 
 
-def _pass_over_list(buffer: _Buffer) -> None:
+def _names_persons(buffer: _Buffer) -> bool:
+    """Whether an entry of the list says whose it is. The list is left behind."""
     buffer.skip(1)
-    for _ in _entries(buffer):
-        pass
+    names = False
+    for entry in _entries(buffer):
+        value = entry.value if isinstance(entry, Entry) else None
+        names = names or (
+            isinstance(value, dict) and author_of(in_small_letters(cast("dict[Any, Any]", value))) is not None
+        )
     _close_list(buffer)
+    return names
 
 
 def _close_list(buffer: _Buffer) -> None:

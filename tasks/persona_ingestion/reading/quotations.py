@@ -6,17 +6,15 @@ import csv
 import json
 import re
 from collections.abc import Generator, Iterator
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 from spine.errors import InvalidInputError
-from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Block, Item, Trouble
+from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble
 from tasks.persona_ingestion.reading.json_entries import LONGEST_ENTRY, BadEntry, json_entries
+from tasks.persona_ingestion.reading.quotation_entries import TEXT_NAMES, either, quotation, quotations
 from tasks.persona_ingestion.reading.text_encoding import detect_encoding
 from tasks.persona_ingestion.reading.text_lines import Line, read_lines
 
-_TEXT_NAMES = ("text", "quote", "quotation", "content", "body", "citat")
-_AUTHOR_NAMES = ("author", "attribution", "by", "autor", "authors", "autori")
-_PERSON_NAMES = ("name", "fullname", "full_name", "nume", "author")
 _DELIMITERS = ",;\t|"
 _IN_NO_TEXT = "\x1f"
 _IN_MARKS = re.compile(r'"[^"]*+(?:""[^"]*+)*+" *')
@@ -32,7 +30,7 @@ def read_json_lines(file: BinaryIO) -> Iterator[Item]:
         if isinstance(line, Trouble):
             yield line
         elif line.text.strip():
-            yield _parsed(line)
+            yield from _parsed(line)
 
 
 def _whole_lines(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
@@ -65,13 +63,13 @@ def read_json_array(file: BinaryIO) -> Iterator[Item]:
         file.seek(0)
         yield from read_lines(file, encoding)
 
-    for number, entry in enumerate(json_entries(read_anew, _TEXT_NAMES), start=1):
+    for number, entry in enumerate(json_entries(read_anew, TEXT_NAMES), start=1):
         if isinstance(entry, Trouble):
             yield entry
         elif isinstance(entry, BadEntry):
             yield Trouble(entry.reason, line=entry.line, part=f"entry {number}")
         else:
-            yield quotation(entry.value, line=entry.line, part=f"entry {number}", author=entry.under)
+            yield from quotations(entry.value, line=entry.line, part=f"entry {number}", author=entry.under)
 
 
 def read_csv(file: BinaryIO) -> Iterator[Item]:
@@ -80,8 +78,8 @@ def read_csv(file: BinaryIO) -> Iterator[Item]:
     yield About(encoding=encoding)
     feed = _CsvLines(read_lines(file, encoding))
     names, delimiter = _heading(feed)
-    if not set(names) & set(_TEXT_NAMES):
-        raise InvalidInputError(f"its first row names no column {_either(_TEXT_NAMES)}")
+    if not set(names) & set(TEXT_NAMES):
+        raise InvalidInputError(f"its first row names no column {either(TEXT_NAMES)}")
     rows = csv.reader(feed, delimiter=delimiter)
     while True:
         feed.begin_row()
@@ -148,56 +146,13 @@ def _of_row(names: list[str], row: list[str], line: int | None) -> Block | Troub
     return quotation(dict(zip(names, row, strict=False)), line=line)
 
 
-def quotation(
-    entry: Any, *, line: int | None = None, part: str | None = None, author: str | None = None
-) -> Block | Trouble:
-    """A quotation, or what is wrong with the entry. `author` is whose it is where the entry names nobody."""
-    if isinstance(entry, str):
-        entry = {"text": entry}
-    if not isinstance(entry, dict):
-        return Trouble("is neither a text nor an object", line=line, part=part)
-    fields = {str(name).lower(): value for name, value in entry.items()}
-    text = _first(fields, _TEXT_NAMES)
-    if text is None:
-        return Trouble(f"has no {_either(_TEXT_NAMES)} with a text in it", line=line, part=part)
-    if len(text) > LONGEST_BLOCK:
-        return Trouble(f"is longer than {LONGEST_BLOCK} characters", line=line, part=part)
-    return Block(text, line=line, alone=True, author=_author(fields) or author)
-
-
-def _parsed(line: Line) -> Block | Trouble:
+def _parsed(line: Line) -> Iterator[Block | Trouble]:
     try:
         entry = json.loads(line.text)
     except (ValueError, RecursionError) as error:
-        return Trouble(f"is not JSON ({error})", line=line.number)
-    return quotation(entry, line=line.number)
-
-
-def _first(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
-    values = (fields.get(name) for name in names)
-    return next((value.strip() for value in values if isinstance(value, str) and value.strip()), None)
-
-
-def _author(fields: dict[str, Any]) -> str | None:
-    named = (_name_of(fields.get(name)) for name in _AUTHOR_NAMES)
-    return next((name for name in named if name), None)
-
-
-def _name_of(author: Any) -> str | None:
-    """Of a text, of an object with a name, or of several of these in a list."""
-    if isinstance(author, str):
-        return author.strip() or None
-    if isinstance(author, dict):
-        fields = {str(name).lower(): value for name, value in cast("dict[Any, Any]", author).items()}
-        return _first(fields, _PERSON_NAMES)
-    if isinstance(author, list):
-        named = (_name_of(one) for one in cast("list[Any]", author) if not isinstance(one, list))
-        return ", ".join(name for name in named if name) or None
-    return None
-
-
-def _either(names: tuple[str, ...]) -> str:
-    return f"`{'`, `'.join(names[:-1])}` or `{names[-1]}`"
+        yield Trouble(f"is not JSON ({error})", line=line.number)
+    else:
+        yield from quotations(entry, line=line.number)
 
 
 def _delimiter(heading: str) -> str:

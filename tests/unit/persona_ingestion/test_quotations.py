@@ -9,7 +9,8 @@ import pytest
 
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.items import Block, Trouble
-from tasks.persona_ingestion.reading.quotations import quotation, read_csv, read_json_array, read_json_lines
+from tasks.persona_ingestion.reading.quotation_entries import quotation
+from tasks.persona_ingestion.reading.quotations import read_csv, read_json_array, read_json_lines
 from tests.unit.persona_ingestion.source_files import lines_left_out, read, texts, troubles
 
 
@@ -96,6 +97,17 @@ def test_a_long_line_with_broken_letters_is_named_once_and_read_no_further() -> 
     assert lines_left_out(items) == [2, 4]
 
 
+def test_quotations_of_one_person_may_stand_on_one_line_and_a_bad_one_is_named_by_its_place() -> None:
+    items = read(
+        read_json_lines, b'{"author": "A", "quotes": ["one", 2, "three"]}\n{"author": "B", "quotes": []}\n"four"'
+    )
+    assert [(item.text, item.author) for item in items if isinstance(item, Block)] == [
+        *(("one", "A"), ("three", "A")),
+        ("four", None),
+    ]
+    assert [(trouble.line, trouble.part) for trouble in troubles(items)] == [(1, "quotation 2"), (2, None)]
+
+
 ENTRIES = [{"text": f"quotation {number}", "author": "A"} for number in range(3_000)]
 
 
@@ -176,6 +188,18 @@ def test_a_json_file_gives_its_quotations_and_nothing_else_and_names_what_is_los
         ('{"老子": ["one"]}', [("one", "老子")]),
         ('{"Quotes": ["one"]}', [("one", None)]),
         ('{"data": {"Results": ["one"]}}', [("one", None)]),
+        ('{"Love": ["one"], "Wisdom": ["two"], "Viața": ["three"]}', [("one", None), ("two", None), ("three", None)]),
+        ('{"Love Quotes": ["one"], "Courtney Love": ["two"]}', [("one", None), ("two", "Courtney Love")]),
+        ('{"author": "A", "quotes": ["one", {"text": "two"}]}', [("one", "A"), ("two", "A")]),
+        ('{"quotes": ["one"], "Author": {"name": "A"}}', [("one", "A")]),
+        ('{"by": "Poe", "works": ["one"], "letters": ["two"]}', [("one", "Poe"), ("two", "Poe")]),
+        ('{"author": "Who collects", "quotes": [{"text": "one", "by": "A"}, "two"]}', [("one", "A"), ("two", None)]),
+        ('{"author": "Who collects", "Poe": ["one"]}', [("one", "Poe")]),
+        ('[{"author": "A", "quotes": ["one", "two"]}, "three"]', [("one", "A"), ("two", "A"), ("three", None)]),
+        ('[{"Name": "A", "Quotes": [{"text": "one", "by": "B"}, {"text": "two"}]}]', [("one", "B"), ("two", "A")]),
+        ('{"authors": [{"name": "A", "sayings": ["one"]}]}', [("one", "A")]),
+        ('[{"name": "Love", "quotes": ["one"]}, {"topic": "B", "quotes": ["two"]}]', [("one", None), ("two", None)]),
+        ('[{"text": "one", "author": "A", "quotes": ["no", "entry"]}]', [("one", "A")]),
         ('{"Sayings": ["one"], "wisdom": ["two"], "1850": ["three"]}', [("one", None), ("two", None), ("three", None)]),
     ],
 )
