@@ -6,12 +6,13 @@ import codecs
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from dataclasses import replace
+from typing import BinaryIO, cast
 
 from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
 from tasks.persona_ingestion.reading.items import About, Block, Item, Trouble
 from tasks.persona_ingestion.reading.markup import markup_blocks
-from tasks.persona_ingestion.reading.text_encoding import DAMAGED, detect_encoding
+from tasks.persona_ingestion.reading.text_encoding import detect_encoding
 
 _DECLARED = re.compile(rb"(?:charset\s*=\s*|<\?xml[^>]{0,80}encoding\s*=\s*)[\"']?([A-Za-z0-9_.:-]{2,40})", re.I)
 _HEAD = 4096  # bytes in which a page says its encoding
@@ -29,6 +30,12 @@ _MEANT = {
     "shift_jis": "cp932",
 }
 """By the name that pages declare, the larger encoding that browsers read (https://encoding.spec.whatwg.org)."""
+_UNDECODED = "\ufdd0"
+"""Stands for bytes that cannot be decoded while a page is parsed, which takes no half of a surrogate pair. Unicode
+keeps this sign out of texts; many hold U+FFFD, which an earlier program has written in place of a letter."""
+_MARKED = "millrace.undecoded-in-markup"
+
+codecs.register_error(_MARKED, lambda error: (_UNDECODED, cast(UnicodeDecodeError, error).end))
 
 
 def read_web_page(file: BinaryIO) -> Iterator[Item]:
@@ -49,8 +56,8 @@ def page_encoding(file: BinaryIO) -> str:
 
 
 def pieces(file: BinaryIO, encoding: str) -> Iterator[str]:
-    """Decoded pieces from the file's present place; what cannot be decoded becomes U+FFFD."""
-    text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=None)
+    """Decoded pieces from the file's present place; what cannot be decoded becomes a sign that `mended` takes out."""
+    text = io.TextIOWrapper(file, encoding=encoding, errors=_MARKED, newline=None)
     try:
         while piece := text.read(_PIECE):
             yield piece
@@ -61,13 +68,15 @@ def pieces(file: BinaryIO, encoding: str) -> Iterator[str]:
 def mended(items: Iterable[Item], encoding: str) -> Iterator[Item]:
     """The items without the signs of bytes that could not be decoded; the paragraphs that held them are named."""
     for item in items:
-        if isinstance(item, Block) and DAMAGED in item.text:
-            text = item.text.replace(DAMAGED, "")
+        if isinstance(item, Block) and _UNDECODED in item.text:
+            text = item.text.replace(_UNDECODED, "")
             yield Trouble(
                 f"holds bytes that are not {encoding.removesuffix('-sig')}",
                 part=f"the paragraph “{text[:_QUOTED].strip()}…”",
             )
             item = item._replace(text=text)
+        elif isinstance(item, About) and item.title and _UNDECODED in item.title:
+            item = replace(item, title=" ".join(item.title.replace(_UNDECODED, "").split()) or None)
         yield item
 
 

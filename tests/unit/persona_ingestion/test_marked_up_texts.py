@@ -212,6 +212,18 @@ def test_a_paragraph_with_bytes_that_do_not_fit_is_named_and_kept_without_them()
     assert troubles(items) == [Trouble("holds bytes that are not utf-8", part="the paragraph “one  two…”")]
 
 
+@pytest.mark.parametrize("written", ["na\ufffdve", "na&#xFFFD;ve", "na&#65533;ve"])
+def test_a_replacement_character_that_a_page_holds_is_a_letter_like_any_other(written: str) -> None:
+    items = read(read_web_page, f"<p>{written} ferryman</p><p>ș".encode())
+    assert texts(items) == ["na\ufffdve ferryman", "ș"]
+    assert not troubles(items)
+
+
+def test_a_title_loses_the_bytes_that_do_not_fit() -> None:
+    items = read(read_web_page, b"<title>On \xff Gates</title><p>" + "șapte țări</p>".encode() * 30)
+    assert title_of(items) == "On Gates"
+
+
 def test_a_gutenberg_page_loses_its_frame() -> None:
     text = (
         "<p>The Project Gutenberg eBook of X</p><p>Title: X of Y</p>"
