@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from io import BufferedReader
 from typing import BinaryIO
 from urllib.parse import unquote
@@ -14,7 +14,7 @@ from lxml.etree import LxmlError
 from spine.errors import InvalidInputError
 from tasks.persona_ingestion.reading.archives import Archive, Element, beside, elements, open_archive, table, unpacked
 from tasks.persona_ingestion.reading.character_data import escaped_sections
-from tasks.persona_ingestion.reading.epub_navigation import Label, named, read_labels
+from tasks.persona_ingestion.reading.epub_navigation import Label, named, names_the_file, read_labels
 from tasks.persona_ingestion.reading.gutenberg import strip_gutenberg
 from tasks.persona_ingestion.reading.items import About, Item, Trouble
 from tasks.persona_ingestion.reading.markup import markup_blocks
@@ -22,6 +22,7 @@ from tasks.persona_ingestion.reading.web_pages import mended, pieces
 
 _CONTAINER = "META-INF/container.xml"
 _HEAD = 256  # bytes
+_BEGINNING = 16_384  # bytes in which the first words of a chapter stand
 _ENCRYPTION = "META-INF/encryption.xml"
 _DECLARED = re.compile(rb"<\?xml[^>]{0,80}encoding\s*=\s*[\"']([A-Za-z0-9_-]{2,40})")
 
@@ -31,7 +32,7 @@ def read_epub(file: BinaryIO) -> Iterator[Item]:
     with open_archive(file) as archive:
         package_name = _package_name(archive)
         package = table(archive, package_name)
-        chapters = _chapters(package, package_name)
+        chapters = _chapters(package, package_name, frozenset(archive.namelist()))
         if _protected(archive) & set(chapters):
             raise InvalidInputError("is protected by its shop (DRM); only an unprotected book can be read")
         yield About(title=_said(package, "title"), language=(_said(package, "language") or "")[:2].lower() or None)
@@ -45,9 +46,9 @@ def _package_name(archive: Archive) -> str:
     raise InvalidInputError("does not name its package file; it is not an EPUB")
 
 
-def _chapters(package: Element, package_name: str) -> list[str]:
+def _chapters(package: Element, package_name: str, held: Container[str]) -> list[str]:
     parts = {
-        item.get("id"): beside(package_name, unquote(item.get("href", "")))
+        item.get("id"): _part(package_name, item.get("href", ""), held)
         for item in elements(package, "item")
         if "nav" not in item.get("properties", "").split()
     }
@@ -55,6 +56,12 @@ def _chapters(package: Element, package_name: str) -> list[str]:
     if not chapters:
         raise InvalidInputError("lists no chapters")
     return list(dict.fromkeys(chapters))
+
+
+def _part(package_name: str, reference: str, held: Container[str]) -> str:
+    """The part without the place in it that some makers of books write behind a `#`."""
+    exactly = beside(package_name, unquote(reference))
+    return exactly if exactly in held else beside(package_name, unquote(reference.partition("#")[0]))
 
 
 def _protected(archive: Archive) -> set[str]:
@@ -75,20 +82,25 @@ def _read_chapters(archive: Archive, chapters: list[str], labels: dict[str, Labe
     for name in chapters:
         try:
             with unpacked(archive, name) as part:
-                items = (item for item in _read_chapter(part) if not isinstance(item, About))
-                yield from named(items, labels.get(name), levels)
+                head = part.peek(_BEGINNING)[:_BEGINNING]
+                encoding = _encoding(head)
+                label = labels.get(name)
+                if label and not names_the_file(label, head.decode(encoding, errors="ignore")):
+                    label = None
+                items = (item for item in _read_chapter(part, encoding) if not isinstance(item, About))
+                yield from named(items, label, levels)
         except (InvalidInputError, LxmlError) as error:
             yield Trouble(str(error), part=name)
 
 
-def _read_chapter(part: BufferedReader) -> Iterator[Item]:
+def _read_chapter(part: BufferedReader, encoding: str) -> Iterator[Item]:
     """A chapter's own title repeats its heading or the book's, so it is not asked."""
-    encoding = _encoding(part.peek(_HEAD))
     return mended(markup_blocks(escaped_sections(pieces(part, encoding))), encoding)
 
 
 def _encoding(head: bytes) -> str:
     """XML is UTF-8 unless it says otherwise, and says so in words that are known."""
+    head = head[:_HEAD]
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     declared = _DECLARED.search(head)

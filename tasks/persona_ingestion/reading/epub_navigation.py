@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -15,6 +17,8 @@ _TYPE = "{http://www.idpf.org/2007/ops}type"
 _OUTERMOST = 2  # level of a heading below the book's title
 _DEEPEST = 6
 _LONGEST_LABEL = 200  # characters
+_BODY = re.compile(r"<body\b", re.IGNORECASE)
+_UNSEEN = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
 
 
 class Label(NamedTuple):
@@ -23,11 +27,12 @@ class Label(NamedTuple):
     text: str
     depth: int  # 0: outermost
     holds_others: bool  # the next entry is below it
+    anchor: str = ""  # the id of an element in the file; it is the file's name where nothing stands before that element
 
 
 def read_labels(archive: Archive, package: Element, package_name: str) -> dict[str, Label]:
-    """By part, from the navigation document of EPUB 3, else from the `.ncx` of EPUB 2. Entries that point into the
-    middle of a file are left away; a navigation that is missing or damaged gives nothing."""
+    """By part, from the navigation document of EPUB 3, else from the `.ncx` of EPUB 2. Of the entries that point into a
+    file the first one counts, where none names the whole file; one that is missing or damaged gives nothing."""
     items = list(elements(package, "item"))
     documents = [item for item in items if "nav" in item.get("properties", "").split()]
     tables = [item for item in items if item.get("media-type") == _NCX]
@@ -67,12 +72,25 @@ def named(items: Iterable[Item], label: Label | None, levels: dict[int, int]) ->
 
 def _labels(name: str, entries: list[tuple[int, str, str]]) -> dict[str, Label]:
     found: dict[str, Label] = {}
+    within: dict[str, Label] = {}
     for number, (depth, text, reference) in enumerate(entries):
         label = " ".join(text.split())[:_LONGEST_LABEL]
-        if label and reference and "#" not in reference:
+        file, _, anchor = reference.partition("#")
+        if label and file:
             below = number + 1 < len(entries) and entries[number + 1][0] > depth
-            found.setdefault(beside(name, unquote(reference)), Label(label, depth, below))
-    return found
+            named = within if anchor else found
+            named.setdefault(beside(name, unquote(file)), Label(label, depth, below, unquote(anchor)))
+    return within | found
+
+
+def names_the_file(label: Label, head: str) -> bool:
+    """Whether the label is that of a whole file which begins with `head`, not that of a place further on in it."""
+    if not label.anchor:
+        return True
+    body = _BODY.search(head)
+    begins = body.start() if body else 0
+    marked = re.compile(rf"<\w[^<>]*\s(?:id|name)\s*=\s*([\"']){re.escape(label.anchor)}\1").search(head, begins)
+    return marked is not None and not html.unescape(_UNSEEN.sub("", head[begins : marked.start()])).strip()
 
 
 def _ncx_entries(root: Element) -> Iterator[tuple[int, str, str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.persona_ingestion.reading import archives
 from tasks.persona_ingestion.reading.epub_books import read_epub
-from tests.unit.persona_ingestion.source_files import epub, headings, page, read, texts
+from tests.unit.persona_ingestion.source_files import epub, headings, page, read, texts, troubles
 
 NCX = '<item id="ncx" href="toc.ncx" media-type="application/x-dtbncx+xml"/>'
 NAV = '<item id="nav" href="text/nav.xhtml" properties="scripted nav"/>'
@@ -79,6 +79,44 @@ def test_a_part_whose_page_is_a_picture_names_the_chapters_below_it() -> None:
     chapters = CHAPTERS | {"a b.xhtml": page("<img src='one.png'/>")}
     items = read(read_epub, epub(chapters, more=NCX, **{"OEBPS/toc.ncx": contents}))
     assert headings(items) == [(2, "Part One"), (3, "I"), (2, "Part Two")]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        pytest.param('<p id="here">words</p>', ["The Mill"], id="the first paragraph"),
+        pytest.param(
+            '<div class="x"><!-- a note --> <a class="y" name=\'here\'/>words</div>', ["The Mill"], id="an anchor"
+        ),
+        pytest.param('&#160;<p class="x"\n id = "here">words</p>', ["The Mill"], id="behind a blank"),
+        pytest.param('<img src="x.png"/><p id="here">words</p>', ["The Mill"], id="behind a picture"),
+        pytest.param('<h2 id="here">Of Mills</h2><p>words</p>', ["Of Mills"], id="a heading of its own"),
+        pytest.param('<p>words</p><p id="here">words</p>', [], id="further on"),
+        pytest.param('<p id="hereafter">words</p>', [], id="another place"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_an_entry_that_points_to_the_first_words_of_a_file_names_the_file(
+    body: str, found: list[str], encoding: str
+) -> None:
+    chapter = page(body).partition("?>")[2].encode(encoding)
+    table = ncx(point("The Mill", "c.xhtml#here"), point("The Horse", "c.xhtml#there"))
+    items = read(read_epub, epub({"c.xhtml": chapter}, more=NCX, **{"OEBPS/toc.ncx": table}))
+    assert [text for _, text in headings(items)] == found
+    assert texts(items)[-1] == "words"
+
+
+def test_an_entry_for_a_whole_file_goes_before_one_that_points_into_it() -> None:
+    table = ncx(point("Its first words", "c.xhtml#here"), point("The Mill", "c.xhtml"))
+    items = read(read_epub, epub({"c.xhtml": page('<p id="here">x</p>')}, more=NCX, **{"OEBPS/toc.ncx": table}))
+    assert headings(items) == [(2, "The Mill")]
+
+
+def test_a_chapter_that_the_package_lists_with_a_place_in_it_is_read_once() -> None:
+    book = epub(
+        {"c.xhtml#top": "", "c.xhtml#end": "", "c#.xhtml": page("<p>two</p>")}, **{"OEBPS/c.xhtml": page("<p>one</p>")}
+    )
+    assert [texts(read(read_epub, book)), troubles(read(read_epub, book))] == [["one", "two"], []]
 
 
 def test_a_navigation_beyond_the_limit_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
