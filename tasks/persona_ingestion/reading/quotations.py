@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Generator, Iterator
+from itertools import pairwise
 from typing import BinaryIO
 
 from spine.errors import InvalidInputError
@@ -114,15 +115,30 @@ def _swallows_rows(text: str, delimiter: str, columns: int) -> bool:
 
     A mark that closes a cell has the delimiter or the line's end after it; inside a row of one line it does no harm.
     One that has not is another cell's when it stands where a cell begins, or when the row was whole on its first line.
+    A stray mark that closes well is told by lines that are whole rows, each by itself.
     """
     first, _, others = text.partition("\n")
     if not others or '"' not in others:
         return False
+    if all(_is_whole_row(line, delimiter, columns) for line in text.rstrip("\n").split("\n")):
+        return True
     wrong = _wrong_mark(text, delimiter)
     if wrong is None or wrong <= len(first):
         return False
     before = text[:wrong].rstrip('"').rstrip(" ")
     return before.endswith(("\n", delimiter)) or sum(bool(cell.strip()) for cell in first.split(delimiter)) == columns
+
+
+def _is_whole_row(line: str, delimiter: str, columns: int) -> bool:
+    """Whether the line has as many cells as the heading. In a sentence a blank follows the sign that parts them here,
+    or it stands in a number."""
+    cells = line.split(delimiter)
+    return len(cells) == columns > 1 and all(_parts_cells(*joint) for joint in pairwise(cells))
+
+
+def _parts_cells(before: str, after: str) -> bool:
+    in_number = before[-1:].isdigit() and after[:1].isdigit()
+    return bool(after) and not after[0].isspace() and not in_number
 
 
 def _wrong_mark(text: str, delimiter: str) -> int | None:

@@ -328,11 +328,14 @@ def test_the_rest_of_a_row_that_is_too_long_is_not_taken_for_rows() -> None:
         (['"never closed,A', '"""two"", three",B'], ['"two", three'], 2),
         (['"never closed,A', 'so "two" says,B', "three,C"], ['so "two" says', "three"], 2),
         (['"never closed,A', '"never again,B', '"three",C'], ["three"], [2, 3]),
+        (['"never closed,A', "two,B", 'three",C', "four,D"], ["two", 'three"', "four"], 2),
+        (['"never closed,A', 'two" ,B', "three,C"], ['two"', "three"], 2),
     ],
     ids=[
         *("the first row", "the second column", "the last row", "before more than a field may hold"),
         *("before a cell of two lines", "before a text with commas", "before a cell in marks", "at the author"),
         *("before an author in marks", "before marks in marks", "before marks within a text", "two of them"),
+        *("before a stray mark that closes it", "before one with a blank behind it"),
     ],
 )
 def test_a_mark_that_is_never_closed_costs_its_own_row(
@@ -352,8 +355,23 @@ def test_a_mark_that_is_never_closed_costs_its_own_row(
         ('"""one""\ntwo","A"', '"one"\ntwo'),
         ('"one, two\n""three""",A', 'one, two\n"three"'),
         ('"one\nand "two" words",A', 'one\nand two" words"'),
+        ('"give me 1,000 men\nand I win",A', "give me 1,000 men\nand I win"),
+        ('"one, two\nthree, four",A', "one, two\nthree, four"),
+        ('"one,\ntwo,\nthree",A', "one,\ntwo,\nthree"),
+        ('"one\ntwo,or three",A', "one\ntwo,or three"),
     ],
-    ids=["commas", "marks", "a space after it", "marks first", "marks last", "marks that are not doubled"],
+    ids=[
+        "commas",
+        "marks",
+        "a space after it",
+        "marks first",
+        "marks last",
+        "marks that are not doubled",
+        "a number",
+        "sentences",
+        "lines that end with commas",
+        "a comma without a blank",
+    ],
 )
 def test_a_cell_of_several_lines_is_one_text(row: str, text: str) -> None:
     items = read(read_csv, f"quote,author\n{row}\nlast,B\n".encode())
