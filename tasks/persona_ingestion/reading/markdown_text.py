@@ -30,6 +30,7 @@ _ENDS = {
     "style": re.compile(r"</style\s*>", re.IGNORECASE),
 }
 _LONGEST_UNSEEN = 500  # lines
+_MOST_ORNAMENTS = 4  # of different lengths, so that none closes another
 _LINE_BREAK = re.compile(r"<br\b[^>]*>", re.IGNORECASE)
 _OF_RUBY = re.compile(r"<(/?)(ruby|rb|rp|rt|rtc)\b", re.IGNORECASE)
 _MARKDOWN = MarkdownIt("commonmark")
@@ -39,11 +40,29 @@ def read_markdown(file: BinaryIO) -> Iterator[Item]:
     """Blocks in order, read paragraph by paragraph, so links that are defined elsewhere stay as they are written."""
     encoding = detect_encoding(file)
     yield About(encoding=encoding)
-    for item in strip_gutenberg(paragraphs(_set_apart(_seen_lines(_front_matter(read_lines(file, encoding)))))):
+    fences = Fences(_ornaments(file, encoding))
+    for item in strip_gutenberg(paragraphs(_set_apart(_seen_lines(_front_matter(read_lines(file, encoding)), fences)))):
         if isinstance(item, Block):
             yield from _rendered(item)
         else:
             yield item
+
+
+def _ornaments(file: BinaryIO, encoding: str) -> set[int]:
+    """Numbers of the lines of tildes that nothing closes: they set parts of a text apart. Leaves the file at its start.
+
+    Only the end of the file shows that a fence stays open; what lies behind it is then looked at anew.
+    """
+    found: set[int] = set()
+    for _ in range(_MOST_ORNAMENTS):
+        fences = Fences(found)
+        for _ in _seen_lines(_front_matter(read_lines(file, encoding)), fences):
+            pass
+        file.seek(0)
+        if fences.tildes_alone is None:
+            break
+        found.add(fences.tildes_alone)
+    return found
 
 
 def _front_matter(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
@@ -74,10 +93,9 @@ def _titles(head: list[Line | Trouble]) -> list[Line | Trouble]:
     return [Line(line.number, "# " + title[1].strip(" \"'")) for line, title in found if title]
 
 
-def _seen_lines(lines: Iterator[Line | Trouble]) -> Iterator[Line | Trouble]:
+def _seen_lines(lines: Iterator[Line | Trouble], fences: Fences) -> Iterator[Line | Trouble]:
     """Leave away what no reader sees and what may hold blank lines: comments, scripts, styles. One that does not end
     within reach, or stands in code, is text. Code between fences becomes indented code."""
-    fences = Fences()
     for line in lines:
         read = fences.read(line)
         end = _end_of_unseen(line) if read is line else None

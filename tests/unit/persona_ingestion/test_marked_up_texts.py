@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.persona_ingestion.reading import markup
-from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Trouble
+from tasks.persona_ingestion.reading.items import LONGEST_BLOCK, About, Block, Trouble
 from tasks.persona_ingestion.reading.markdown_text import read_markdown
 from tasks.persona_ingestion.reading.markup import markup_blocks
 from tasks.persona_ingestion.reading.web_pages import read_web_page
@@ -87,6 +87,25 @@ def test_code_between_fences_is_text_as_it_is_written(fenced: str, seen: list[st
     items = read(read_markdown, f"# Guide\n\n{fenced}\n\n## After".encode())
     assert headings(items) == [(1, "Guide"), (2, "After")]
     assert texts(items)[1:-1] == seen
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("one\n\n~~~\n\n# Two\n\nthree", [(0, "one"), (1, "Two"), (0, "three")]),
+        ("one\n\n  ~~~~~~  \n\n# Two", [(0, "one"), (1, "Two")]),
+        ("one\n\n~~~~~\n\n# Two\n\n~~~\n\n# Three", [(0, "one"), (1, "Two"), (1, "Three")]),
+        ("~~~\n# code\n~~~\n\n~~~\n\n# Two", [(0, "# code"), (1, "Two")]),
+        ("~~~\n\n# Two\n\n```\n# code\n```", [(1, "Two"), (0, "# code")]),
+        ("<!--\n~~~\n-->\n\n~~~\n# code\n~~~\n\n# Two", [(0, "# code"), (1, "Two")]),
+        ("~~~ python\n# code", [(0, "# code")]),
+        ("```\n# code", [(0, "# code")]),
+        ("---\ntitle: One\n---\n\n~~~\n\n# Two", [(1, "One"), (1, "Two")]),
+    ],
+)
+def test_tildes_that_nothing_closes_set_parts_of_a_text_apart(text: str, found: list[tuple[int, str]]) -> None:
+    items = read(read_markdown, text.encode())
+    assert [(item.heading, item.text) for item in items if isinstance(item, Block)] == found
 
 
 def test_a_fence_that_nothing_closes_ends_with_the_file() -> None:
