@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from tasks.persona_ingestion.reading.items import Block, Item
 
@@ -29,6 +30,9 @@ _CHAPTER = re.compile(
 )
 _OF_A_PLAY = re.compile(r"(?:act|actul|acte|scene|scena|scène)\b", re.I)
 _SPEAKER = re.compile(r"[^\n]*[^\W\d_][.:]\s*(?:\n|$)")
+_DIRECTION = re.compile(r"\s*[(\[].*", re.DOTALL)  # how it is said
+_LEAST_SPEECHES = 3
+_MOST_NAMES = 10_000
 _STANDING = frozenset(
     (
         *("prologue", "epilogue", "preface", "foreword", "introduction", "afterword", "appendix", "contents", "notes"),
@@ -39,9 +43,17 @@ _TITLE, _PART, _CHAPTER_LEVEL, _NUMBER_LEVEL = 1, 2, 3, 4
 _SHORTEST_LINE = 3
 
 
-def find_headings(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, headings marked, underlines taken off and ornaments (`* * *`) left away."""
+def _no_names() -> Collection[str]:
+    return ()
+
+
+def find_headings(items: Iterable[Item], speakers: Callable[[], Collection[str]] = _no_names) -> Iterator[Item]:
+    """The same items, headings marked, underlines taken off and ornaments (`* * *`) left away.
+
+    `speakers` gives the names that `who_speaks` finds in the whole text; it is asked once, when a play begins.
+    """
     first, in_play = True, False
+    names: Collection[str] | None = None
     waiting: Block | None = None  # the first block is a title only when another one follows
     for item in items:
         if not isinstance(item, Block):
@@ -52,8 +64,9 @@ def find_headings(items: Iterable[Item]) -> Iterator[Item]:
         if waiting is not None:
             yield waiting._replace(heading=_TITLE)
             waiting = None
-        for block in mark_headings(item, in_play=in_play):
+        for block in mark_headings(item, in_play=in_play, speakers=names or ()):
             in_play = _goes_on_as_play(block, in_play)
+            names = speakers() if in_play and names is None else names
             if first and not block.heading and _looks_like_a_title(block.text):
                 waiting = block
             else:
@@ -63,7 +76,16 @@ def find_headings(items: Iterable[Item]) -> Iterator[Item]:
         yield waiting
 
 
-def mark_headings(block: Block, *, in_play: bool = False) -> tuple[Block, ...]:
+def who_speaks(items: Iterable[Item]) -> frozenset[str]:
+    """The names that stand alone in capitals several times, as those of a play's persons do; a title comes once."""
+    counts: Counter[str] = Counter()
+    for item in items:
+        if isinstance(item, Block) and (name := _name_alone(item)) and (name in counts or len(counts) < _MOST_NAMES):
+            counts[name] += 1
+    return frozenset(name for name, count in counts.items() if count >= _LEAST_SPEECHES)
+
+
+def mark_headings(block: Block, *, in_play: bool = False, speakers: Collection[str] = ()) -> tuple[Block, ...]:
     """The block itself, marked when it is a heading, or its underlined first line and the rest as two blocks. In a play
     the name of who speaks is no heading."""
     lines = block.text.split("\n")
@@ -71,7 +93,7 @@ def mark_headings(block: Block, *, in_play: bool = False) -> tuple[Block, ...]:
         title = block._replace(text=lines[0].strip(), heading=level)
         rest = "\n".join(lines[2:])
         return (title, block._replace(text=rest, blank_before=0)) if rest.strip() else (title,)
-    if not _is_short(lines) or (in_play and _names_a_speaker(block)):
+    if not _is_short(lines) or (in_play and (_names_a_speaker(block) or _name_alone(block) in speakers)):
         return (block,)
     text = " ".join(block.text.split())
     level = heading_level(text)
@@ -110,6 +132,14 @@ def _names_a_speaker(block: Block) -> bool:
     if line is None or block.blank_before > 1 or not _is_in_capitals(line[0]):
         return False
     return not _OF_A_PLAY.match(line[0]) and not _is_number(line[0]) and _bare(line[0]) not in _STANDING
+
+
+def _name_alone(block: Block) -> str:
+    """The block without what is said of the speech (`MARTHA (ASIDE)`), where it can be a name and nothing else."""
+    name = _DIRECTION.sub("", block.text.strip()).rstrip(".:")
+    if len(name) > _LONGEST or "\n" in name or block.blank_before > 1 or not _is_in_capitals(name):
+        return ""
+    return "" if _OF_A_PLAY.match(name) or _is_number(name) or _bare(name) in _STANDING else name
 
 
 def _bare(text: str) -> str:

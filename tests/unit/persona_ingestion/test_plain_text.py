@@ -99,6 +99,26 @@ def test_who_speaks_in_a_play_is_no_heading() -> None:
     assert texts(items)[4:8] == [*("CAPTAIN.", "Who lit the lantern?", "THE WIDOW:", "I lit it, sir.")]
 
 
+@pytest.mark.parametrize("between", ["\n\n", "\n"], ids=["above the speech", "beside it"])
+@pytest.mark.parametrize("said", ["", " (ASIDE)", " [Enters.]"])
+def test_who_speaks_several_times_needs_no_full_stop(between: str, said: str) -> None:
+    speech = f"CAPTAIN{said}{between}Who lit the lantern?\n\nTHE WIDOW{between}I lit it, sir.\n\n"
+    play = f"THE STORM\n\nACT I\n\nSCENE I\n\n{speech * 2}SCENE II\n\n{speech * 2}ACT II\n\n{speech}"
+    found = [text for _, text in headings(read(read_plain_text, play.encode()))]
+    assert found == ["THE STORM", "ACT I", "SCENE I", "SCENE II", "ACT II"]
+
+
+def test_the_same_title_several_times_is_a_heading_where_nobody_plays() -> None:
+    letters = "LETTERS\n\nTO HER\n\nI write.\n\n" + "TO HER\n\nI write again.\n\n" * 3
+    assert [text for _, text in headings(read(read_plain_text, letters.encode()))] == ["LETTERS", *["TO HER"] * 4]
+
+
+def test_a_long_play_is_read_on_where_it_was_when_its_persons_were_looked_for() -> None:
+    speeches = [f"CAPTAIN\n\nLantern {number} is lit.\n\n" for number in range(5_000)]
+    items = read(read_plain_text, ("ACT I\n\n" + "".join(speeches) + "ș").encode())
+    assert texts(items)[2::2] == [f"Lantern {number} is lit." for number in range(5_000)]
+
+
 @pytest.mark.parametrize(
     ("more", "found"),
     [
