@@ -11,7 +11,7 @@ import typer
 
 from deployments.cli.application import print_json
 from deployments.cli.terminal import terminal_text
-from deployments.cli.verdicts import verdict
+from deployments.cli.verdicts import left_out, verdict
 
 
 def show_until_end(client: Any, job_id: str, json: bool) -> None:
@@ -29,7 +29,7 @@ def show_until_end(client: Any, job_id: str, json: bool) -> None:
     if json:
         print_json(job)
     else:
-        print(verdict(job))
+        print("\n".join((verdict(job), *left_out(job))))
     if job["status"] != "SUCCESS":
         raise typer.Exit(1)
 

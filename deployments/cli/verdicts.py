@@ -1,9 +1,13 @@
-"""What a job came to, in one line: what its pipeline counts, or why it failed."""
+"""What a job came to, in one line: what its pipeline counts, or why it failed; and what it could not take."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+from spine.terminal_text import plain_text
+
+_MOST_PLACES: Final = 10
 
 Job = dict[str, Any]
 Result = dict[str, Any]
@@ -28,6 +32,22 @@ def ingested(result: Result) -> str:
     ]
     told = f"{result['persona_id']}: {result['total_vectors']:,} passages ({'; '.join(parts)})"
     return told + (f", {result['left_out_total']:,} places left out" if result["left_out_total"] else "")
+
+
+def left_out(job: Job) -> list[str]:
+    """The first places that an ingestion could not take, each in a line with the reason, and the number of others."""
+    result: Result = job.get("result") or {}
+    collections: dict[str, Result] = result.get("collections") or {}
+    places = [place for one in collections.values() for place in one.get("left_out") or ()]
+    named = [f"left out: {_place(place)}: {place['reason']}" for place in places[:_MOST_PLACES]]
+    others = result.get("left_out_total", 0) - len(named) if collections else 0
+    more = [f"and {others:,} more; `millrace watch {job['job_id']} --json` and the persona's page name them"]
+    return [" ".join(plain_text(line).split()) for line in named + (more if others > 0 else [])]
+
+
+def _place(place: dict[str, Any]) -> str:
+    within = f" line {place['line']}" if place.get("line") else ""
+    return f"{place['file']}{within}" + (f" {place['part']}" if place.get("part") else "")
 
 
 def _card(result: Result) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployments.cli.verdicts import verdict
+from deployments.cli.verdicts import left_out, verdict
 
 PERSONA = {"works": {"total_vectors": 1200, "embedded": 12}, "quotes": {"total_vectors": 3, "embedded": 0}}
 
@@ -57,3 +57,37 @@ def test_a_success_tells_what_its_pipeline_counts(result: dict[str, Any] | None,
 )
 def test_everything_else_tells_where_it_ended_and_why(error: dict[str, Any] | None, told: str) -> None:
     assert verdict({"job_id": "job_1", "status": "FAILURE", "error": error}) == f"job_1 ended as {told}"
+
+
+def test_what_an_ingestion_could_not_take_is_named_up_to_a_number() -> None:
+    places: list[dict[str, Any]] = [
+        {"file": "works/x.rtf", "line": None, "part": None, "reason": "is of a kind that works does not read"},
+        {"file": "quotes/a\x1b[2J\nb.csv", "line": 3, "part": None, "reason": "is not a CSV row"},
+        {"file": "works/b.pdf", "line": None, "part": "page 2", "reason": "cannot be read"},
+    ]
+    result = {
+        "persona_id": "poe",
+        "total_vectors": 1,
+        "collections": {"works": {"left_out": places}, "quotes": {"left_out": places[:1] * 20}},
+        "left_out_total": 1_043,
+    }
+    told = left_out({"job_id": "job_1", "status": "SUCCESS", "result": result})
+    assert told[:3] == [
+        "left out: works/x.rtf: is of a kind that works does not read",
+        "left out: quotes/ab.csv line 3: is not a CSV row",
+        "left out: works/b.pdf page 2: cannot be read",
+    ]
+    assert len(told) == 11
+    assert told[10].startswith("and 1,033 more;")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(None, id="no result"),
+        pytest.param({"title": "Emma", "word_count": 812}, id="another pipeline"),
+        pytest.param({"collections": PERSONA, "left_out_total": 0}, id="nothing was left out"),
+    ],
+)
+def test_where_nothing_was_left_out_nothing_is_told(result: dict[str, Any] | None) -> None:
+    assert left_out({"job_id": "job_1", "status": "SUCCESS", "result": result}) == []
