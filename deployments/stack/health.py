@@ -7,10 +7,12 @@ import base64
 import http.client
 import json
 import struct
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from deployments.stack.parts import Life, Probe
+from deployments.stack.listening import listens
+from deployments.stack.parts import LacksAnotherError, Life, Probe
 from spine.errors import ExternalServiceError
 
 if TYPE_CHECKING:
@@ -26,6 +28,26 @@ def http_answers(url: str) -> Probe:
 
     async def probe(_life: Life) -> None:
         await asyncio.to_thread(request, "GET", url)
+
+    return probe
+
+
+def gateway_answers(url: str, port: int) -> Probe:
+    """The gateway answers, and it is this one: on its port may be another stack's, or anybody's.
+
+    `LacksAnotherError` when it says that its documents are away: everything else of it goes on, and a start would only
+    cut its WebSockets off.
+    """
+
+    async def probe(life: Life) -> None:
+        if not await asyncio.to_thread(listens, life.pid, port):
+            raise ExternalServiceError(f"it does not listen on port {port}", service="gateway")
+        try:
+            await asyncio.to_thread(request, "GET", f"{url}/health")
+        except ExternalServiceError as error:
+            if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise LacksAnotherError("its documents are away") from error
+            raise
 
     return probe
 

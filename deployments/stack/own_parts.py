@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deployments.lanes import counted_queues
 from deployments.stack.environment import Addresses
-from deployments.stack.health import http_answers, lane_is_present
+from deployments.stack.health import gateway_answers, http_answers, lane_is_present
 from deployments.stack.parts import Kind, LaneGroup, Part, StopRank
 from deployments.stack.ports_choice import LOOPBACK
 from deployments.stack.stack_settings import LaneLayout
@@ -77,7 +77,7 @@ def gateway_part(addresses: Addresses, folder: Path, needs: tuple[str, ...]) -> 
         name="gateway",
         argv=millrace("gateway"),
         needs=needs,
-        probe=http_answers(f"{addresses.gateway_url}/health"),
+        probe=gateway_answers(addresses.gateway_url, addresses.gateway_port),
         port=addresses.gateway_port,
         folder=folder,
         stop_rank=StopRank.FACES,

@@ -11,6 +11,11 @@ from pathlib import Path
 Probe = Callable[["Life"], Awaitable[None]]
 """Returns when the part answers; raises any exception whose text says what is wrong. Called again and again."""
 
+
+class LacksAnotherError(Exception):
+    """The part answers and lacks what somebody else runs; another start of it would not bring that back."""
+
+
 HELD_FOLDER = "{held_folder}"
 """Stands in `argv` for the path of `held_folder` as the child sees it."""
 
@@ -57,8 +62,9 @@ class Part:
     whether what the process leaves behind ends with it. `niceness` (0 to 19) is how far the part steps back where the
     processor is scarce, `niceness_once_up` how far as soon as the whole stack is up. A part with `early_needs`
     is launched as soon as those are met, and waits at its gate for its `needs` (`deployments.stack.gate`). A part that
-    needs more than `start_seconds` from there to become healthy, fails `probe_patience` probes in a row or passes
-    `memory_limit` is asked to end (`retire_seconds` to do so) and started again.
+    needs more than `start_seconds` from there to become healthy, fails `probe_patience` probes in a row
+    (`LacksAnotherError` is not counted) or passes `memory_limit` is asked to end (`retire_seconds` to do so) and
+    started again.
     """
 
     name: str

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deployments.stack import processes
+from deployments.stack.complaints import Complaint, complaint_of
 from deployments.stack.ended_tasks import end_task
 from deployments.stack.environment import settled
 from deployments.stack.gate import Gate, NeedsMet
@@ -25,7 +26,6 @@ from spine.errors import MillraceError
 log = logging.getLogger("millrace.stack")
 
 _STARTING_PROBE_EVERY = 0.1
-_PROBE_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +185,9 @@ class PartRunner:
 
     async def _becomes_healthy(self, life: Life) -> bool:
         deadline = time.monotonic() + self.part.start_seconds
-        while (complaint := await self._complaint(life)) is not None:
-            self.state.last_error = complaint
-            if self._around.are_ill(self.part.needs):  # its time begins when it has what it needs
+        while (complaint := await complaint_of(self.part.probe, life)) is not None:
+            self.state.last_error = complaint.text
+            if not complaint.own or self._around.are_ill(self.part.needs):  # its time begins when it has what it needs
                 deadline = time.monotonic() + self.part.start_seconds
             if time.monotonic() > deadline:
                 return False
@@ -202,26 +202,14 @@ class PartRunner:
             limit, used = self.part.memory_limit, processes.resident_bytes(life.pid)
             if limit is not None and used > limit:
                 return f"{used // 2**20} MB of memory, more than its limit of {limit // 2**20} MB"
-            complaint = await self._complaint(life)
-            if complaint is None:
+            complaint = await complaint_of(self.part.probe, life)
+            if complaint is None or not complaint.own:
                 failed = 0
             elif not self._around.are_ill(self.part.needs):  # another start would not help it before they are well
                 failed += 1
             self._show(complaint)
-            if failed >= self.part.probe_patience:
-                return f"{failed} failed health checks in a row ({complaint})"
-
-    async def _complaint(self, life: Life) -> str | None:
-        if self.part.probe is None:
-            return None
-        try:
-            async with asyncio.timeout(_PROBE_TIMEOUT):
-                await self.part.probe(life)
-        except TimeoutError:
-            return "the health check timed out"
-        except Exception as error:  # a probe may meet any error of its client; all mean "not healthy"
-            return str(error) or type(error).__name__
-        return None
+            if complaint and failed >= self.part.probe_patience:
+                return f"{failed} failed health checks in a row ({complaint.text})"
 
     async def _watch_external(self) -> None:
         life = Life(0)
@@ -232,7 +220,7 @@ class PartRunner:
             return
         self._healthy()
         while not self._stopping.is_set():
-            self._show(await self._complaint(life))
+            self._show(await complaint_of(self.part.probe, life))
             await self._sleep(self.part.probe_every)
         self._become("stopped")
 
@@ -293,13 +281,11 @@ class PartRunner:
         self._become("healthy")
         self.settled.set()
 
-    def _show(self, complaint: str | None) -> None:
-        self.state.last_error = complaint  # a recovered part has none
-        wanted = "unhealthy" if complaint else "healthy"
-        if self.state.state != wanted and not self._stopping.is_set():
-            log.log(
-                logging.WARNING if complaint else logging.INFO, "%s: %s %s", self.part.name, wanted, complaint or ""
-            )
+    def _show(self, complaint: Complaint | None) -> None:
+        self.state.last_error = complaint.text if complaint else None  # a recovered part has none
+        if self.state.state != (wanted := "unhealthy" if complaint else "healthy") and not self._stopping.is_set():
+            tell = log.warning if complaint else log.info
+            tell("%s: %s %s", self.part.name, wanted, self.state.last_error or "")
             self._become(wanted)
 
     def _become(self, state: str) -> None:

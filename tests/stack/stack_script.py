@@ -11,14 +11,15 @@ from pathlib import Path
 from deployments.cli.stack_display import Display
 from deployments.stack.control import supervise
 from deployments.stack.home import Home
-from deployments.stack.parts import Kind, LaneGroup, Life, Part, Plan, StopRank
+from deployments.stack.parts import Kind, LacksAnotherError, LaneGroup, Life, Part, Plan, StopRank
 from spine.errors import MillraceError
 
 IDLE = "import time\nwhile True: time.sleep(1)"
 
 
 def part_of(described: dict, home: Path) -> Part:
-    """A part that runs the described Python text; `ready` names a file that means "healthy"."""
+    """A part that runs the described Python text; `ready` names a file that means "healthy", `lacking`
+    one that means "it answers, and lacks what somebody else runs"."""
     part = Part(
         name=described["name"],
         argv=(sys.executable, "-c", described.get("script", IDLE)),
@@ -34,15 +35,20 @@ def part_of(described: dict, home: Path) -> Part:
         memory_limit=described.get("memory_limit"),
         retire_seconds=5.0,
     )
-    return replace(part, probe=file_exists(home / described["ready"])) if "ready" in described else part
+    lacking = home / described.get("lacking", "nothing is said to be lacking")
+    return replace(part, probe=file_exists(home / described["ready"], lacking)) if "ready" in described else part
 
 
 def early_needs_of(described: dict) -> tuple[str, ...] | None:
     return tuple(described["early"]) if "early" in described else None
 
 
-def file_exists(path: Path):
+def file_exists(path: Path, lacking: Path):
     async def probe(life: Life) -> None:
+        if lacking.exists():
+            with (path.parent / "asked").open("a") as asked:
+                asked.write("?")
+            raise LacksAnotherError(f"{lacking.name} is away")
         if not path.exists():
             raise FileNotFoundError(f"{path.name} is not there")
 

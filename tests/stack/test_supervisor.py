@@ -316,6 +316,23 @@ def test_a_part_is_not_ended_for_what_ails_those_it_needs(stack: ScriptedStack) 
     assert first and is_gone(first)
 
 
+def test_a_part_is_not_ended_for_what_it_says_somebody_else_lacks(stack: ScriptedStack) -> None:
+    (stack.home.root / "part").touch()
+    away = stack.home.root / "the database"
+    stack.start({"name": "part", "ready": "part", "lacking": away.name, "patience": 1, "start_seconds": 0.5})
+    stack.wait_for("running")
+    away.touch()
+    ill = stack.wait_for_part("part", "unhealthy")
+    assert ill.last_error == "the database is away"
+    assert ill.pid
+    os.kill(ill.pid, signal.SIGKILL)  # a death is another matter; its successor is given time until the other is back
+    wait_until(lambda: (part := stack.part("part")) and part.restarts == 1 and part.pid, "the restart")
+    asked = len(stack.text("asked"))
+    wait_until(lambda: len(stack.text("asked")) > asked + 15, "more questions than its time to start has room for")
+    away.unlink()
+    assert stack.wait_for_part("part", "healthy").restarts == 1
+
+
 def test_a_lane_above_its_memory_bound_is_drained_and_replaced(stack: ScriptedStack) -> None:
     script = (
         "import os, pathlib, time\n"
