@@ -42,7 +42,7 @@ def supervise(
     cannot be made is written to the state as well, for those who wait for it.
     """
     home.prepare()
-    with home.supervised():
+    with home.being_started(), home.supervised():
         previous = load_state(home)
         if count := end_leftovers(previous):
             log.warning("ended %d processes that a killed supervisor had left", count)
@@ -76,15 +76,17 @@ def start_detached(home: Home, arguments: Sequence[str]) -> subprocess.Popen[byt
     home.prepare()
     output = open_log(home.log_of("supervisor"))
     try:
-        return subprocess.Popen(
-            [sys.executable, "-m", "deployments.cli", "supervise", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=project_root(),
-            env={**os.environ, "MILLRACE_HOME": str(home.root)},
-            start_new_session=True,
-        )
+        with home.being_started() as mark:
+            return subprocess.Popen(
+                [sys.executable, "-m", "deployments.cli", "supervise", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=project_root(),
+                env={**os.environ, "MILLRACE_HOME": str(home.root)},
+                start_new_session=True,
+                pass_fds=(mark,),  # until it ends, so that `down` waits for the state that it will write
+            )
     finally:
         os.close(output)
 
@@ -130,7 +132,8 @@ def _is_over(state: StackState | None, started: subprocess.Popen[bytes] | None) 
 
 def _failure(home: Home, state: StackState | None) -> ExternalServiceError:
     """What went wrong, with the end of the log that tells why; a refusal that was said in words needs no log."""
-    reason = ((state.error if state else None) or "the supervisor ended").rstrip(".")
+    ended = "it was stopped before it ran" if state and state.state == "stopped" else "the supervisor ended"
+    reason = ((state.error if state else None) or ended).rstrip(".")
     failed = state.part(state.failed_part) if state and state.failed_part else None
     name = failed.name if failed else "supervisor"
     told = state is not None and state.error is not None and (failed is None or failed.kind == Kind.EXTERNAL)
@@ -144,7 +147,7 @@ def _failure(home: Home, state: StackState | None) -> ExternalServiceError:
 
 def stop(home: Home, on_change: OnChange, patience: float = _STOP_SECONDS) -> bool:
     """Stop the stack, whatever state it is in; False when nothing was running. Nothing of it runs afterwards."""
-    state = load_state(home)
+    state = _state_once_started(home)
     if state is None:
         return False
     if not state.is_supervised:
@@ -155,6 +158,16 @@ def stop(home: Home, on_change: OnChange, patience: float = _STOP_SECONDS) -> bo
         time.sleep(0.2)
     end_leftovers(load_state(home) or state)
     return True
+
+
+def _state_once_started(home: Home, patience: float = 30.0) -> StackState | None:
+    """The state, after a supervisor that is on its way has written it; it needs a second to come that far."""
+    deadline = time.monotonic() + patience
+    while True:
+        state = load_state(home)
+        if (state and state.is_supervised) or not home.is_being_started() or time.monotonic() > deadline:
+            return state
+        time.sleep(_LOOK_EVERY)
 
 
 def _wait_for_end(home: Home, state: StackState, on_change: OnChange, patience: float) -> bool:

@@ -42,6 +42,10 @@ class Home:
     def lock_file(self) -> Path:
         return self.run / "supervisor.lock"
 
+    @property
+    def start_mark(self) -> Path:
+        return self.run / "starting.lock"
+
     def log_of(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
@@ -91,6 +95,33 @@ class Home:
             yield
         finally:
             os.close(lock)
+
+    @contextmanager
+    def being_started(self) -> Generator[int]:
+        """Say that a supervisor is on its way, before it has written a state; the mark's descriptor.
+
+        A process that inherits the descriptor keeps the mark until it ends. The home must be prepared.
+        """
+        mark = os.open(self.start_mark, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        try:
+            fcntl.flock(mark, fcntl.LOCK_SH)  # several may be on their way: the first of them gets the home
+            yield mark
+        finally:
+            os.close(mark)
+
+    def is_being_started(self) -> bool:
+        """Whether a supervisor is on its way, or is there."""
+        try:
+            mark = os.open(self.start_mark, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(mark)
+        return False
 
 
 def _lock(descriptor: int, patience: float, root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -198,6 +199,15 @@ def test_grandchildren_of_a_killed_supervisor_are_ended_by(by: str, stack: Scrip
         stack.start({"name": "parent"})
         stack.wait_for("running")
     assert is_gone(child)
+
+
+def test_down_stops_a_stack_whose_supervisor_is_only_on_its_way(stack: ScriptedStack) -> None:
+    with ThreadPoolExecutor() as threads, stack.home.being_started():
+        stopping = threads.submit(stop, stack.home, lambda _: None)
+        supervisor = stack.start({"name": "part", "ready": "never"})
+        assert stopping.result(20) is True
+    assert supervisor.wait(15) == 0
+    assert stack.wait_for("stopped")
 
 
 def test_down_leaves_a_process_alone_that_only_has_a_recorded_pid(stack: ScriptedStack) -> None:

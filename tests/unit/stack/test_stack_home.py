@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,6 +59,16 @@ def test_only_one_process_supervises_a_home(home: Home) -> None:
         pass
     with home.supervised(patience=0):
         pass  # free again
+
+
+def test_a_home_is_being_started_until_whoever_inherited_the_mark_has_ended(home: Home) -> None:
+    assert not Home(home.root / "none").is_being_started()
+    assert not home.is_being_started()
+    with home.being_started() as mark, home.being_started():  # two may try at once
+        started = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(mark,))
+    assert home.is_being_started()
+    started.communicate()
+    assert not home.is_being_started()
 
 
 def test_secrets_are_private_and_stay_the_same(home: Home) -> None:
