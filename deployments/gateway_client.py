@@ -13,6 +13,7 @@ import httpx
 
 from deployments.cli.configuration import checked_settings, stack_home
 from deployments.stack.environment import load_environment
+from deployments.stack.gateway_address import gateway_url, url_in
 from deployments.stack.shell import require_sendable
 from spine.errors import (
     AuthenticationError,
@@ -37,9 +38,9 @@ def gateway() -> Generator[httpx.Client]:
 
     Inside the block, an HTTP problem becomes an error with the problem's words, and so does what no request can hold.
     """
-    port, token = _address()
+    address, token = _address()
     with httpx.Client(
-        base_url=f"http://127.0.0.1:{port}",
+        base_url=address,
         headers={"Authorization": f"Bearer {token}"},
         timeout=30,
         trust_env=False,
@@ -55,17 +56,18 @@ def gateway() -> Generator[httpx.Client]:
             ) from error
         except httpx.TransportError as error:
             raise ExternalServiceError(
-                f"No gateway answers at 127.0.0.1:{port}; start the stack with `millrace up`.", service="gateway"
+                f"No gateway answers at {address.removeprefix('http://')}; start the stack with `millrace up`.",
+                service="gateway",
             ) from error
 
 
-def _address() -> tuple[int, str]:
+def _address() -> tuple[str, str]:
     config, home = checked_settings(), stack_home()
     if config.token and os.environ.get("MILLRACE_PORT"):
         require_sendable(token := config.token.get_secret_value())
-        return config.port, token
+        return gateway_url(config.host, config.port), token
     environment = load_environment(home)
-    return int(environment["MILLRACE_PORT"]), environment["MILLRACE_TOKEN"]
+    return url_in(environment), environment["MILLRACE_TOKEN"]
 
 
 def _raise_problem(response: httpx.Response) -> None:

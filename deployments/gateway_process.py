@@ -47,7 +47,6 @@ from tasks.book_review.examination import examine_edit
 from tasks.book_review.prompts import check_template
 from tasks.module_graph.shelf import DeclaredGraphs
 
-HOST = "127.0.0.1"
 GRACE_SECONDS = 5
 _SITES = "wordpress-site"
 """`blocks.wordpress_site.WordPressSite`; importing it would bring all of Prefect along."""
@@ -66,7 +65,7 @@ async def _serve(config: Settings) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                host=os.environ.get("MILLRACE_HOST") or HOST,
+                host=config.host,
                 port=config.port,
                 log_level="warning",
                 access_log=False,

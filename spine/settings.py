@@ -24,6 +24,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=lambda: Path.home() / ".millrace", description="all state lives here")
     port: int = Field(default=8800, ge=0, le=65535, description="the gateway's port")
+    host: str = Field(default="127.0.0.1", description="the address on which the gateway listens")
     redis_url: SecretStr | None = None
     mongo_url: SecretStr | None = None
     database_url: SecretStr | None = Field(default=None, description="Prefect's database")

@@ -16,6 +16,7 @@ from deployments.lanes import all_queues
 from deployments.production import require_safe
 from deployments.stack.control import running_state, start_detached, supervise, wait_until_up
 from deployments.stack.environment import load_environment, save_environment, with_settled_documents
+from deployments.stack.gateway_address import url_in
 from deployments.stack.home import Home
 from deployments.stack.lane_scaler import QueueDepth
 from deployments.stack.logs import open_log
@@ -145,7 +146,7 @@ def _demo_review(home: Home) -> tuple[dict[str, Any] | None, str | None]:
     environment = load_environment(home)
     if "MILLRACE_DEMO_PORT" not in environment:
         return None, None
-    gateway = f"http://127.0.0.1:{environment['MILLRACE_PORT']}"
+    gateway = url_in(environment)
     headers = {"Authorization": f"Bearer {environment['MILLRACE_TOKEN']}"}
     with httpx.Client(base_url=gateway, headers=headers, timeout=30) as client, Display("demo review") as display:
         try:
@@ -159,7 +160,7 @@ def _wait_until_green(home: Home, patience: float = 20.0) -> None:
     import httpx
 
     environment = load_environment(home)
-    address = f"http://127.0.0.1:{environment['MILLRACE_PORT']}/health"
+    address = f"{url_in(environment)}/health"
     headers = {"Authorization": f"Bearer {environment['MILLRACE_TOKEN']}"}
     deadline = time.monotonic() + patience
     report: dict[str, Any] = {}

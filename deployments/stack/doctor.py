@@ -14,9 +14,9 @@ from pathlib import Path
 
 from deployments.production import dangers, surroundings
 from deployments.stack.environment import load_environment, project_root, with_settled_documents
+from deployments.stack.gateway_address import require_place
 from deployments.stack.health import request
 from deployments.stack.home import Home
-from deployments.stack.ports_choice import is_free
 from deployments.stack.postgres_server import find_postgres
 from deployments.stack.prefect_server import SQLITE_FILE
 from deployments.stack.redis_server import find_redis
@@ -24,7 +24,7 @@ from deployments.stack.secret_store import load_secrets
 from deployments.stack.state import StackState, load_state
 from deployments.stack.status import word_of
 from spine.adapters.chromium_process import find_browser
-from spine.errors import MillraceError, NotConfiguredError
+from spine.errors import ConflictError, MillraceError, NotConfiguredError
 from spine.settings import Settings
 
 _ENOUGH_DISK = 2 * 2**30
@@ -189,11 +189,17 @@ def _port(home: Home, settings: Settings) -> Iterable[Finding]:
     state = load_state(home)
     if state and state.is_supervised and state.ports.get("gateway"):
         yield Finding("port", Verdict.OK, f"{state.ports['gateway']}, used by the running stack")
-    elif settings.port == 0 or is_free(settings.port):
-        yield Finding("port", Verdict.OK, f"{settings.port or 'any'} is free")
-    else:
+        return
+    try:
+        require_place(settings.host, settings.port)
+    except ConflictError:
         mend = "choose another with `millrace up --port N` or MILLRACE_PORT"
         yield Finding("port", Verdict.FAIL, f"{settings.port} is used by another program", mend)
+    except NotConfiguredError as error:
+        found, _, mend = error.message.partition(": ")
+        yield Finding("port", Verdict.FAIL, found, mend.rstrip("."))
+    else:
+        yield Finding("port", Verdict.OK, f"{settings.port or 'any'} is free")
 
 
 def _services(home: Home) -> Iterable[Finding]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from deployments.stack.gateway_address import HOST_VARIABLE, gateway_url
 from deployments.stack.home import Home, write_private
 from deployments.stack.ports_choice import LOOPBACK
 from deployments.stack.secret_store import Secrets
@@ -44,10 +45,11 @@ class Addresses:
     chroma_url: str
     database_url: str | None = None
     demo_port: int | None = None
+    gateway_host: str = LOOPBACK
 
     @property
     def gateway_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.gateway_port}"
+        return gateway_url(self.gateway_host, self.gateway_port)
 
     @property
     def prefect_api_url(self) -> str:
@@ -80,6 +82,8 @@ def part_environment(settings: Settings, addresses: Addresses, secrets: Secrets)
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "DO_NOT_TRACK": "1",
     }
+    if settings.host != LOOPBACK:
+        values[HOST_VARIABLE] = settings.host
     if settings.personas:
         values["MILLRACE_PERSONAS"] = str(settings.personas_dir)
     if settings.embedding_model:

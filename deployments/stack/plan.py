@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deployments.stack.chroma_server import chroma_part, chroma_url, external_chroma
 from deployments.stack.environment import Addresses, part_environment, project_root, whole_environment
+from deployments.stack.gateway_address import require_place
 from deployments.stack.home import Home
 from deployments.stack.own_parts import (
     demo_part,
@@ -19,7 +20,7 @@ from deployments.stack.own_parts import (
     setup_part,
 )
 from deployments.stack.parts import Part, Plan
-from deployments.stack.ports_choice import choose_ports, require_free
+from deployments.stack.ports_choice import choose_ports
 from deployments.stack.postgres_server import (
     asyncpg_url,
     external_postgres,
@@ -73,7 +74,7 @@ def build_plan(
     """
     externals = externals_of(settings, secrets, remembered)
     ports = _ports(settings, remembered)
-    addresses = _addresses(externals, ports, secrets, demo=demo)
+    addresses = _addresses(externals, ports, secrets, settings.host, demo=demo)
     own = part_environment(settings, addresses, secrets)
     folder = project_root()
     database = _database(home, externals, secrets, ports["postgres"])
@@ -110,14 +111,14 @@ def _faces(
 
 
 def _ports(settings: Settings, remembered: Mapping[str, int]) -> dict[str, int]:
+    require_place(settings.host, settings.port)
     if settings.port == 0:
         return choose_ports(("gateway", *_CHOSEN_PORTS), remembered)
-    require_free(settings.port)
     chosen = choose_ports(_CHOSEN_PORTS, remembered, taken=(settings.port,))
     return {"gateway": settings.port, **chosen}
 
 
-def _addresses(externals: Externals, ports: Mapping[str, int], secrets: Secrets, *, demo: bool) -> Addresses:
+def _addresses(externals: Externals, ports: Mapping[str, int], secrets: Secrets, host: str, *, demo: bool) -> Addresses:
     return Addresses(
         gateway_port=ports["gateway"],
         prefect_port=ports["prefect"],
@@ -125,6 +126,7 @@ def _addresses(externals: Externals, ports: Mapping[str, int], secrets: Secrets,
         chroma_url=externals.chroma or chroma_url(ports["chroma"]),
         database_url=externals.database,
         demo_port=ports["demo-pages"] if demo else None,
+        gateway_host=host,
     )
 
 

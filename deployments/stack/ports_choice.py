@@ -10,6 +10,7 @@ from pathlib import Path
 from spine.errors import ConflictError
 
 LOOPBACK = "127.0.0.1"
+PORT_IN_USE = "Port {port} is in use by another program: choose another with `millrace up --port N` or MILLRACE_PORT."
 _LOWEST = 15_000
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -65,11 +66,3 @@ def _pick(used: set[int], free: Callable[[int], bool]) -> int:
         if port not in used and free(port):
             return port
     raise ConflictError("No free port was found on 127.0.0.1: close some programs and try again.")
-
-
-def require_free(port: int) -> None:
-    """`ConflictError` with the remedy when the gateway's port is in use."""
-    if not is_free(port):
-        raise ConflictError(
-            f"Port {port} is in use by another program: choose another with `millrace up --port N` or MILLRACE_PORT."
-        )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
+from deployments.stack.environment import load_environment
+from deployments.stack.gateway_address import HOST_VARIABLE, gateway_url
 from deployments.stack.home import Home
 from deployments.stack.parts import Kind
 from deployments.stack.ports_choice import LOOPBACK
 from deployments.stack.processes import is_alive
 from deployments.stack.secret_store import load_secrets
 from deployments.stack.state import PartState, StackState, load_state
+from spine.errors import NotConfiguredError
 
 _SHOWN = ("name", "state", "pid", "restarts", "port", "since", "last_error", "note")
 
@@ -48,12 +52,19 @@ def word_of(state: StackState | None) -> str:
 def _addresses(home: Home, state: StackState | None) -> dict[str, str | None]:
     if state is None or "gateway" not in state.ports:
         return {"gateway": None, "prefect_ui": None, "login_url": None}
-    gateway = f"http://{LOOPBACK}:{state.ports['gateway']}"
+    gateway = gateway_url(_host(home), state.ports["gateway"])
     return {
         "gateway": gateway,
         "prefect_ui": f"http://{LOOPBACK}:{state.ports['prefect']}",
         "login_url": f"{gateway}/login?token={quote(load_secrets(home).admin_token, safe='')}",
     }
+
+
+def _host(home: Home) -> str:
+    """Where the gateway listens, as the stack was told; a supervisor that is just starting has not said it yet."""
+    with suppress(NotConfiguredError):
+        return load_environment(home).get(HOST_VARIABLE) or LOOPBACK
+    return LOOPBACK
 
 
 def _parts(state: StackState | None) -> list[PartState]:

@@ -19,11 +19,12 @@ from deployments.stack.environment import (
     save_environment,
     whole_environment,
 )
+from deployments.stack.gateway_address import require_place
 from deployments.stack.home import Home
 from deployments.stack.own_parts import lane_groups
 from deployments.stack.parts import Kind
 from deployments.stack.plan import build_plan, externals_of
-from deployments.stack.ports_choice import choose_ports, is_free, require_free
+from deployments.stack.ports_choice import choose_ports, is_free
 from deployments.stack.postgres_server import PostgresBinaries, asyncpg_url, binaries_for, external_postgres
 from deployments.stack.prefect_server import drop_scratch, make_scratch
 from deployments.stack.secret_store import Secrets
@@ -74,7 +75,7 @@ def test_a_taken_gateway_port_is_refused_with_the_remedy() -> None:
         port = other.getsockname()[1]
         assert not is_free(port)
         with pytest.raises(ConflictError, match=f"Port {port} is in use.*--port N"):
-            require_free(port)
+            require_place("127.0.0.1", port)
 
 
 def test_no_free_port_at_all_is_an_error_not_a_loop() -> None:
