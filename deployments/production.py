@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from spine.errors import InvalidInputError, NotConfiguredError
+from deployments.unusable_setting import unusable_setting
+from spine.errors import NotConfiguredError
 from spine.settings import Settings
 
 _logger = logging.getLogger("millrace.production")
@@ -50,9 +51,7 @@ def surroundings() -> Surroundings:
     try:
         return Surroundings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "MILLRACE_" + "_".join(str(place) for place in first["loc"]).upper()
-        raise InvalidInputError(f"{name} cannot be used: {first['msg']}.") from error
+        raise unusable_setting(error) from error
 
 
 @dataclass(frozen=True, slots=True)

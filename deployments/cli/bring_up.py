@@ -30,6 +30,7 @@ from deployments.stack.shell import chosen_admin_token
 from deployments.stack.stack_settings import LaneLayout, lane_layout
 from deployments.stack.state import StackState
 from deployments.stack.status import status_of
+from deployments.usable_settings import require_usable
 from spine.errors import ExternalServiceError, MillraceError
 from spine.settings import Settings
 
@@ -45,6 +46,7 @@ def detached(
     config = checked_settings()
     require_safe(with_settled_documents(home, config), demo=demo)
     _admin_token(config)
+    require_usable()
     lane_layout(lanes, lane)  # what cannot be read is said here, not in the supervisor's log
     already = running_state(home)
     if already and already.state == "running":
@@ -98,6 +100,7 @@ def _begin_log(stream: TextIO) -> None:
 def _supervise(home: Home, layout: LaneLayout, on_change: Any, *, demo: bool) -> int:
     config = checked_settings()
     require_safe(with_settled_documents(home, config), demo=demo)
+    require_usable()
     token = _admin_token(config)
     home.prepare()
     with _log_of_its_own(home) if on_change else nullcontext():

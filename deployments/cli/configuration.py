@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deployments.stack.home import Home
-from spine.errors import InvalidInputError
+from deployments.unusable_setting import unusable_setting
 from spine.evaluated_shell import forget_another_stack
 from spine.settings import Settings, settings
 
@@ -38,6 +38,4 @@ def _readable_settings() -> Settings:
     try:
         return settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "MILLRACE_" + "_".join(str(place) for place in first["loc"]).upper()
-        raise InvalidInputError(f"{name} cannot be used: {first['msg']}.") from error
+        raise unusable_setting(error) from error

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments.stack.scaling import parse_dedicated, parse_range
-from spine.errors import InvalidInputError
+from deployments.unusable_setting import unusable_setting
 from spine.processors import cores
 
 _LIVE_LANES = 2
@@ -58,6 +58,4 @@ def _lane_settings() -> LaneSettings:
     try:
         return LaneSettings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "MILLRACE_" + "_".join(str(place) for place in first["loc"]).upper()
-        raise InvalidInputError(f"{name} cannot be used: {first['msg']}.") from error
+        raise unusable_setting(error) from error

@@ -37,6 +37,13 @@ def millrace(home: Path, *words: str, **environment: str) -> subprocess.Complete
         pytest.param(["up"], {"MILLRACE_LIVE_LANES": "x"}, 1, "MILLRACE_LIVE_LANES cannot be used", id="of lanes"),
         pytest.param(["up"], {"MILLRACE_LANE_RANGE": "x"}, 1, "MILLRACE_LANE_RANGE", id="a wrong range"),
         pytest.param(["up"], {"MILLRACE_LANES": "x"}, 1, "MILLRACE_LANES", id="a wrong dedicated lane"),
+        pytest.param(["up"], {"MILLRACE_DOCUMENT_BLOCK": "no"}, 1, "MILLRACE_DOCUMENT_BLOCK cannot", id="a wrong word"),
+        pytest.param(["up"], {"MILLRACE_QUEUE_WIDTHS": "cards=x"}, 1, "MILLRACE_QUEUE_WIDTHS", id="a wrong width"),
+        pytest.param(["up"], {"MILLRACE_BATCH_CONCURRENCY": "many"}, 1, "MILLRACE_BATCH_CONC", id="of batches"),
+        pytest.param(["up"], {"MILLRACE_KEEP_LOG_DAYS": "-3"}, 1, "MILLRACE_KEEP_LOG_DAYS cannot", id="of the cleanup"),
+        pytest.param(["up"], {"MILLRACE_CONVERSATION_POLICY": "x"}, 1, "JSON object", id="a wrong policy"),
+        pytest.param(["up"], {"TELEGRAM_POLICY": '{"crm": 7}'}, 1, "TELEGRAM_POLICY", id="a policy's wrong field"),
+        pytest.param(["up", "--foreground"], {"MILLRACE_KEEP_REVISIONS": "0"}, 1, "KEEP_REVISIONS", id="in front"),
         pytest.param(["status"], {"MILLRACE_HOME": "~nobody1/x"}, 1, "MILLRACE_HOME cannot be used", id="no such user"),
         pytest.param(["up"], {"MILLRACE_HOME": "/proc/none"}, 1, "MILLRACE_HOME", id="a home that cannot be made"),
         pytest.param(["up"], {"MILLRACE_HOME": "/etc/passwd"}, 1, "is no folder", id="a home that is a file"),
@@ -51,6 +58,7 @@ def test_a_failing_command_says_one_clear_line(
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "home" / "run" / "stack.json").exists(), "it is said before anything is started"
 
 
 def test_a_stack_in_front_keeps_the_log_that_a_detached_one_keeps(tmp_path: Path) -> None:
