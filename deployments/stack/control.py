@@ -42,6 +42,7 @@ def supervise(
     cannot be made is written to the state as well, for those who wait for it.
     """
     home.prepare()
+    home.require_room()
     with home.being_started(), home.supervised():
         previous = load_state(home)
         if count := end_leftovers(previous):
@@ -74,6 +75,7 @@ def running_state(home: Home) -> StackState | None:
 def start_detached(home: Home, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start `millrace supervise` in a session of its own; it goes on when this process and its terminal end."""
     home.prepare()
+    home.require_room()
     output = open_log(home.log_of("supervisor"))
     try:
         with home.being_started() as mark:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from spine.errors import ConflictError, NotConfiguredError
 
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
+LEAST_ROOM = 16 * 2**20
+"""Bytes; a stack that has all its folders writes a few MB while it starts. A new one takes 70 MB: `doctor` warns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,16 @@ class Home:
             )
         for folder in (self.root, self.run, self.logs):
             folder.chmod(PRIVATE_DIRECTORY)
+
+    def require_room(self) -> None:
+        """A start on a full disk would end in the middle, of whatever part is the first to write."""
+        free = shutil.disk_usage(self.root).free
+        if free < LEAST_ROOM:
+            raise NotConfiguredError(
+                f"There is no room in MILLRACE_HOME {self.root}: its disk has {free / 2**20:.1f} MB free, and a stack "
+                f"needs {LEAST_ROOM // 2**20} MB to start. Make room, or choose another home.",
+                what="MILLRACE_HOME",
+            )
 
     @contextmanager
     def supervised(self, patience: float = 1.0) -> Generator[None]:

@@ -210,6 +210,8 @@ def _run(argv: list[str], held: int, account: Account | None, text: str = "") ->
         env={**os.environ, "LC_ALL": "C.UTF-8"}, **user,
     )  # fmt: skip
     if done.returncode:
+        place = Path(f"/proc/self/fd/{held}").readlink()
         raise NotConfiguredError(
-            f"{Path(argv[0]).name} failed: {(done.stderr or done.stdout).strip()[-500:]}", what="postgres"
+            f"{Path(argv[0]).name} failed in {place}: {(done.stderr or done.stdout).strip()[-500:]}",
+            what="postgres",
         )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from deployments.stack.doctor import Finding, Verdict, examine
-from deployments.stack.home import Home, write_private
+from deployments.stack.home import LEAST_ROOM, Home, write_private
 from deployments.stack.leftovers import find_leftovers
 from deployments.stack.logs import last_lines, open_log, rotate
 from deployments.stack.processes import identify, is_alive
@@ -52,6 +55,15 @@ def test_a_home_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path, 12345, 12345)
     with pytest.raises(NotConfiguredError, match="belongs to another user"):
         Home(tmp_path).prepare()
+
+
+def test_a_home_on_a_full_disk_is_refused_with_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    for free, refused in ((0, True), (LEAST_ROOM - 1, True), (LEAST_ROOM, False)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        told = f"There is no room in MILLRACE_HOME {tmp_path}"
+        with pytest.raises(NotConfiguredError, match=re.escape(told)) if refused else nullcontext():
+            Home(tmp_path).require_room()
 
 
 def test_only_one_process_supervises_a_home(home: Home) -> None:
