@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spine.errors import NotConfiguredError
 from spine.migration_steps import STEPS
 from spine.migrations import Taken, migrate, version_of
 from spine.services import open_documents
@@ -17,6 +18,16 @@ class Moved:
     before: int
     after: int
     steps: list[Taken]
+
+
+def require_store(config: Settings) -> None:
+    """`NotConfiguredError` where there are no documents yet: to open a store would make one, in whatever home it is."""
+    if config.mongo_url is None and not config.documents_path.exists():
+        raise NotConfiguredError(
+            f"There are no documents in {config.home} yet: run `millrace up` first, or name the home of a stack in "
+            "MILLRACE_HOME.",
+            what="documents",
+        )
 
 
 async def bring_to(config: Settings, to: int | None) -> Moved:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from spine.errors import ExternalServiceError
+from spine.errors import ExternalServiceError, NotConfiguredError
 
 WORK_POOL = "millrace"
 
@@ -21,6 +21,16 @@ def prefect_client() -> httpx.AsyncClient | None:
     secret = os.environ.get("PREFECT_API_AUTH_STRING")
     headers = {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"} if secret else {}
     return httpx.AsyncClient(base_url=address, headers=headers, timeout=5, trust_env=False)
+
+
+def require_server() -> None:
+    """`NotConfiguredError` where no server is named: what is registered in a passing one is gone with it."""
+    if not os.environ.get("PREFECT_API_URL"):
+        raise NotConfiguredError(
+            "PREFECT_API_URL names no Prefect server to prepare. On one machine `millrace up` does all of it; for a "
+            'stack that runs, `eval "$(millrace env)"` first; for one of many machines see docs/deployment.md.',
+            what="PREFECT_API_URL",
+        )
 
 
 def flow_run_page(flow_run_id: str) -> str | None:

@@ -45,6 +45,10 @@ def gateway() -> None:
 
 def setup() -> None:
     """Prepare the stores and the Prefect server that the environment names; once for each version, any time again."""
+    from deployments.prefect_address import require_server
+
+    require_server()  # before Prefect is loaded: without an address it starts a server of its own for a moment
+
     from deployments.deploying import run as deploy
     from deployments.register import run
 

@@ -55,9 +55,11 @@ def migrate(
 ) -> None:
     """Bring the documents to the version that this Millrace works with, or back to an earlier one."""
     from deployments.document_store import with_settled_store
-    from deployments.migrating import bring_to
+    from deployments.migrating import bring_to, require_store
 
-    moved = asyncio.run(bring_to(with_settled_store(stack_home(), checked_settings()), to))
+    config = with_settled_store(stack_home(), checked_settings())
+    require_store(config)
+    moved = asyncio.run(bring_to(config, to))
     if json:
         print_json({"from": moved.before, "to": moved.after, "steps": [step.name for step in moved.steps]})
         return

@@ -27,6 +27,8 @@ def migrate(*words: str) -> str:
 def test_the_documents_go_forward_back_and_forward_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MILLRACE_HOME", str(tmp_path / "home"))
     settings.cache_clear()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "documents.sqlite3").touch()
 
     assert f"at version {NEWEST}." in migrate()
     assert f"at version {NEWEST} already." in migrate()

@@ -48,6 +48,9 @@ def millrace(home: Path, *words: str, **environment: str) -> subprocess.Complete
         pytest.param(["up"], {"MILLRACE_HOME": "/proc/none"}, 1, "MILLRACE_HOME", id="a home that cannot be made"),
         pytest.param(["up"], {"MILLRACE_HOME": "/etc/passwd"}, 1, "is no folder", id="a home that is a file"),
         pytest.param(["up"], {"MILLRACE_TOKEN": "mlr.token_1.x"}, 1, "token create", id="a viewer's token as admin"),
+        pytest.param(["migrate"], {}, 1, "There are no documents in", id="migrate in a home without a stack"),
+        pytest.param(["migrate", "--json"], {}, 1, "run `millrace up` first", id="migrate for machines"),
+        pytest.param(["setup"], {"PREFECT_API_URL": ""}, 1, "PREFECT_API_URL names no", id="setup without a server"),
         pytest.param(["nonsense"], {}, 2, "No such command", id="no command"),
     ],
 )
@@ -58,7 +61,7 @@ def test_a_failing_command_says_one_clear_line(
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "home" / "run" / "stack.json").exists(), "it is said before anything is started"
+    assert not (tmp_path / "home").exists(), "it is said before anything is made or started"
 
 
 def test_a_stack_in_front_keeps_the_log_that_a_detached_one_keeps(tmp_path: Path) -> None:
