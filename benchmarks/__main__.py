@@ -21,7 +21,7 @@ from benchmarks.frame.machine import load as busy
 from benchmarks.frame.pages import page
 from benchmarks.frame.parts import Parts
 from benchmarks.frame.pictures import draw
-from benchmarks.frame.results import RESULTS, Results, Row, read, regressions, rows_of, unmeasured, write
+from benchmarks.frame.results import FAILED, RESULTS, Results, Row, read, regressions, rows_of, unmeasured, write
 from benchmarks.frame.running import BenchFailedError, run_apart
 
 LONGEST = 60.0  # minutes for one bench
@@ -63,7 +63,7 @@ class Run:
         try:
             outcome = run_apart(name, self.effort, minutes=LONGEST)
         except BenchFailedError as error:
-            self.rows[name] = unmeasured(figures_of(name), f"the bench failed: {error}")
+            self.rows[name] = unmeasured(figures_of(name), f"{FAILED}: {error}")
             return
         self._take(name, outcome)
         self.parts.keep(name, outcome)
@@ -80,7 +80,7 @@ def main() -> int:
     parser.add_argument("--reps", type=int, metavar="N", help="turns of each side; 5 by default, 1 with --quick")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where latest.json is written")
     parser.add_argument("--continue", dest="goes_on", action="store_true", help="go on with a run that was cut off")
-    parser.add_argument("--check", action="store_true", help="fail when a measured ratio misses its target")
+    parser.add_argument("--check", action="store_true", help="fail when a bench failed or a ratio misses its target")
     parser.add_argument("--only-check", action="store_true", help="run nothing: check the ratios of the latest run")
     parser.add_argument("--publish", action="store_true", help="run nothing: write the page of a run that was cut off")
     options = parser.parse_args()
@@ -90,7 +90,7 @@ def main() -> int:
     if options.reps is not None and options.reps < 1:
         parser.error("--reps must be at least 1")
     if options.only_check:
-        return _check(read(options.results / "latest.json").rows)
+        return _check_the_latest(options.results / "latest.json")
     effort = Effort(options.reps or (1 if options.quick else 5), options.quick)
     run = Run(effort, options.names or list(BENCHES), options.results)
     if options.publish and options.quick:
@@ -149,6 +149,16 @@ def _publish_what_there_is(run: Run) -> int:
 def _measured(run: Run) -> dict[Figure, float]:
     pairs = zip((figure for name in BENCHES for figure in figures_of(name)), run.results().rows, strict=True)
     return {figure: row.value for figure, row in pairs if row.value is not None}
+
+
+def _check_the_latest(file: Path) -> int:
+    """1 also when there is nothing to check: a check that looked at nothing has passed nothing."""
+    try:
+        rows = read(file).rows
+    except (OSError, ValueError) as error:
+        print(f"{file} cannot be checked ({error}): `make bench` first", file=sys.stderr)
+        return 1
+    return _check(rows)
 
 
 def _check(rows: list[Row]) -> int:

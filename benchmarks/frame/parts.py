@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.frame.figures import Effort, Outcome
+from benchmarks.frame.results import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,19 @@ class Parts:
     def keep(self, name: str, outcome: Outcome) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         part = {"of": self._of(), "outcome": json.loads(outcome.to_json())}
-        (self.folder / f"{name}.json").write_text(json.dumps(part), encoding="utf-8")
+        replace(self.folder / f"{name}.json", json.dumps(part))
 
     def kept(self, name: str) -> Outcome | None:
-        """None where there is none, or one of another run; a tree with changes is never the same run."""
+        """None where there is none, one that cannot be read, or one of another run; a tree with changes is never the
+        same run."""
         file = self.folder / f"{name}.json"
         if self.commit.endswith("+") or not file.exists():
             return None
-        part = json.loads(file.read_text(encoding="utf-8"))
-        return Outcome.from_json(json.dumps(part["outcome"])) if part["of"] == self._of() else None
+        try:
+            part = json.loads(file.read_text(encoding="utf-8"))
+            return Outcome.from_json(json.dumps(part["outcome"])) if part["of"] == self._of() else None
+        except (ValueError, KeyError, TypeError):  # a full disk cut it off: the bench is run again
+            return None
 
     def forget(self, names: Sequence[str]) -> None:
         """Those of these benches; others of the same commit stay."""

@@ -11,6 +11,9 @@ from typing import Any
 from benchmarks.frame.figures import RATIO, Figure, Outcome
 from benchmarks.frame.machine import ROOT
 
+FAILED = "the bench failed"
+"""Begins the reason of figures whose bench crashed, as opposed to one that could not run here."""
+
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -43,15 +46,25 @@ class Results:
 
 def read(file: Path) -> Results:
     """What an earlier run wrote. Raises `OSError` or `ValueError`."""
-    said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return Results(said["machine"], said["commit"], [Row(**row) for row in said["rows"]])
+    said: Any = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        return Results(said["machine"], said["commit"], [Row(**row) for row in said["rows"]])
+    except (KeyError, TypeError) as error:
+        raise ValueError("it does not have the shape of a run's results") from error
 
 
 def write(results: Results, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "latest.json"
-    file.write_text(results.to_json() + "\n", encoding="utf-8")
+    replace(file, results.to_json() + "\n")
     return file
+
+
+def replace(file: Path, text: str) -> None:
+    """In one step: a run that is cut off here leaves the old text or the new one."""
+    draft = file.with_suffix(".draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)
 
 
 def rows_of(figures: Sequence[Figure], outcome: Outcome) -> list[Row]:
@@ -79,7 +92,15 @@ def _row(figure: Figure, outcome: Outcome) -> Row:
 
 
 def regressions(rows: Sequence[Row]) -> list[str]:
-    """Sentences on ratios that miss their targets. Times depend on the machine, and what was not run says nothing."""
+    """Sentences on benches that failed, and on ratios that miss their targets.
+
+    Times depend on the machine, and what was not run says nothing.
+    """
+    failed = {f"{row.bench}: {row.reason}": None for row in rows if (row.reason or "").startswith(FAILED)}
+    return [*failed, *_missed(rows)]
+
+
+def _missed(rows: Sequence[Row]) -> list[str]:
     return [
         f"{row.bench}: {row.figure} is {row.value:g} {row.unit}, and should be {row.target}"
         for row in rows

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.frame.catalogue import BENCHES, figures_of
 from benchmarks.frame.figures import RATIO, Curve, Effort, Figure, Note, Outcome, Target, at_least, at_most
 from benchmarks.frame.pages import page
 from benchmarks.frame.parts import Parts
-from benchmarks.frame.results import Results, read, regressions, rows_of, unmeasured, write
+from benchmarks.frame.results import FAILED, Results, read, regressions, rows_of, unmeasured, write
 from benchmarks.frame.running import BenchFailedError, run_apart
 from benchmarks.frame.turns import Turns, quantile, take_turns
 
@@ -124,6 +125,33 @@ def test_a_bench_that_is_run_again_takes_no_other_out_of_the_table(tmp_path: Pat
         parts.keep(name, Outcome({"figure": 1.0}))
     parts.forget(["one"])
     assert parts.kept("one") is None and parts.kept("other") is not None
+
+
+def test_a_part_that_was_cut_off_is_measured_again(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, "abc", "a machine", Effort(5))
+    parts.keep("crowd", Outcome({"p95": 1.5}))
+    whole = (tmp_path / "crowd.json").read_text()
+    for left in ("", whole[: len(whole) // 2], "{}", "[]"):
+        (tmp_path / "crowd.json").write_text(left)
+        assert parts.kept("crowd") is None
+
+
+@pytest.mark.parametrize("left", [None, "", '{"machine": "m", "comm', '{"rows": []}', "[]"])
+def test_results_that_are_missing_or_cut_off_fail_the_check_in_one_line(
+    left: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if left is not None:
+        (tmp_path / "latest.json").write_text(left)
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--only-check", "--results", str(tmp_path)])
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "`make bench` first" in said
+
+
+def test_a_bench_that_failed_fails_the_check_once_and_one_that_cannot_run_here_does_not() -> None:
+    failed = unmeasured([SPEED, SPEED], f"{FAILED}: exit code 1")
+    assert regressions([*failed, *unmeasured([WALL], "no PostgreSQL here")]) == ["crowd: the bench failed: exit code 1"]
 
 
 def test_what_a_changed_tree_measured_is_not_taken_over(tmp_path: Path) -> None:
