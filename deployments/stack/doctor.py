@@ -20,6 +20,7 @@ from deployments.stack.home import Home
 from deployments.stack.postgres_server import find_postgres
 from deployments.stack.prefect_server import SQLITE_FILE
 from deployments.stack.redis_server import find_redis
+from deployments.stack.registered import missing
 from deployments.stack.secret_store import load_secrets
 from deployments.stack.state import StackState, load_state
 from deployments.stack.status import word_of
@@ -234,6 +235,7 @@ def _answers(home: Home) -> Iterable[Finding]:
     prefect = f"{environment['PREFECT_API_URL']}/admin/version"
     chroma = f"{environment['MILLRACE_CHROMA_URL'].rstrip('/')}/api/v2/heartbeat"
     yield _asked("prefect API", prefect, auth, home.log_of("prefect"))
+    yield from _registered(environment["PREFECT_API_URL"], auth)
     yield _asked("chroma API", chroma, None, home.log_of("chroma"))
 
 
@@ -243,6 +245,19 @@ def _asked(name: str, url: str, auth: str | None, log: Path) -> Finding:
     except MillraceError as error:
         return Finding(name, Verdict.FAIL, error.message, f"read {log}")
     return Finding(name, Verdict.OK, url)
+
+
+def _registered(api_url: str, auth: str) -> Iterable[Finding]:
+    try:
+        gone = missing(api_url, auth)
+    except MillraceError as error:
+        yield Finding("prefect registrations", Verdict.WARN, f"not looked at: {error.message}", "ask again in a moment")
+        return
+    if gone:
+        mend = "`millrace down` and `millrace up` register all of it again; redrive what failed meanwhile"
+        yield Finding("prefect registrations", Verdict.FAIL, f"Prefect has lost {', '.join(gone)}", mend)
+    else:
+        yield Finding("prefect registrations", Verdict.OK, "block of the results, work pool, deployments")
 
 
 def _production(home: Home, settings: Settings) -> Iterable[Finding]:
