@@ -10,6 +10,7 @@ from spine.contracts.conversations import CONVERSATION, Dispatched, MessageReque
 from spine.contracts.jobs import Job
 from spine.conversations import check_request, message_of, task_of
 from spine.live_queues import LIMITS
+from spine.mailbox import session_to_itself
 from tasks.conversation.dispatching import dispatch, reply_of
 from tasks.conversation.work import run_conversation_job
 from tasks.job_run import adopt_job, assigned, assigned_job
@@ -51,15 +52,16 @@ async def conversation(
     async with open_run_services() as services:
         check_request(request)
         task, message = task_of(request), message_of(request)
-        job = assigned_job() or await adopt_job(
-            services.ledger,
-            services.worker,
-            pipeline=CONVERSATION,
-            subject_id=message.session_id,
-            queue=LIMITS[task].name,
-            params=message_params(task, message),
-        )
-        await run_conversation_job(services, job)
+        async with session_to_itself(services.documents, message.session_id):
+            job = await adopt_job(
+                services.ledger,
+                services.worker,
+                pipeline=CONVERSATION,
+                subject_id=message.session_id,
+                queue=LIMITS[task].name,
+                params=message_params(task, message),
+            )
+            await run_conversation_job(services, job)
         return await reply_of(services, job.job_id)
 
 

@@ -6,7 +6,10 @@ seconds that it is alive, and a session that it has taken is its own until it gi
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,12 +17,13 @@ from spine.contracts.jobs import FINAL_STATUSES, RUNNING_STATUSES, Job, JobStatu
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, SESSION_LEASES
 from spine.due_jobs import is_due
-from spine.errors import DuplicateError
+from spine.errors import DuplicateError, MillraceError
 from spine.idempotency import new_id
 from spine.jobs import from_document
 from spine.lease_watch import SILENT_AHEAD, is_plausible
 from spine.live_queues import LLM
 from spine.ports import Documents
+from spine.turns import turn
 
 MAILBOX_QUEUE = LLM.name
 """The queue whose jobs run one at a time per subject, in the order of their arrival."""
@@ -32,6 +36,8 @@ _AFTER_A_LOST_LEASE = timedelta(seconds=2.5)
 """The sweeper frees a job whose process died within this time and says so; looking by ourselves is the fallback."""
 
 _LONG_SILENT = timedelta(minutes=1)
+_ASKED_AGAIN = 0.2
+"""Seconds after which who waits for a session asks again: its holder gives it back without telling anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,36 @@ class SessionMailbox:
             SESSION_LEASES, {"_id": lease_id, "holder": other}, set={"holder": self.holder}
         )
         return None if ours is not None else now
+
+
+@asynccontextmanager
+async def session_to_itself(documents: Documents, session_id: str) -> AsyncGenerator[None]:
+    """For who runs a message outside the lanes: inside the block nobody else begins one of the session.
+
+    Waits while another message of the session is answered, in this process in the order of asking. What only waits in
+    the mailbox comes after the block: no lane may be there to run it.
+    """
+    async with turn(f"mailbox:{session_id}"):
+        mailbox = SessionMailbox(documents)
+        await mailbox.say_alive()
+        alive = asyncio.create_task(_say_alive_forever(mailbox), name=f"session {session_id}: lease")
+        try:
+            while await mailbox.take(session_id) is not None:  # noqa: ASYNC110 - the holder is another process
+                await asyncio.sleep(_ASKED_AGAIN)
+            yield
+        finally:
+            alive.cancel()
+            with suppress(asyncio.CancelledError):
+                await alive
+            with suppress(MillraceError):  # it runs out by itself
+                await mailbox.withdraw()
+
+
+async def _say_alive_forever(mailbox: SessionMailbox) -> None:
+    while True:
+        await asyncio.sleep(mailbox.lease.total_seconds() / 4)
+        with suppress(MillraceError):
+            await mailbox.say_alive()
 
 
 def _lease_id(session_id: str) -> str:

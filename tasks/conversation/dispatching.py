@@ -8,6 +8,7 @@ from spine.contracts.conversations import Delivery, Dispatched, MessageRequest, 
 from spine.contracts.jobs import Job
 from spine.conversations import ConversationDesk, check_request, message_of, task_of
 from spine.errors import ExternalServiceError, RetryableError
+from spine.mailbox import session_to_itself
 from spine.services import Services
 
 RunHere = Callable[[Job], Awaitable[None]]
@@ -27,8 +28,8 @@ async def dispatch(
     if services.starter is not None:
         await _hand_over(services, job)
         return Dispatched(queued=True, trace_id=job.trace_id, task_id=job.job_id, job_id=job.job_id)
-    if new and (begun := await services.ledger.begin(job.job_id, services.worker)) is not None:
-        await run_here(begun)
+    if new:
+        await _answered_here(services, job, run_here)
     reply = await reply_of(services, job.job_id)
     return Dispatched(queued=False, trace_id=job.trace_id, task_id=job.job_id, job_id=job.job_id, response=reply.text)
 
@@ -40,6 +41,12 @@ async def reply_of(services: Services, job_id: str) -> Reply:
         reason = job.error.message if job.error else f"it is {job.status}"
         raise ExternalServiceError(f"Message {job_id} has no answer: {reason}", service="conversation")
     return Reply.model_validate({"delivery": Delivery.KEPT, **job.result})
+
+
+async def _answered_here(services: Services, job: Job, run_here: RunHere) -> None:
+    async with session_to_itself(services.documents, job.subject_id):
+        if (begun := await services.ledger.begin(job.job_id, services.worker)) is not None:
+            await run_here(begun)
 
 
 async def _hand_over(services: Services, job: Job) -> None:

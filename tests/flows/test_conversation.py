@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from flows.conversation import conversation, dispatch_message
 from spine.chat_port import ChatRequest
 from spine.contracts.conversations import CONVERSATION, Delivery, Reply, TaskName
 from spine.contracts.jobs import JobStatus
-from spine.documents import CONVERSATIONS, EFFECTS, MESSAGES, PIPELINE_CONFIGS, USAGE
+from spine.documents import CONVERSATIONS, EFFECTS, MESSAGES, PIPELINE_CONFIGS, SESSION_LEASES, USAGE
 from spine.errors import ExternalServiceError, PermanentError, RateLimitError
 from spine.live_queues import LIMITS, LiveQueue
+from spine.mailbox import SessionMailbox
 from spine.pipeline_shelf import pipeline_document
 from spine.ports import ModelChoice
 from spine.services import using
@@ -300,6 +302,37 @@ async def test_the_flow_answers_without_a_lane_and_says_so_in_a_job_like_any_oth
     assert reply.text == "You said: Hello you"
     job = await world.services.ledger.get((await world.turns("ion"))[0].job_id)
     assert (job.pipeline, job.subject_id, job.queue, job.status) == (CONVERSATION, "ion", "llm", JobStatus.SUCCESS)
+
+
+async def _by_flow(world: ConversationWorld) -> None:
+    with using(world.services):
+        await conversation(session_id="ion", user_message="Hello you")
+
+
+async def _by_dispatch(world: ConversationWorld) -> None:
+    with using(world.services):
+        await dispatch_message("ion", "Hello you")
+
+
+BY_HAND = {"the flow": _by_flow, "a dispatched message": _by_dispatch}
+
+
+@pytest.mark.parametrize("by_hand", BY_HAND.values(), ids=BY_HAND)
+async def test_a_message_that_was_started_by_hand_waits_while_a_lane_answers_another_one_of_its_session(
+    by_hand: Callable[[ConversationWorld], Awaitable[None]],
+) -> None:
+    world = await open_world()
+    lane = SessionMailbox(world.services.documents)
+    await lane.say_alive()
+    await lane.take("ion")
+    answering = asyncio.create_task(by_hand(world))
+    async with asyncio.timeout(20):
+        while await world.services.documents.count(SESSION_LEASES) < 3:  # the lane, its session, and who waits for it
+            await asyncio.sleep(0.01)
+        assert world.chats.requests == []
+        await lane.give_back("ion")
+        await answering
+    assert len(world.chats.requests) == 1
 
 
 async def test_a_dispatched_message_is_answered_here_where_there_is_no_queue() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from spine.contracts.jobs import Job, JobStatus
 from spine.contracts.timestamps import iso, utc_now
 from spine.documents import JOBS, SESSION_LEASES
 from spine.jobs import JobLedger
-from spine.mailbox import SessionMailbox, Step, next_step
+from spine.mailbox import SessionMailbox, Step, next_step, session_to_itself
 from spine.ports import Documents
 
 NOW = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
@@ -183,3 +184,45 @@ async def test_a_session_named_like_a_holder_is_only_a_session(documents: Docume
     await mailbox.give_back(mailbox.holder)
     assert await SessionMailbox(documents).take("s1") is None
     assert await documents.count(SESSION_LEASES, {"_id": mailbox.holder}) == 1
+
+
+async def test_who_runs_a_message_outside_the_lanes_waits_for_a_lane_and_keeps_the_lanes_out(
+    documents: Documents, mailbox: SessionMailbox
+) -> None:
+    await mailbox.say_alive()
+    await mailbox.take("s1")
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def by_hand() -> None:
+        async with session_to_itself(documents, "s1"):
+            entered.set()
+            await leave.wait()
+
+    running = asyncio.create_task(by_hand())
+    async with session_to_itself(documents, "s2"):
+        assert not entered.is_set(), "another session is free"
+    async with asyncio.timeout(20):
+        while await documents.count(SESSION_LEASES) < 3:  # the lane, its session, and who waits for it
+            await asyncio.sleep(0.01)
+        assert not entered.is_set()
+        await mailbox.give_back("s1")
+        await entered.wait()
+        assert await mailbox.take("s1") is not None
+        leave.set()
+        await running
+    assert await mailbox.take("s1") is None
+
+
+async def test_those_who_run_messages_of_a_session_outside_the_lanes_come_in_the_order_of_asking(
+    documents: Documents,
+) -> None:
+    came: list[int] = []
+
+    async def by_hand(number: int) -> None:
+        async with session_to_itself(documents, "s1"):
+            came.append(number)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(by_hand(number) for number in range(4)))
+    assert came == [0, 1, 2, 3]
+    assert await documents.count(SESSION_LEASES) == 0
