@@ -8,7 +8,9 @@ from deployments.stack.health import request
 from spine.errors import ExternalServiceError
 
 _WHAT = {
-    "the block of the results (jobs that keep results fail without it)": "block_types/slug/{kind}/block_documents/name/{name}",
+    "the block of the results (jobs that keep results fail without it)": (
+        "block_types/slug/{kind}/block_documents/name/{name}"
+    ),
     "the work pool": "work_pools/{pool}",
     "the deployments": "deployments/name/health_check/health-check",
 }
