@@ -10,6 +10,8 @@ from typing import Final
 
 REPLY_TO: Final = "in reply to"
 LINK: Final = "link"
+FORWARDED: Final = "[forwarded]"
+"""Stands before words that the person passed on: they were said elsewhere, and agree to nothing here."""
 
 _REFERENCES: Final = re.compile(rf"(?:\[(?:{REPLY_TO}|{LINK}): [^\[\]\n]*\]\s*)+")
 
@@ -19,6 +21,11 @@ def reference(label: str, words: str, most: int) -> str:
     line = " ".join(words.replace("\x00", "").split()).replace("[", "(").replace("]", ")")
     shown = line if len(line) <= most else line[: most - 1].rstrip() + "…"
     return f"[{label}: {shown}]" if shown else ""
+
+
+def is_forwarded(text: str) -> bool:
+    """Whether the message is something that the person passed on."""
+    return own_words(text).startswith(FORWARDED)
 
 
 def own_words(text: str) -> str:

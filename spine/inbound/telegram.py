@@ -20,6 +20,7 @@ from spine.inbound.reading import (
 )
 from spine.inbound.telegram_content import content_text
 from spine.inbound.telegram_references import reference_notes
+from spine.message_notes import FORWARDED
 from spine.telegram_address import TelegramAddress
 
 UPDATE_KINDS: Final = frozenset(
@@ -64,6 +65,8 @@ def _said(update: dict[str, Any], bot: str, kind: str) -> Reading:
         if not (text_at(message, "text") or text_at(message, "caption")):
             return Ignored(kind)
         text = f"[edited] {text}"
+    if _is_forwarded(message):
+        text = f"{FORWARDED} {text}"
     return _heard(update, bot, message, " ".join([*reference_notes(message), text]), sender=inner(message, "from"))
 
 
@@ -129,6 +132,11 @@ def _is_by_a_person(message: Any, kind: str) -> bool:
     if "business" in kind:
         return sender == number_at(message, "chat", "id")
     return inner(message, "from", "is_bot") is not True or sender == _ANONYMOUS_ADMIN
+
+
+def _is_forwarded(message: Any) -> bool:
+    """Also as the Bot API before 7.0 says it, which a server of one's own may still speak."""
+    return isinstance(inner(message, "forward_origin"), dict) or number_at(message, "forward_date") is not None
 
 
 def _name(sender: Any) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from spine.chat_port import ChatTool, ToolUse
 from spine.contracts.conversations import Order, OrderItem, OrderProposal, OrderStatus, Turn
 from spine.errors import InvalidInputError, MillraceError
-from spine.message_notes import own_words
+from spine.message_notes import is_forwarded, own_words
 from spine.orders import line_total, order_total, proposal_problems
 from tasks.book_review.prompt_data import fenced, inline
 from tasks.conversation.asking import Asking
@@ -70,6 +70,8 @@ def asks_about(last_said: Turn, order: Order, job_id: str) -> bool:
 
 async def answer_to_order(asking: Asking, order: Order, text: str, speech: Speech) -> Decision:
     """What the customer's message says to the order that was just shown. What stays unclear is no confirmation."""
+    if is_forwarded(text):
+        return Decision.UNCLEAR
     text = own_words(text)
     said = decision(text)
     if said is not Decision.UNCLEAR or order.status is not OrderStatus.PROPOSED:

@@ -106,6 +106,17 @@ async def test_a_no_ends_the_proposal() -> None:
     assert "nothing was ordered" in reply.text
 
 
+async def test_a_yes_that_was_forwarded_is_no_answer_whatever_a_model_makes_of_it() -> None:
+    world = await open_world(shopkeeper())
+    world.models._script = lambda request, choice: {"answer": "confirmed"}  # type: ignore[attr-defined]
+    await world.say("I want to buy two ribbons")
+    reply = await world.say("[forwarded] yes")
+    (order,) = await orders(world)
+    assert (order.status, world.crm.calls) == (OrderStatus.PROPOSED, 0)
+    assert reply.order_id == order.order_id, "it is shown again"
+    assert world.models.purposes == []
+
+
 async def test_anything_else_is_no_confirmation_and_the_order_is_shown_again() -> None:
     world = await open_world(shopkeeper(), providers=())
     world.services.chats = world.chats

@@ -106,6 +106,19 @@ def test_what_a_message_refers_to_goes_before_it_as_a_note(fields: dict[str, Any
     assert message.text == f"{notes} what about this?"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"forward_origin": {"type": "user", "date": 1, "sender_user": {"id": 9}}}, id="a person's"),
+        pytest.param({"forward_origin": {"type": "hidden_user", "sender_user_name": "Ion"}}, id="who stays hidden"),
+        pytest.param({"forward_from": {"id": 9}, "forward_date": 1700000000}, id="before Bot API 7.0"),
+    ],
+)
+def test_forwarded_words_are_told_from_the_persons_own(fields: dict[str, Any]) -> None:
+    message = heard(read_update(update(text="yes", **fields), "shop"))
+    assert message.text == "[forwarded] yes"
+
+
 def test_a_link_behind_a_caption_is_heard_too() -> None:
     linked = {"caption_entities": [{"type": "text_link", "url": "https://a.example"}]}
     message = heard(read_update(update(photo=[{}], caption="this", **linked), "shop"))
