@@ -26,9 +26,10 @@ from spine.contracts.timestamps import iso
 from spine.idempotency import digest
 from spine.orders import OrderDesk
 from spine.services import Services
+from spine.visible_text import shows_something
 from tasks.book_review.prompt_data import fenced, fenced_inline
 from tasks.conversation.asking import Asking, asking_for, models_failed
-from tasks.conversation.history import shown_summary, shown_turns
+from tasks.conversation.history import WORDLESS, shown_summary, shown_turns
 from tasks.conversation.language import Decision, Speech, greets, language_of, speech
 from tasks.conversation.order_talk import answer_to_order, asks_about, order_text, order_tool, proposal_in
 from tasks.conversation.passages import PersonaSearch, quoted_passages, shown_passages
@@ -37,7 +38,6 @@ from tasks.conversation.starting import start_task
 from tasks.conversation.template import REPLY
 from tasks.conversation.transcript import Transcript, reply_turn_id, user_turn_id
 
-_WORDLESS = "(a message without words)"
 _ASKS = re.compile(r"[?？؟]\W*$")
 _LONGEST_ORDER = 4_000  # characters in a prompt
 
@@ -76,7 +76,7 @@ async def _reply_turn(
 ) -> tuple[Turn, Session]:
     """The stored reply, and the session as the message left it."""
     session = await transcript.open(message)
-    text = message.text.strip() or _WORDLESS
+    text = message.text.strip() if shows_something(message.text) else WORDLESS
     heard = Turn(
         message_id=user_turn_id(job.job_id),
         session_id=message.session_id,

@@ -12,6 +12,9 @@ from tasks.conversation.transcript import merged
 HISTORY_TOKENS = 4_000
 """Of the turns that go along with a message; what is older stays readable in the transcript."""
 
+WORDLESS = "(a message without words)"
+"""Stands for what shows nothing: most providers refuse a request in which a turn is empty, and each later one too."""
+
 SUMMARY_CHARACTERS = 6_000
 TRANSCRIPT_CHARACTERS = 60_000
 
@@ -42,7 +45,7 @@ def _joined(turns: Sequence[Turn]) -> list[ChatTurn]:
     joined: list[ChatTurn] = []
     for turn in turns:
         role: Role = "user" if turn.role == "user" else "assistant"
-        text = defused(turn.text)
+        text = defused(turn.text) or WORDLESS
         if joined and joined[-1].role == role:
             text = f"{joined.pop().text}\n\n{text}"
         joined.append(ChatTurn(role, text))

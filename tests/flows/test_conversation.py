@@ -55,6 +55,14 @@ async def test_a_model_sees_what_was_said_before_in_turns_that_alternate() -> No
     ]
 
 
+@pytest.mark.parametrize("text", ["  ", "\u200b\u2060", "\u202e\ufe0f", "\u3164"])
+async def test_a_message_that_shows_nothing_is_heard_as_one_without_words(text: str) -> None:
+    world = await open_world()
+    await world.say(text)
+    (user, _) = await world.turns()
+    assert user.text == world.chats.requests[-1].turns[-1].text == "(a message without words)"
+
+
 async def test_a_kept_reply_is_in_the_result_and_nowhere_else() -> None:
     world = await open_world()
     reply = await world.say("Hi you", platform="api", task=TaskName.PROCESS_MESSAGE)

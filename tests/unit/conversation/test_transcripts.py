@@ -87,6 +87,12 @@ def test_a_model_is_shown_the_newest_turns_that_fit_and_always_the_last() -> Non
         assert [turn.text for turn in shown_turns(turns, budget)] == shown
 
 
+def test_no_turn_that_a_model_is_shown_is_empty() -> None:
+    """Most providers refuse an empty turn, and with it each later request of the session."""
+    (turn,) = shown_turns([said("t1", "\u200b\ufeff")])
+    assert turn.text == "(a message without words)"
+
+
 def test_a_summary_without_a_model_stays_within_its_length_and_keeps_the_newest() -> None:
     summary = ""
     for place in range(300):
