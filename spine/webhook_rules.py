@@ -15,6 +15,7 @@ from typing import Any, Final
 from spine.contracts.accounts import WebhookRule
 from spine.field_errors import FieldError, refuse
 from spine.inbound.reading import short_text_at
+from spine.visible_text import shows_something
 
 _TEMPLATE: Final = re.compile(r"\{\{\s*(?P<path>[\w$@:-]+(?:\.[\w$@:-]+)*)\s*(?P<optional>\??)\s*\}\}")
 _USUAL_PATHS: Final = ("type", "event", "event_type", "topic")
@@ -43,7 +44,7 @@ def rendered(params: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str,
     """The parameters with every template filled in. A template that is a text's only content keeps its value's type.
 
     Raises `InvalidInputError` that names each parameter whose value the payload lacks, or cannot be put into a text:
-    an object, a list, null, and in an id an empty text.
+    an object, a list, null, and in an id an empty text. So does an id of which the payload gives no part at all.
     """
     problems: list[FieldError] = []
     made = _filled(dict(params), payload, "", problems)
@@ -66,7 +67,11 @@ def _filled(value: Any, payload: Mapping[str, Any], place: str, problems: list[F
 def _text(text: str, payload: Mapping[str, Any], place: str, problems: list[FieldError]) -> Any:
     alone = _TEMPLATE.fullmatch(text.strip())
     if alone is not None:
-        return _value(alone, payload, place, problems)
+        value = _value(alone, payload, place, problems)
+        if isinstance(value, str) and value:
+            _require_shown(alone, value, place, problems)
+        return value
+    written: list[str] = []
 
     def put_in(found: re.Match[str]) -> str:
         value = _value(found, payload, place, problems)
@@ -75,11 +80,25 @@ def _text(text: str, payload: Mapping[str, Any], place: str, problems: list[Fiel
         if value is None and not found["optional"]:
             # Nothing in its place would make one name of many: every order without an id the same conversation.
             problems.append(FieldError(place, f"{found['path']} is null in the payload"))
-        if isinstance(value, str) and not value.strip() and not found["optional"] and place.endswith("_id"):
-            problems.append(FieldError(place, f"{found['path']} is empty in the payload"))
-        return "" if value is NOTHING or value is None else _written(value)
+        if isinstance(value, str):
+            _require_shown(found, value, place, problems)
+        written.append("" if value is NOTHING or value is None else _written(value))
+        return written[-1]
 
-    return _TEMPLATE.sub(put_in, text)[:_LONGEST_TEXT]
+    known = len(problems)
+    filled = _TEMPLATE.sub(put_in, text)[:_LONGEST_TEXT]
+    if _is_id(place) and written and len(problems) == known and not any(map(shows_something, written)):
+        problems.append(FieldError(place, "has nothing of the payload in it and would be the same for many events"))
+    return filled
+
+
+def _require_shown(found: re.Match[str], value: str, place: str, problems: list[FieldError]) -> None:
+    if _is_id(place) and not found["optional"] and not shows_something(value):
+        problems.append(FieldError(place, f"{found['path']} is empty in the payload"))
+
+
+def _is_id(place: str) -> bool:
+    return place.endswith("_id")
 
 
 def _value(found: re.Match[str], payload: Mapping[str, Any], place: str, problems: list[FieldError]) -> Any:

@@ -38,6 +38,8 @@ _MOMENTS = (
     ("contact", "last_interaction"),
     ("timestamp",),
 )
+_NO_CONTACT = ("", "0", "null", "undefined", "none", "nan")
+"""What programs between ManyChat and us write for an id that they do not have: not one contact of that name."""
 _EVENTS_WITHOUT_WORDS = ("new_subscriber", "tag_added", "tag_removed", "subscriber_updated", "order_created")
 
 
@@ -81,8 +83,9 @@ def _person(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _contact_id(payload: dict[str, Any], person: dict[str, Any]) -> str:
-    found = identifier_at(person, "id") or identifier_at(payload, "subscriber_id") or identifier_at(payload, "id")
-    return found or identifier_at(person, "key").removeprefix("user:")
+    named = (identifier_at(person, "id"), identifier_at(payload, "subscriber_id"), identifier_at(payload, "id"))
+    found = (*named, identifier_at(person, "key").removeprefix("user:"))
+    return next((one for one in found if one.casefold() not in _NO_CONTACT), "")
 
 
 def _first_text(payload: dict[str, Any]) -> str:

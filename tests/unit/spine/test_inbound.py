@@ -264,6 +264,8 @@ def test_a_manychat_request_is_read_in_every_shape(body: dict[str, Any], expecte
         ({"subscriber": {"id": "{{contact_id}}"}, "last_input_text": "x"}, "unexpanded_template"),
         ({"subscriber": {"id": "1"}, "last_input_text": "{{last_input_text}}"}, "unexpanded_template"),
         ({"version": "v2", "content": {}}, "unknown"),
+        ({"subscriber": {"id": "null"}, "last_input_text": "hi"}, "unknown"),
+        ({"subscriber_id": "undefined", "id": 0, "last_input_text": "hi"}, "unknown"),
         ({"event": "<script>", "subscriber_id": "1"}, "without_text"),
     ],
 )

@@ -14,6 +14,7 @@ PAYLOAD: dict[str, Any] = {
     "type": "book.listed",
     "data": {
         "number": " ",
+        "unseen": "\u200b",
         "url": "https://shop.example/dp/1",
         "pages": 312,
         "price": 12.5,
@@ -50,6 +51,11 @@ def test_a_template_becomes_the_value_that_it_names(template: Any, value: Any) -
     assert made == value and type(made) is type(value)
 
 
+def test_an_optional_part_of_an_id_may_be_missing_where_another_is_there() -> None:
+    made = rendered({"session_id": "{{ data.none? }}:{{ data.pages }}", "persona_id": "poe"}, PAYLOAD)
+    assert made == {"session_id": ":312", "persona_id": "poe"}
+
+
 def test_an_optional_value_that_is_missing_leaves_its_parameter_out() -> None:
     assert rendered({"a": "{{ data.none? }}", "b": ["{{ data.none? }}", 1]}, PAYLOAD) == {"b": [1]}
 
@@ -64,6 +70,13 @@ def test_an_optional_value_that_is_missing_leaves_its_parameter_out() -> None:
         pytest.param({"a": "by {{ data.author }}"}, "no single value", id="an object inside a text"),
         pytest.param({"a": "order:{{ data.gone }}"}, r"params\.a: data\.gone is null", id="null inside a text"),
         pytest.param({"chat_id": "c{{ data.number }}"}, r"params\.chat_id: data\.number is empty", id="empty in an id"),
+        pytest.param({"chat_id": "c{{ data.unseen }}"}, r"data\.unseen is empty", id="invisible in an id"),
+        pytest.param({"session_id": "{{ data.unseen }}"}, r"data\.unseen is empty", id="invisible as an id"),
+        pytest.param(
+            {"session_id": "order:{{ data.none? }}{{ data.gone? }}{{ data.number? }}"},
+            r"params\.session_id: has nothing of the payload in it",
+            id="an id that nothing of the payload is in",
+        ),
         pytest.param({"a": "{{ data.url.x }}"}, r"no data\.url\.x", id="below a text"),
     ],
 )
