@@ -17,6 +17,8 @@ from pydantic import BaseModel, ValidationError
 from blocks.saved_blocks import SavedValues
 from spine.accounts import Accounts, EnvironmentAccounts
 from spine.contracts.accounts import CrmConnection, ManyChatPage, TelegramAccount, WebhookSourceAccount
+from spine.errors import NotConfiguredError
+from spine.time_zones import zone_named
 
 _logger = logging.getLogger("millrace.accounts")
 REFRESH_SECONDS = 15.0
@@ -80,7 +82,9 @@ class BlockAccounts:
             # Prefect's client raises whatever its HTTP met; a message must not be lost because that server is away.
             _logger.warning("saved accounts could not be read (%s); the last known ones stay", type(error).__name__)
             return
+        before = self._saved
         self._saved = {slug: _understood(slug, kind, read.get(slug, {})) for slug, kind in _KINDS.items()}
+        _warn_of_zones(before, self._saved)
 
     async def _refresh_forever(self) -> None:
         while True:
@@ -90,6 +94,18 @@ class BlockAccounts:
     def _find(self, slug: str, name: str, kind: type[M]) -> M | None:
         found = self._saved.get(slug, {}).get(name)
         return found if isinstance(found, kind) else None
+
+
+def _warn_of_zones(before: Mapping[str, Mapping[str, BaseModel]], now: Mapping[str, Mapping[str, BaseModel]]) -> None:
+    """Say once of each account whose clock nobody knows; the Prefect UI saves a block without our checks."""
+    for slug, accounts in now.items():
+        for name, account in accounts.items():
+            if not isinstance(account, TelegramAccount | ManyChatPage) or account == before.get(slug, {}).get(name):
+                continue
+            try:
+                zone_named(account.policy.time_zone)
+            except NotConfiguredError as error:
+                _logger.warning("the block %s/%s follows nobody up: %s", slug, name, error.message)
 
 
 def _understood(slug: str, kind: type[BaseModel], found: Mapping[str, Mapping[str, Any]]) -> dict[str, BaseModel]:

@@ -7,6 +7,7 @@ from typing import Literal
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
+from spine.accounts import SavedPolicy
 from spine.contracts.accounts import MANYCHAT_API, ManyChatPage
 from spine.contracts.conversations import AccountPolicy
 
@@ -26,7 +27,7 @@ class ManyChatAccount(Block):
     )
     answer_inline: bool = Field(default=False, description="wait for the reply and give it as the request's answer")
     inline_seconds: float = Field(default=8.0, gt=0, le=9.0, description="how long; ManyChat gives up after 10 s")
-    policy: AccountPolicy = Field(default_factory=AccountPolicy, description="how the page converses")
+    policy: SavedPolicy = Field(default_factory=AccountPolicy, description="how the page converses")
 
     @property
     def account(self) -> ManyChatPage:

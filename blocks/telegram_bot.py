@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
+from spine.accounts import SavedPolicy
 from spine.contracts.accounts import TELEGRAM_API, TelegramAccount
 from spine.contracts.conversations import AccountPolicy
 
@@ -19,7 +20,7 @@ class TelegramBot(Block):
     token: SecretStr = Field(description="as @BotFather gave it")
     webhook_secret: SecretStr = Field(description="the secret_token of setWebhook: letters, digits, _ and -")
     api_url: str = Field(default=TELEGRAM_API, description="address of the Bot API")
-    policy: AccountPolicy = Field(default_factory=AccountPolicy, description="how the bot converses")
+    policy: SavedPolicy = Field(default_factory=AccountPolicy, description="how the bot converses")
 
     @property
     def account(self) -> TelegramAccount:

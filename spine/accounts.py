@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, SecretStr, ValidationError
 
 from spine.contracts.accounts import (
     MANYCHAT_API,
@@ -19,6 +19,7 @@ from spine.contracts.accounts import (
 from spine.contracts.conversations import AccountPolicy
 from spine.errors import NotConfiguredError
 from spine.field_errors import field_errors
+from spine.time_zones import zone_named
 
 DEFAULT_ACCOUNT = "default"
 
@@ -82,6 +83,19 @@ def policy_from(text: str, variable: str) -> AccountPolicy:
     except ValidationError as error:
         told = "; ".join(f"{one.field}: {one.message}" for one in field_errors(error)[:3])
         raise NotConfiguredError(f"{variable} must hold a JSON object of an account's policy ({told}).") from error
+
+
+def _with_known_zone(policy: AccountPolicy) -> AccountPolicy:
+    try:
+        zone_named(policy.time_zone)
+    except NotConfiguredError as error:
+        raise ValueError(f"time_zone: {error.message}") from None
+    return policy
+
+
+SavedPolicy = Annotated[AccountPolicy, AfterValidator(_with_known_zone)]
+"""A policy as it may be saved. One that was saved before with another time zone is read all the same: its account goes
+on to answer, and only follows nobody up, as nobody knows when it is night there."""
 
 
 def default_policy(platform: str, account: str) -> AccountPolicy:

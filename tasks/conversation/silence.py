@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from spine.contracts.conversations import AccountPolicy, Platform, Session
-from spine.errors import NotConfiguredError
+from spine.time_zones import zone_named
 
 _WINDOWS: dict[Platform, timedelta] = {"manychat": timedelta(hours=24)}
 """How long after the person's last message a platform takes one of ours."""
@@ -86,9 +86,4 @@ def after_quiet_hours(moment: datetime, policy: AccountPolicy) -> datetime:
 
 
 def zone_of(policy: AccountPolicy) -> ZoneInfo:
-    try:
-        return ZoneInfo(policy.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise NotConfiguredError(
-            f"There is no time zone {policy.time_zone!r}; use an IANA name such as Europe/Bucharest.", what="time_zone"
-        ) from None
+    return zone_named(policy.time_zone)

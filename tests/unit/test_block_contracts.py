@@ -50,3 +50,12 @@ def test_mappings_of_a_webhook_source_may_be_written_in_two_ways(mappings: Any) 
 def test_mappings_that_could_not_work_are_refused_when_they_are_saved(mappings: Any) -> None:
     with pytest.raises(ValidationError):
         WebhookSource(secrets=["whsec_b2xkIHNlY3JldA=="], mappings=mappings)
+
+
+@pytest.mark.parametrize("name", ["telegram_bot.TelegramBot", "manychat_account.ManyChatAccount"])
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "europe/bucharest", "UTC+2", ""])
+def test_an_account_in_a_time_zone_that_there_is_not_is_refused_when_it_is_saved(name: str, zone: str) -> None:
+    module, _, kind = name.partition(".")
+    block = getattr(importlib.import_module(f"blocks.{module}"), kind)
+    with pytest.raises(ValidationError, match=r"There is no time zone .*Europe/Bucharest"):
+        block(**PROMISED[name], policy={"time_zone": zone})

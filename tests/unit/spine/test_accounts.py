@@ -69,6 +69,22 @@ async def test_a_saved_block_wins_and_one_that_does_not_fit_is_left_out(caplog: 
     assert "telegram-bot/odd" in caplog.text and "no, text" not in caplog.text
 
 
+async def test_a_saved_account_in_an_unknown_time_zone_answers_and_is_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bot = {"token": "1:a", "webhook_secret": "s", "policy": {"time_zone": "Mars/Olympus"}}
+
+    async def read(slugs: Iterable[str]) -> SavedValues:
+        return {slug: {"odd": bot} if slug == "telegram-bot" else {} for slug in slugs}
+
+    accounts = BlockAccounts(read)
+    await accounts.refresh()
+    await accounts.refresh()
+    assert accounts.telegram("odd") is not None
+    (told,) = [record.getMessage() for record in caplog.records if "telegram-bot/odd" in record.getMessage()]
+    assert "Mars/Olympus" in told
+
+
 async def test_a_changed_block_counts_without_a_restart_and_a_server_that_is_away_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
