@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ _TABLES = frozenset({"text/csv", "multipart/form-data"})
 # Possessive, so that no text makes it look twice at a character.
 _JSON_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_NUMBERS = re.compile(rb"NaN|Infinity")
+_MOST_DIGITS = sys.int_info.default_max_str_digits
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MOST_DIGITS + 1))
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
@@ -136,9 +139,13 @@ def check_depth(body: bytes, max_depth: int) -> None:
 
 
 def check_numbers(body: bytes) -> None:
-    """`ProblemError` 422 for NaN and infinity, which Python reads and no JSON has: they would be stored as null."""
+    """`ProblemError` 422 for what Python's reader takes, or chokes on, and no JSON of ours has: NaN and infinity, which
+    would be stored as null, and whole numbers that are too long to be read."""
     if _NO_NUMBERS.search(body) and (word := _NO_NUMBERS.search(_JSON_STRINGS.sub(b"", body))):
         raise ProblemError(422, "invalid_input", f"The body is not JSON: {word.group().decode()} is no number there.")
+    if _LONG_NUMBER.search(body) and _LONG_NUMBER.search(_JSON_STRINGS.sub(b'""', body)):
+        detail = f"A number in the body has more than {_MOST_DIGITS:,} digits; send it as text."
+        raise ProblemError(422, "invalid_input", detail)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

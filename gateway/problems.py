@@ -158,7 +158,8 @@ def install_problems(app: FastAPI, render_page: RenderPage) -> None:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = HTTPStatus(error.status_code).name.lower()
-        detail = _HTTP_DETAILS.get(error.status_code) or str(error.detail)
+        told = str(error.detail)
+        detail = _HTTP_DETAILS.get(error.status_code) or _PLAINER.get(told, told)
         return answer(request, problem(error.status_code, code, detail), error.headers)
 
     app.add_exception_handler(ProblemError, refused)
@@ -174,6 +175,8 @@ def _invalid_input(found: Sequence[Any]) -> Problem:
     return problem(422, "invalid_input", detail or "The input is not valid.", errors=fields)
 
 
+_PLAINER = {"There was an error parsing the body": "The body cannot be read: send it as JSON in UTF-8."}
+"""What FastAPI says, in words that say what to do."""
 _HTTP_DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not take that method.",

@@ -153,6 +153,10 @@ async def test_a_declaration_that_cannot_be_read_concerns_no_other_graph(
         pytest.param(
             '{"a": 1%s}' % ("0" * 30), "`input.a` does not fit in 64 bits", id="a whole number beyond 64 bits"
         ),
+        pytest.param(
+            '{"a": -%s}' % ("9" * 4_301), "more than 4,300 digits; send it as text", id="one too long to be read"
+        ),
+        pytest.param('{"a": "%s"}' % ("9" * 5_000), None, id="a text of digits"),
         pytest.param('{"a": "NaN, \\"Infinity"}', None, id="a text that says so"),
     ],
 )

@@ -224,6 +224,12 @@ def test_json_may_nest_64_levels_deep(body: str, fits: bool) -> None:
             check_depth(body.encode(), 64)
 
 
+async def test_a_body_in_another_encoding_is_told_which_one_is_read(client: httpx.AsyncClient) -> None:
+    body = '{"amazon_url": "é"}'.encode("latin-1")
+    answer = await client.post("/submit", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["detail"]) == (400, "The body cannot be read: send it as JSON in UTF-8.")
+
+
 async def test_half_a_surrogate_pair_is_refused_and_not_choked_on(client: httpx.AsyncClient, desk: Desk) -> None:
     made = await desk.submission()
     await desk.fail(made["job_id"])
