@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spine.errors import InvalidInputError, NotFoundError
-from tasks.module_graph.worker import ModuleWorker, module_name
+from tasks.module_graph.worker import ModuleWorker, fault_of, module_name
 
 SHIPPED: Final = Path(__file__).parent / "modules"
 GROUP: Final = "millrace.modules"
@@ -72,6 +72,8 @@ def load_module(found: FoundModule) -> type[ModuleWorker[Any, Any]]:
         ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, ModuleWorker)):
         raise InvalidInputError(f"Module {found.name} ({found.source}) is no subclass of ModuleWorker.")
+    if fault := fault_of(loaded):
+        raise InvalidInputError(f"Module {found.name} ({found.source}) {fault}.")
     return loaded
 
 

@@ -83,7 +83,11 @@ def _unknown_targets(graph: Graph) -> Iterator[str]:
     for name, rules in graph.modules.items():
         for edge in rules.to:
             if edge.to not in graph.modules:
-                yield f"{name} leads to the unknown module {edge.to}{_hint(edge.to, graph.modules)}"
+                hint = (
+                    _hint(edge.to, graph.modules)
+                    or f", which the graph does not declare: add `{edge.to}:` to `modules`"
+                )
+                yield f"{name} leads to the unknown module {edge.to}{hint}"
 
 
 def _twice(graph: Graph) -> Iterator[str]:

@@ -133,7 +133,27 @@ class ModuleWorker(ABC, Generic[In, Out]):
         try:
             return made if isinstance(made, self.output_model) else self.output_model.model_validate(made)
         except ValidationError as error:
-            raise PermanentError(f"The output of module {self.name} does not fit: {_told(error)}.") from None
+            if isinstance(made, Mapping) or any(one["loc"] for one in error.errors()):
+                raise PermanentError(f"The output of module {self.name} does not fit: {_told(error)}.") from None
+            gave = "nothing" if made is None else type(made).__name__
+            wanted = "a dict" if self.output_model is AnyFields else f"{self.output_model.__name__} or a dict"
+            raise PermanentError(f"Module {self.name} returned {gave}; its `process` has to return {wanted}.") from None
+
+
+def fault_of(worker: type[ModuleWorker[Any, Any]]) -> str:
+    """Why no run of the module could ever give an output; empty where nothing shows without running it."""
+    process = inspect.getattr_static(worker, "process")
+    if getattr(process, "__isabstractmethod__", False):
+        return "has no method `process`"
+    if inspect.isgeneratorfunction(process) or inspect.isasyncgenfunction(process):
+        return "yields in `process`, which has to return one output"
+    if not inspect.isfunction(process):
+        return ""
+    try:
+        inspect.signature(process).bind("self", "data")
+    except TypeError:
+        return "has a `process` that cannot be called: its arguments are `self` and the input"
+    return ""
 
 
 def _filled(base: Any, given: tuple[Any, ...]) -> tuple[Any, Any]:

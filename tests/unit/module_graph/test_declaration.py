@@ -75,6 +75,7 @@ def test_every_form_of_a_way_means_the_same() -> None:
             {"input": {"$ref": "#/$defs/q"}, "modules": {"a": []}}, r"/\$defs/q' does not exist", id="no such part"
         ),
         pytest.param({"a": ["hist"], "history": ["a"]}, r"unknown module hist \(is history meant", id="unknown"),
+        pytest.param({"a": ["mail"]}, "unknown module mail, .* add `mail:` to `modules`", id="not declared"),
         pytest.param({"a": ["b"], "b": ["c"], "c": ["b"]}, "b → c → b|c → b → c", id="cycle"),
         pytest.param({"a": ["b"], "b": ["a"]}, "max_rounds", id="a cycle says how it is allowed"),
         pytest.param({"a": ["b"], "b": [], "z": []}, "reached from a: z", id="unreachable"),

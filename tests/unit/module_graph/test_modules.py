@@ -90,6 +90,47 @@ async def test_input_and_output_that_do_not_fit_are_told_by_their_field() -> Non
 
 
 @pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        pytest.param(None, "returned nothing; its `process` has to return Count or a dict", id="no return"),
+        pytest.param([1], "returned list; its", id="a list"),
+        pytest.param(Text(text="a"), "returned Text; its", id="another model"),
+        pytest.param({"word": 1}, "does not fit: words: Field required", id="a dict with other fields"),
+    ],
+)
+async def test_what_is_no_output_is_told_with_what_process_has_to_return(made: Any, told: str) -> None:
+    class Wrong(ModuleWorker[Text, Count]):
+        async def process(self, data: Text) -> Count:
+            return made
+
+    with pytest.raises(PermanentError, match=told):
+        await Wrong().run({"text": ""})
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        pytest.param("def proces(self, data): return {}", "has no method `process`", id="another name"),
+        pytest.param("def process(self): return {}", "its arguments are `self` and the input", id="no input"),
+        pytest.param("def process(self, data, more): return {}", "its arguments are", id="more than the input"),
+        pytest.param("async def process(self, data): yield {}", "yields in `process`", id="a generator"),
+        pytest.param("def process(self, data, more=1): return {}", None, id="more that need not be given"),
+        pytest.param("process = staticmethod(lambda data: {})", None, id="another kind of function"),
+    ],
+)
+def test_a_class_that_could_never_give_an_output_is_named_before_it_runs(
+    tmp_path: Path, body: str, told: str | None
+) -> None:
+    base = "from tasks.module_graph.worker import ModuleWorker"
+    (tmp_path / "odd.py").write_text(f"{base}\nclass Odd(ModuleWorker):\n    {body}\n")
+    if told is None:
+        assert module_of(tmp_path, "odd").name == "odd"
+    else:
+        with pytest.raises(InvalidInputError, match=told):
+            module_of(tmp_path, "odd")
+
+
+@pytest.mark.parametrize(
     ("name", "made"),
     [
         ("HistoryPreferences", "history_preferences"),
