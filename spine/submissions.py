@@ -151,16 +151,17 @@ class ReviewDesk:
 
     async def publish(self, submission_id: str) -> tuple[Submission, Job]:
         """A job that puts the approved revision on the site; the same revision gives the same job, started again
-        when it had failed, and another one when it was cancelled."""
+        when it had failed, and another one when it was cancelled, or when it has done its work and somebody approved
+        the revision once more (a later run that was to publish it again failed)."""
         submission, article = await self.get(submission_id), await self.article(submission_id)
         if submission.status not in _PUBLISHABLE:
             raise ConflictError(f"The submission is {submission.status}; approve its article before it is published.")
-        job = await self._publication(article)
+        job = await self._publication(article, again=submission.status is SubmissionStatus.APPROVED)
         if job.status in (JobStatus.FAILURE, JobStatus.DEAD):
             job = await self._ledger.redrive(job.job_id)
         return await self._update(submission_id, set={"job_id": job.job_id}), job
 
-    async def _publication(self, article: Article) -> Job:
+    async def _publication(self, article: Article, *, again: bool) -> Job:
         key = publication_key(article)
         while True:
             job, _ = await self._ledger.create(
@@ -169,7 +170,8 @@ class ReviewDesk:
                 idempotency_key=key,
                 params={"submission_id": article.submission_id},
             )
-            if job.status is not JobStatus.REVOKED:
+            # A publication that has ended well leaves `published` behind: an approval that stands now came after it.
+            if job.status is not JobStatus.REVOKED and not (again and job.status is JobStatus.SUCCESS):
                 return job
             key = f"{publication_key(article)}:after:{job.job_id}"
 

@@ -206,6 +206,23 @@ async def test_a_publication_that_was_cancelled_can_be_approved_again(make_world
     assert len(site.posts) == 1
 
 
+async def test_what_is_published_can_be_approved_again_after_a_rerun_could_not_publish_it_once_more(
+    make_world: MakeWorld, site: MemorySite
+) -> None:
+    world, submission_id = await _reviewed(make_world, site)
+    first = await _approved(world, submission_id)
+    for _ in range(2):
+        site.accepts_login = False
+        _, rerun = await world.reviews.retry_step(submission_id, "publishing", {})
+        assert (await world.run(rerun)).status is JobStatus.FAILURE
+        site.accepts_login = True
+        again = await _approved(world, submission_id)
+        assert (again.status, again.job_id != first.job_id) == (JobStatus.SUCCESS, True)
+        assert (await world.desk.get(submission_id)).status is SubmissionStatus.PUBLISHED
+        assert (await world.desk.article(submission_id)).status == "published"
+    assert len(site.posts) == 1
+
+
 async def test_an_edit_after_a_failed_publication_goes_before_the_reviewer(
     make_world: MakeWorld, site: MemorySite
 ) -> None:
