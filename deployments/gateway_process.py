@@ -127,7 +127,7 @@ async def open_context(config: Settings) -> AsyncGenerator[GatewayContext]:
             examine=lambda submission_id, draft: examine_edit(documents, desk, submission_id, draft),
             resolve_steps=lambda pipeline: _resolved_steps(documents, pipeline, prefect),
             check_prompt=check_template,
-            saved_credentials=lambda: _providers_of_credentials(prefect),
+            saved_credentials=lambda: providers_of_credentials(prefect),
             publishing_gap=lambda: _publishing_gap(prefect),
             prefect_run_address=flow_run_page,
             personas_dir=config.personas_dir,
@@ -169,10 +169,14 @@ async def _resolved_steps(
     return await resolved_steps(documents, pipeline, saved.get)
 
 
-async def _providers_of_credentials(prefect: httpx.AsyncClient | None) -> dict[str, str | None] | None:
+async def providers_of_credentials(prefect: httpx.AsyncClient | None) -> dict[str, str | None] | None:
+    """None where nothing can be seen, also while the Prefect server is away."""
     if prefect is None:
         return None
-    return {name: one.provider for name, one in (await saved_credentials(prefect)).items()}
+    try:
+        return {name: one.provider for name, one in (await saved_credentials(prefect)).items()}
+    except ExternalServiceError:
+        return None
 
 
 async def _no_workers() -> list[dict[str, object]]:
