@@ -20,7 +20,8 @@ _TABLES = frozenset({"text/csv", "multipart/form-data"})
 _JSON_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_NUMBERS = re.compile(rb"NaN|Infinity")
 _MOST_DIGITS = sys.int_info.default_max_str_digits
-_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MOST_DIGITS + 1))
+# It begins where a number does: looked for at each digit, a body of long numbers would take seconds.
+_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % (_MOST_DIGITS + 1))
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
