@@ -93,16 +93,21 @@ async def test_the_profile_is_first_and_works_and_quotes_go_together(world: Pers
     fill(world)
     seen: list[set[str]] = []
 
-    async def look() -> None:
+    async def both_are_under_way() -> bool:
         views = (await world.desk.get(world.persona_id)).collections
         seen.append({name for name, view in views.items() if view.status == "processing"})
-        if len(seen) == 2:
-            await until(lambda: len(seen) == 3)  # hangs unless the other one is embedded meanwhile
+        return {"works", "quotes"} in seen
+
+    async def look() -> None:
+        if seen:  # the profile's is behind us; fails unless the other one begins while this one is embedded
+            await until(both_are_under_way)
+        else:
+            await both_are_under_way()
 
     world.embedder.gate = look
     await world.ingest()
     assert seen[0] == {"profile"}
-    assert seen[-1] == {"works", "quotes"}
+    assert {"profile"} not in seen[1:] and {"works", "quotes"} in seen
 
 
 async def test_the_counts_reconcile_file_by_file(world: PersonaWorld) -> None:

@@ -216,7 +216,7 @@ def test_durations_are_short_and_in_the_readers_language(seconds: float | None, 
         # A rerun that failed leaves the article that waits, a failed publication the approval.
         ("failed", "ready_for_review", JobStatus.FAILURE, "retry approve reject"),
         ("failed", "approved", JobStatus.FAILURE, "retry approve"),
-        ("failed", "published", JobStatus.FAILURE, "retry"),
+        ("failed", "published", JobStatus.FAILURE, "retry approve"),
         # A rerun replaces the article, so its old one is not decided on meanwhile.
         ("scraped", "ready_for_review", JobStatus.PROGRESS, "cancel"),
         # What stands is no news.
