@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate, takewhile
 
 from spine.contracts.conversations import AccountPolicy, Session, TaskName, Turn
 from spine.contracts.jobs import Job
@@ -19,10 +20,10 @@ from spine.errors import MillraceError
 from spine.services import Services
 from tasks.book_review.writing.text_units import cut_at_sentence
 from tasks.conversation.asking import asking_for
-from tasks.conversation.history import shown_summary, shown_transcript
+from tasks.conversation.history import TRANSCRIPT_CHARACTERS, shown_summary, shown_transcript
 from tasks.conversation.starting import start_task
 from tasks.conversation.template import SUMMARY
-from tasks.conversation.transcript import Transcript
+from tasks.conversation.transcript import Transcript, merged
 
 _logger = logging.getLogger("millrace.conversation")
 
@@ -56,6 +57,12 @@ def turns_to_cover(session: Session, turns: Sequence[Turn], policy: AccountPolic
     return list(turns[:-_KEPT]) if is_long(session, policy) else []
 
 
+def shown_at_once(turns: Sequence[Turn], characters: int) -> list[Turn]:
+    """The oldest of the turns, as many as a model is shown whole; at least one. The next summary takes in the rest."""
+    shown = len(list(takewhile(lambda size: size <= characters, accumulate(len(merged([one])) + 1 for one in turns))))
+    return list(turns[: max(1, shown)])
+
+
 def extractive_summary(former: str, turns: Sequence[Turn]) -> str:
     """A summary without a model: what each side said in its first words; what no longer fits leaves at the front."""
     gists = [f"{'Customer' if turn.role == 'user' else 'We'}: {_gist(turn.text)}" for turn in turns]
@@ -68,19 +75,24 @@ def extractive_summary(former: str, turns: Sequence[Turn]) -> str:
 async def summarize(services: Services, job: Job, session_id: str) -> dict[str, int]:
     """Bring the session's summary up to date: `{covered, archived, open_turns}`, the numbers of turns.
 
-    A session that needs none (another job was first) is left as it is.
+    A session that needs none (another job was first) is left as it is. One with more than a model is shown at once is
+    summarised in several steps, each of which takes in the summary before; what is cut off between them goes on there.
     """
     transcript = Transcript(services.documents, session_id)
     session = await transcript.settle()
     policy = services.account_policy(session.platform, session.account)
-    covered = turns_to_cover(session, await transcript.open_turns(session), policy, utc_now())
-    if covered:
+    count = 0
+    while covered := shown_at_once(
+        turns_to_cover(session, await transcript.open_turns(session), policy, utc_now()), TRANSCRIPT_CHARACTERS
+    ):
         text = await _summary(services, job, session, policy, covered)
         if not await transcript.replace_by_summary(session, text, covered[-1].seq):
-            covered = []
+            break
+        count += len(covered)
+        session = await transcript.settle()
     archived = await transcript.archive()
     session = await transcript.settle()
-    return {"covered": len(covered), "archived": archived, "open_turns": session.open_turns}
+    return {"covered": count, "archived": archived, "open_turns": session.open_turns}
 
 
 async def start_summary(services: Services, session: Session, parent: Job | None = None) -> bool:

@@ -83,6 +83,29 @@ async def test_an_idle_session_is_summarised_whole_once_and_the_next_summary_inc
     assert (await world.session()).summary_until == 4
 
 
+async def test_of_more_than_a_model_is_shown_at_once_every_turn_gets_into_the_summary() -> None:
+    def listener(request: ChatRequest, choice: ModelChoice) -> Scripted:
+        return f"Summary {len(summaries())}." if request.purpose == "conversation_summary" else "I see."
+
+    def summaries() -> list[str]:
+        asked = [one for one in world.chats.requests if one.purpose == "conversation_summary"]
+        return [one.turns[-1].text for one in asked]
+
+    world = await open_world(listener, summarize_after_tokens=1_000_000)
+    marks = [f"mark{place}" for place in range(7)]
+    for mark in marks:
+        await world.say("long " * 3_900 + mark)
+    await world.shift_back("ana", utc_now() - timedelta(hours=25))
+    await start_due_summaries(world.services, utc_now())
+    (job,) = await jobs_on(world, "summarization")
+    job = await world.run(job)
+    assert job.result == {"covered": 14, "archived": 14, "open_turns": 0}
+    told = summaries()
+    assert [sum(mark in prompt for prompt in told) for mark in marks] == [1] * 7
+    assert all(f"Summary {place}." in told[place] for place in range(1, len(told)))
+    assert (await world.session()).summary == f"Summary {len(told)}."
+
+
 async def test_a_message_that_comes_while_a_summary_is_written_stays_open() -> None:
     world = await open_world(clerk)
     await world.say("Hello you")
