@@ -22,6 +22,7 @@ from spine.conversations import order_document, order_from
 from spine.documents import ORDERS
 from spine.errors import DuplicateError, NotFoundError
 from spine.ports import Documents
+from spine.visible_text import shows_something
 
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _TELEPHONE: Final = re.compile(r"\+?[\d\s()./-]+")
@@ -100,6 +101,8 @@ def _currency_problems(proposal: OrderProposal) -> Iterator[str]:
 def _item_problems(proposal: OrderProposal) -> Iterator[str]:
     for place, item in enumerate(proposal.items, start=1):
         price = _amount(item.unit_price)
+        if not shows_something(item.name):
+            yield f"item {place}: name must say what it is"
         if price is None or not 0 <= price <= _DEAREST:
             yield f"item {place}: unit_price must be a decimal such as 12.50, from 0 on"
         elif _decimals(price) > get_currency_precision(proposal.currency):
@@ -115,7 +118,7 @@ def _total_problems(proposal: OrderProposal) -> Iterator[str]:
 
 
 def _customer(proposal: OrderProposal) -> Iterator[str]:
-    if not proposal.customer_name.strip():
+    if not shows_something(proposal.customer_name):
         yield "customer_name: must be the customer's name"
     contact = proposal.customer_contact.strip()
     digits = sum(char.isdigit() for char in contact)

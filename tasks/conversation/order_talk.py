@@ -12,7 +12,7 @@ from spine.contracts.conversations import Order, OrderItem, OrderProposal, Order
 from spine.errors import InvalidInputError, MillraceError
 from spine.message_notes import is_forwarded, own_words
 from spine.orders import line_total, order_total, proposal_problems
-from tasks.book_review.prompt_data import fenced, inline
+from tasks.book_review.prompt_data import defused, fenced, inline
 from tasks.conversation.asking import Asking
 from tasks.conversation.language import Decision, Speech, decision
 from tasks.conversation.template import CONFIRMATION
@@ -58,8 +58,8 @@ def order_text(order: Order, speech: Speech) -> str:
     lines.append(
         speech.say("order_for", name=inline(proposal.customer_name), contact=inline(proposal.customer_contact))
     )
-    if proposal.note.strip():
-        lines.append(speech.say("order_note", note=" ".join(proposal.note.split())))
+    if note := " ".join(defused(proposal.note).split()):
+        lines.append(speech.say("order_note", note=note))
     return "\n".join([*lines, "", speech.say("order_ask")])
 
 

@@ -59,6 +59,11 @@ UNSOUND: dict[str, tuple[dict[str, Any], str]] = {
     "half a yen": ({"currency": "JPY", "items": [item("0.5", 2)], "total": "1"}, "JPY has no amount"),
     "no currency": ({"currency": "ZZZ"}, "ZZZ is no ISO 4217 currency"),
     "a nameless customer": ({"customer_name": "   "}, "customer_name"),
+    "a customer whose name shows nothing": ({"customer_name": "\u200b"}, "customer_name"),
+    "an item whose name shows nothing": (
+        {"items": [{"name": "\u2060 ", "quantity": 1, "unit_price": "0.30"}]},
+        "item 1: name must say what it is",
+    ),
     "no contact": ({"customer_contact": "call me"}, "customer_contact"),
     "a mail address without its end": ({"customer_contact": "ana@example"}, "customer_contact"),
     "five digits": ({"customer_contact": "12345"}, "customer_contact"),
@@ -91,3 +96,9 @@ def test_the_customer_is_shown_everything_that_will_be_ordered(language: str) ->
     for part in ("3 × Ribbon red (R-1): 0.10 → 0.30", "0.30 EUR", "Ana Pop", "ana@example.com", "By Friday, please"):
         assert part in shown
     assert shown.endswith(speech(language).say("order_ask"))
+
+
+def test_what_is_noted_to_an_order_turns_none_of_its_words_round() -> None:
+    offer = proposal(note="\u202eBy Friday\u200b")
+    shown = order_text(Order(order_id="ord_1", session_id="ana", proposal=offer), speech("en"))
+    assert "By Friday" in shown and not {"\u202e", "\u200b"} & set(shown)
