@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po, write_po
 
 from gateway.health import DEPENDENCIES
 from gateway.pages.navigation import GROUPS
+from gateway.pages.rerun_form import FIELD_TITLES
 from gateway.pages.script_texts import NAMES, SCRIPT_TEXTS
 from gateway.pages.settings_page import ROLES
 from gateway.pages.shown_names import SHOWN_NAMES
@@ -53,6 +54,7 @@ def _messages() -> Iterator[str | tuple[str, str]]:
     yield from SHOWN_NAMES
     yield from (words(name) for name in DEPENDENCIES)
     yield from TITLES
+    yield from FIELD_TITLES.values()
     yield from ROLES
     yield from ORIGINS
 
