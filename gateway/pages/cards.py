@@ -86,7 +86,8 @@ async def card(card_id: str, request: Request, context: Context) -> Response:
 
 
 def card_actions(view: CardView) -> CardActions:
-    if view.run is None:
+    # A card that was defined anew after its run waits for one, whatever that run came to.
+    if view.run is None or (view.run.status.is_final and view.status in STARTABLE):
         return CardActions(run=True, retry=False, force=False, cancel=False)
     ended, again = view.run.status.is_final, view.run.status in RETRYABLE
     return CardActions(run=False, retry=again, force=not again, cancel=not ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -12,8 +13,8 @@ from playwright.async_api import Browser, expect
 from gateway.card_logs import ArchivedLine
 from spine.card_runs import CardRuns
 from spine.cards import CardDesk
-from spine.contracts.cards import Card
-from spine.contracts.jobs import Usage
+from spine.contracts.cards import Card, CardStatus
+from spine.contracts.jobs import JobError, Usage
 from tests.gateway.browsing import a_page, chromium, log_in
 from tests.gateway.furnishing import add_cards
 from tests.gateway.gateway_desk import Desk, open_desk, serving
@@ -70,6 +71,29 @@ async def test_buttons_are_those_that_make_sense(
     text = (await client.get(f"/card/{card_id}")).text
     assert [part for part in offered if part not in text] == []
     assert [part for part in withheld if part in text] == []
+
+
+@pytest.mark.parametrize("came_to", [CardStatus.DONE, CardStatus.FAILED])
+async def test_a_card_that_was_defined_anew_after_its_run_can_be_given_to_an_agent(
+    client: httpx.AsyncClient, desk: Desk, came_to: CardStatus
+) -> None:
+    cards, ledger = CardDesk(desk.documents, desk.context.ledger), desk.context.ledger
+    await cards.load([Card(card_id="DOC-1", title="Describe it")])
+    job = await ledger.begin((await cards.run("DOC-1")).job_id, "lane-1")
+    assert job is not None
+    await cards.note(job, came_to)
+    if came_to is CardStatus.DONE:
+        await ledger.succeed(job, {}, Usage())
+    else:
+        await ledger.fail(job, JobError(error_class="AgentFailedError", message="no"), Usage())
+    assert "/run" not in _buttons((await client.get("/card/DOC-1")).text)
+    await cards.load([Card(card_id="DOC-1", title="Describe it better")])
+    assert _buttons((await client.get("/card/DOC-1")).text) == "/api/cards/DOC-1/run"
+    assert (await client.post("/api/cards/DOC-1/run")).status_code == 202
+
+
+def _buttons(text: str) -> str:
+    return " ".join(re.findall(r'data-send="([^"]+)"', text))
 
 
 async def test_a_card_shows_what_is_asked_for_and_how_its_run_went(client: httpx.AsyncClient, desk: Desk) -> None:
