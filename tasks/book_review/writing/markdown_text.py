@@ -16,6 +16,9 @@ _AS_SHOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
 _LINE_START = re.compile(r"^(?:#+|[+-]|\d+[.)])(?=\s)")
+_VISIBLE = frozenset({"text", "text_special", "code_inline", "softbreak", "hardbreak"})
+_SHOWN = _VISIBLE | {"image"}
+_TEXT_OF = {"softbreak": " ", "hardbreak": "\n"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,9 @@ def blocks(markdown: str) -> list[Block]:
 
 
 def shown_blocks(markdown: str) -> list[Block]:
-    """All that readers of an article are shown: raw HTML stands there as text, code as it is."""
-    return list(_walk(_AS_SHOWN.parse(markdown)))
+    """All that readers of an article are shown: raw HTML stands there as text, code as it is, and of an image its
+    description, which is read wherever the image is not."""
+    return list(_walk(_AS_SHOWN.parse(markdown), _SHOWN))
 
 
 def plain_text(markdown: str) -> str:
@@ -62,7 +66,7 @@ def escaped_line(text: str) -> str:
     return _LINE_START.sub(lambda mark: f"{mark.group()[:-1]}\\{mark.group()[-1]}", escaped(text))
 
 
-def _walk(tokens: Sequence[Token]) -> Iterator[Block]:
+def _walk(tokens: Sequence[Token], visible: frozenset[str] = _VISIBLE) -> Iterator[Block]:
     open_kinds: list[tuple[str, int]] = []
     for token in tokens:
         kind = _KINDS.get(token.type.removesuffix("_open").removesuffix("_close"))
@@ -73,7 +77,7 @@ def _walk(tokens: Sequence[Token]) -> Iterator[Block]:
         elif token.type in ("fence", "code_block") and token.content.strip():
             yield Block("code", token.content.strip())
         elif token.type == "inline":
-            text = _inline_text(token.children or [])
+            text = _inline_text(token.children or [], visible)
             if text:
                 kind, level = open_kinds[-1] if open_kinds else ("paragraph", 0)
                 yield Block(kind, text, level)
@@ -82,10 +86,5 @@ def _walk(tokens: Sequence[Token]) -> Iterator[Block]:
 _KINDS = {"heading": "heading", "list_item": "item", "blockquote": "quote", "td": "cell", "th": "cell"}
 
 
-def _inline_text(tokens: Sequence[Token]) -> str:
-    parts = [_TEXT_OF.get(token.type, "") or token.content for token in tokens if token.type in _VISIBLE]
-    return "".join(parts).strip()
-
-
-_VISIBLE = frozenset({"text", "text_special", "code_inline", "softbreak", "hardbreak"})
-_TEXT_OF = {"softbreak": " ", "hardbreak": "\n"}
+def _inline_text(tokens: Sequence[Token], visible: frozenset[str]) -> str:
+    return "".join(_TEXT_OF.get(token.type, "") or token.content for token in tokens if token.type in visible).strip()

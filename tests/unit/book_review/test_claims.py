@@ -216,6 +216,8 @@ def test_the_same_claim_in_one_sentence_is_listed_once() -> None:
         pytest.param("<!-- It sold 9,000,000 copies. -->", id="a comment"),
         pytest.param("```\nIt sold 9,000,000 copies.\n```", id="fenced code"),
         pytest.param("A text.\n\n    It sold 9,000,000 copies.", id="an indented paragraph"),
+        pytest.param("![It sold 9,000,000 copies.](http://a.example/1.png)", id="the description of an image"),
+        pytest.param("[![It sold 9,000,000 copies.][1]](/x)\n\n[1]: https://a.example", id="an image in a link"),
     ],
 )
 def test_a_claim_is_caught_in_whatever_is_shown_to_readers(content: str) -> None:
