@@ -94,6 +94,7 @@ def test_an_early_part_that_dies_at_its_gate_is_launched_again(stack: ScriptedSt
         {"name": "face", "needs": ["store"], "early": [], "script": WAITS_AT_ITS_GATE + IDLE},
     )
     wait_until(lambda: (stack.home.root / "face-loaded").exists(), "the early load")
+    wait_until(lambda: (part := stack.part("face")) and part.pid, "the state that tells it")
     first = stack.part("face")
     assert first and first.pid
     os.kill(first.pid, signal.SIGKILL)
@@ -110,6 +111,7 @@ def test_a_stack_that_is_stopped_leaves_nothing_at_a_gate(stack: ScriptedStack) 
         {"name": "face", "needs": ["store"], "early": [], "script": WAITS_AT_ITS_GATE + IDLE},
     )
     wait_until(lambda: (stack.home.root / "face-loaded").exists(), "the early load")
+    wait_until(lambda: (part := stack.part("face")) and part.pid, "the state that tells it")
     held = stack.part("face")
     assert held and held.process
     process.send_signal(signal.SIGTERM)
